@@ -1,0 +1,1 @@
+//! Memory and TCP transports whose streams register on a userspace event loop.
