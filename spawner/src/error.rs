@@ -19,6 +19,11 @@ pub enum Error {
     Full,
     /// It panicked, with this message. The panic was contained.
     Panicked(String),
+    /// It is running: what was asked needs it suspended or finished.
+    Running,
+    /// It gave `Yield` back to a spawner that cannot restart it: on such a spawner a service waits inside
+    /// [`SpawnerYield::spawn_yield`](crate::SpawnerYield::spawn_yield), and goes on after `Loop`.
+    NotRestartable,
     /// Reading or writing failed.
     Io(io::Error),
     /// The service's own error.
@@ -35,6 +40,24 @@ impl Error {
     pub const fn is_control(&self) -> bool {
         matches!(self, Error::Yield | Error::End)
     }
+
+    /// The same kind and message. What cannot be cloned (a service's own error) keeps its message only.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Error::Yield => Error::Yield,
+            Error::End => Error::End,
+            Error::Closed => Error::Closed,
+            Error::Full => Error::Full,
+            Error::Panicked(message) => Error::Panicked(message.clone()),
+            Error::Running => Error::Running,
+            Error::NotRestartable => Error::NotRestartable,
+            Error::Io(error) => Error::Io(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+            Error::Service(error) => Error::service(error.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -45,6 +68,10 @@ impl fmt::Display for Error {
             Error::Closed => f.write_str("the other end of the channel is gone"),
             Error::Full => f.write_str("the channel is full"),
             Error::Panicked(message) => write!(f, "the service panicked: {message}"),
+            Error::Running => f.write_str("the service is running"),
+            Error::NotRestartable => {
+                f.write_str("the service yielded to a spawner that cannot restart it")
+            }
             Error::Io(error) => write!(f, "{error}"),
             Error::Service(error) => write!(f, "{error}"),
         }

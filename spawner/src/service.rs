@@ -89,9 +89,17 @@ pub trait SpawnUnyield {
     /// # Errors
     /// What the service failed with, once, if it ran on this thread and failed.
     fn unyield(&mut self) -> Result<()>;
+
+    /// True if the last run stopped because it had used up the budget of its spawner and not because the service
+    /// waits: unyield it again, without waiting for anything to wake it. Always false for spawners without a budget.
+    fn wants_unyield(&mut self) -> bool {
+        false
+    }
 }
 
 /// An unyielder that does not keep the service alive.
+///
+/// Its `unyield` never gives the failure of the service: that stays in the handle, for the owner.
 pub trait SpawnWeakUnyield: SpawnUnyield + Clone {}
 
 /// Owns a started service.

@@ -1,0 +1,356 @@
+//! `RestartOrError`: services on the caller's thread, with no stack of their own.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use crate::channel::{SpawnRecv, SpawnSend};
+use crate::error::{Error, Result};
+use crate::service::{
+    Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
+};
+use crate::task::{Counters, RestartYield, Stop, Task};
+
+/// Runs restartable services on the caller's thread, inside `spawn` and `unyield`.
+///
+/// A yield gives the service's state back to the handle; `unyield` starts it again. It needs neither threads nor
+/// stack switching, so it is the spawner for the browser, and the cheapest one everywhere else.
+///
+/// What it does at each `unyield`, in this order:
+/// 1. a result that the out channel had no room for is sent;
+/// 2. a command that yielded is restarted;
+/// 3. commands are taken from the receiver until there is none (wait), it is closed (end), or `nb_loop` were completed
+///    (end). `first` counts as a command, and so does one whose `restart` gave `None`.
+///
+/// `Error::End` ends the service, any other error or a panic fails it. `unyield` of the handle gives the failure once;
+/// `unwrap_state` gives it as well (its message, if `unyield` had the original), with the service and both channel ends:
+/// nothing is lost. An out channel that is closed is a failure, `Error::Closed`.
+///
+/// An unyield that comes from inside the service's own call (through a weak unyielder) is remembered: the service runs
+/// again at once when it comes back. A chain of services that unyield each other therefore nests no deeper than
+/// there are services. A service is dropped with its handle; if its own call drops the handle, it is dropped as soon as
+/// it comes back.
+///
+/// # Budget
+/// Without a budget, `unyield` runs until the service waits: two services that answer each other for ever through
+/// [`HandleSend`](crate::channel::HandleSend) never come back. [`with_budget`](Self::with_budget) bounds one run; whoever
+/// sets it must look at [`SpawnUnyield::wants_unyield`] after each unyield, because what is left in the channel will not
+/// wake the service again.
+///
+/// # Example
+/// ```
+/// use mydht_spawner::channel::{LocalRcChannel, SpawnChannel, SpawnRecv, SpawnSend};
+/// use mydht_spawner::{
+///     Error, RestartOrError, Result, Service, ServiceRestartable, SpawnUnyield, Spawner, SpawnerYield,
+/// };
+///
+/// /// Adds up pairs: the first of a pair is kept while it waits for the second.
+/// struct Half(Option<u32>);
+///
+/// impl Service for Half {
+///     type CommandIn = u32;
+///     type CommandOut = u32;
+///     fn call<Y: SpawnerYield>(&mut self, n: u32, _: &mut Y) -> Result<u32> {
+///         self.0 = Some(n);
+///         Err(Error::Yield)
+///     }
+/// }
+///
+/// impl ServiceRestartable for Half {
+///     fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<u32>> {
+///         Ok(self.0.take().map(|n| n / 2))
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let (mut commands, recv) = LocalRcChannel::unbounded().new_channel()?;
+/// let (out, mut results) = LocalRcChannel::unbounded().new_channel()?;
+/// let mut handle = RestartOrError::new().spawn(Half(None), out, Some(42), recv, 0)?;
+/// assert_eq!(results.recv()?, None);
+/// handle.unyield()?;
+/// assert_eq!(results.recv()?, Some(21));
+/// drop(commands);
+/// handle.unyield()?;
+/// assert!(handle.is_finished());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct RestartOrError {
+    budget: usize,
+}
+
+impl RestartOrError {
+    /// Without a budget: a run ends when the service waits.
+    pub const fn new() -> Self {
+        RestartOrError { budget: usize::MAX }
+    }
+
+    /// At most `budget` calls and restarts in one run (0: no bound). After each unyield, ask
+    /// [`wants_unyield`](SpawnUnyield::wants_unyield).
+    pub const fn with_budget(budget: usize) -> Self {
+        RestartOrError {
+            budget: if budget == 0 { usize::MAX } else { budget },
+        }
+    }
+}
+
+impl Default for RestartOrError {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S, D, R> Spawner<S, D, R> for RestartOrError
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    type Handle = RestartHandle<S, D, R>;
+    type Yield = RestartYield;
+
+    /// Runs the service until it waits. It never fails: a service that fails at once gives a finished handle, and its
+    /// failure at the next `unyield`.
+    fn spawn(
+        &mut self,
+        service: S,
+        out: D,
+        first: Option<S::CommandIn>,
+        recv: R,
+        nb_loop: usize,
+    ) -> Result<Self::Handle> {
+        let mut task = Task::new(service, out, recv, nb_loop);
+        task.run(first, &Cell::new(self.budget));
+        Ok(RestartHandle {
+            place: Cell::new(Place::Own(task)),
+            budget: self.budget,
+        })
+    }
+}
+
+/// Where the service is. It moves to the heap when the first weak unyielder is made, and never if none is.
+enum Place<S: Service, D, R> {
+    Own(Task<S, S::CommandOut, D, R>),
+    Shared(Rc<Shared<S, D, R>>),
+    /// Only between taking it out of the cell and putting it back.
+    Moving,
+}
+
+struct Shared<S: Service, D, R> {
+    task: RefCell<Task<S, S::CommandOut, D, R>>,
+    budget: usize,
+    /// What is left of the budget of the run in progress. The handle takes it away when it is dropped.
+    left: Cell<usize>,
+    /// It was unyielded while it ran.
+    again: Cell<bool>,
+    /// As of the end of the last run, for who asks while it runs.
+    counters: Cell<Counters>,
+}
+
+impl<S, D, R> Shared<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    fn run(&self) {
+        let Ok(mut task) = self.task.try_borrow_mut() else {
+            self.again.set(true);
+            return;
+        };
+        self.left.set(self.budget);
+        loop {
+            self.again.set(false);
+            let stop = task.run(None, &self.left);
+            if stop != Stop::Wait || !self.again.get() {
+                break;
+            }
+        }
+        self.counters.set(task.counters());
+    }
+
+    fn is_finished(&self) -> bool {
+        self.task.try_borrow().is_ok_and(|task| task.is_finished())
+    }
+
+    fn wants(&self) -> bool {
+        match self.task.try_borrow() {
+            Ok(task) => task.wants(),
+            Err(_) => false,
+        }
+    }
+}
+
+/// Owns a service of [`RestartOrError`].
+pub struct RestartHandle<S: Service, D, R> {
+    place: Cell<Place<S, D, R>>,
+    budget: usize,
+}
+
+impl<S: Service, D, R> Drop for RestartHandle<S, D, R> {
+    /// If this happens inside the service's own call, nothing more is taken from the channel.
+    fn drop(&mut self) {
+        if let Place::Shared(shared) = self.place.get_mut() {
+            shared.left.set(0);
+        }
+    }
+}
+
+impl<S, D, R> RestartHandle<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    /// What was counted so far; while the service runs, what was counted before this run.
+    pub fn counters(&mut self) -> Counters {
+        match self.place.get_mut() {
+            Place::Own(task) => task.counters(),
+            Place::Shared(shared) => shared.counters.get(),
+            Place::Moving => Counters::default(),
+        }
+    }
+
+    /// Gives the suspended (or finished) service to `f`; `None` while it runs.
+    pub fn with_service<T>(&mut self, f: impl FnOnce(&mut S) -> T) -> Option<T> {
+        match self.place.get_mut() {
+            Place::Own(task) => Some(f(&mut task.service)),
+            Place::Shared(shared) => match shared.task.try_borrow_mut() {
+                Ok(mut task) => Some(f(&mut task.service)),
+                Err(_) => None,
+            },
+            Place::Moving => None,
+        }
+    }
+}
+
+impl<S, D, R> SpawnUnyield for RestartHandle<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    fn is_finished(&mut self) -> bool {
+        match self.place.get_mut() {
+            Place::Own(task) => task.is_finished(),
+            Place::Shared(shared) => shared.is_finished(),
+            Place::Moving => true,
+        }
+    }
+
+    fn unyield(&mut self) -> Result<()> {
+        match self.place.get_mut() {
+            Place::Own(task) => {
+                task.run(None, &Cell::new(self.budget));
+                task.report()
+            }
+            Place::Shared(shared) => {
+                shared.run();
+                match shared.task.try_borrow_mut() {
+                    Ok(mut task) => task.report(),
+                    Err(_) => Ok(()),
+                }
+            }
+            Place::Moving => Ok(()),
+        }
+    }
+
+    fn wants_unyield(&mut self) -> bool {
+        match self.place.get_mut() {
+            Place::Own(task) => task.wants(),
+            Place::Shared(shared) => shared.wants(),
+            Place::Moving => false,
+        }
+    }
+}
+
+impl<S, D, R> SpawnHandle<S, D, R> for RestartHandle<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    type Weak = RestartWeak<S, D, R>;
+
+    /// # Errors
+    /// `Error::Running` when it is called from inside the service's own call: the service is dropped when it comes back.
+    fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
+        match self.place.replace(Place::Moving) {
+            Place::Own(task) => Ok(task.into_parts()),
+            Place::Shared(shared) => match Rc::try_unwrap(shared) {
+                Ok(shared) => Ok(shared.task.into_inner().into_parts()),
+                Err(shared) => {
+                    shared.left.set(0);
+                    Err(Error::Running)
+                }
+            },
+            Place::Moving => Err(Error::Running),
+        }
+    }
+
+    /// Always there. The first one moves the service to the heap.
+    fn weak(&self) -> Option<Self::Weak> {
+        let shared = match self.place.replace(Place::Moving) {
+            Place::Own(task) => Rc::new(Shared {
+                counters: Cell::new(task.counters()),
+                task: RefCell::new(task),
+                budget: self.budget,
+                left: Cell::new(0),
+                again: Cell::new(false),
+            }),
+            Place::Shared(shared) => shared,
+            Place::Moving => return None,
+        };
+        let weak = Rc::downgrade(&shared);
+        self.place.set(Place::Shared(shared));
+        Some(RestartWeak { shared: weak })
+    }
+}
+
+/// Unyields a service of [`RestartOrError`] from elsewhere on the same thread.
+///
+/// Once the handle is gone it is finished, and unyielding does nothing.
+pub struct RestartWeak<S: Service, D, R> {
+    shared: Weak<Shared<S, D, R>>,
+}
+
+impl<S: Service, D, R> Clone for RestartWeak<S, D, R> {
+    fn clone(&self) -> Self {
+        RestartWeak {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<S, D, R> SpawnUnyield for RestartWeak<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    fn is_finished(&mut self) -> bool {
+        match self.shared.upgrade() {
+            Some(shared) => shared.is_finished(),
+            None => true,
+        }
+    }
+
+    fn unyield(&mut self) -> Result<()> {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.run();
+        }
+        Ok(())
+    }
+
+    fn wants_unyield(&mut self) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.wants())
+    }
+}
+
+impl<S, D, R> SpawnWeakUnyield for RestartWeak<S, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+}

@@ -1,0 +1,219 @@
+//! A restartable service with its two channel ends: the state machine that every restarting spawner drives.
+
+use std::cell::Cell;
+
+use crate::channel::{SpawnRecv, SpawnSend};
+use crate::contain::contain;
+use crate::error::{Error, Result};
+use crate::service::{ServiceRestartable, SpawnerYield, YieldReturn};
+
+/// What a service under a restarting spawner yields with: it always gives `Error::Yield` back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RestartYield;
+
+impl SpawnerYield for RestartYield {
+    fn spawn_yield(&mut self) -> YieldReturn {
+        YieldReturn::Return
+    }
+
+    fn opt_clone(&mut self) -> Option<Self> {
+        Some(*self)
+    }
+}
+
+/// What a restarting spawner counted of one service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Times that `call` or `restart` gave `Error::Yield`.
+    pub yields: u64,
+    /// Times that `restart` was called.
+    pub restarts: u64,
+    /// Commands that were completed.
+    pub commands: u64,
+}
+
+/// Why a run came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The service waits for the next unyield.
+    Wait,
+    /// The budget is used up; there may be more to do.
+    Budget,
+    /// The service has ended.
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Between two commands.
+    Idle,
+    /// A command yielded: `restart` comes before the next command.
+    Yielded,
+    /// Ended, without a failure that is still to be reported.
+    Done,
+    /// Ended with a failure that nobody has seen.
+    Failed,
+}
+
+/// A service and all that is needed to go on with it. Whatever happens inside a run, it stays whole.
+pub(crate) struct Task<S, O, D, R> {
+    pub(crate) service: S,
+    out: D,
+    recv: R,
+    /// A result that `out` had no room for.
+    held: Option<O>,
+    failure: Option<Error>,
+    nb_loop: u64,
+    counters: Counters,
+    phase: Phase,
+    wants: bool,
+}
+
+impl<S, D, R> Task<S, S::CommandOut, D, R>
+where
+    S: ServiceRestartable,
+    D: SpawnSend<S::CommandOut>,
+    R: SpawnRecv<S::CommandIn>,
+{
+    pub(crate) fn new(service: S, out: D, recv: R, nb_loop: usize) -> Self {
+        Task {
+            service,
+            out,
+            recv,
+            held: None,
+            failure: None,
+            nb_loop: nb_loop as u64,
+            counters: Counters::default(),
+            phase: Phase::Idle,
+            wants: false,
+        }
+    }
+
+    /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic ends it. The budget
+    /// is a cell so that it can be taken away while the service runs.
+    pub(crate) fn run(&mut self, first: Option<S::CommandIn>, budget: &Cell<usize>) -> Stop {
+        self.wants = false;
+        if self.is_finished() {
+            return Stop::Done;
+        }
+        let stop = contain(|| self.drive(first, budget));
+        match stop {
+            Ok(Stop::Done) | Err(Error::End) => {
+                self.phase = Phase::Done;
+                Stop::Done
+            }
+            Ok(stop) => {
+                self.wants = stop == Stop::Budget;
+                stop
+            }
+            Err(error) => {
+                self.phase = Phase::Failed;
+                self.failure = Some(error);
+                Stop::Done
+            }
+        }
+    }
+
+    fn drive(&mut self, mut first: Option<S::CommandIn>, budget: &Cell<usize>) -> Result<Stop> {
+        if let Some(result) = self.held.take()
+            && !self.deliver(result)?
+        {
+            return Ok(Stop::Wait);
+        }
+        loop {
+            if self.phase != Phase::Yielded
+                && self.nb_loop != 0
+                && self.counters.commands >= self.nb_loop
+            {
+                return Ok(Stop::Done);
+            }
+            let left = budget.get();
+            if left == 0 {
+                return Ok(Stop::Budget);
+            }
+            let result = if self.phase == Phase::Yielded {
+                budget.set(left - 1);
+                self.counters.restarts += 1;
+                self.service.restart(&mut RestartYield)
+            } else {
+                let command = match first.take() {
+                    Some(command) => command,
+                    None => match self.recv.recv() {
+                        Ok(Some(command)) => command,
+                        Ok(None) | Err(Error::Yield) => return Ok(Stop::Wait),
+                        Err(Error::Closed) => return Ok(Stop::Done),
+                        Err(error) => return Err(error),
+                    },
+                };
+                budget.set(left - 1);
+                self.service.call(command, &mut RestartYield).map(Some)
+            };
+            match result {
+                Ok(result) => {
+                    self.phase = Phase::Idle;
+                    self.counters.commands += 1;
+                    if let Some(result) = result
+                        && !self.deliver(result)?
+                    {
+                        return Ok(Stop::Wait);
+                    }
+                }
+                Err(Error::Yield) => {
+                    self.phase = Phase::Yielded;
+                    self.counters.yields += 1;
+                    return Ok(Stop::Wait);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// False if there was no room: the result is held.
+    fn deliver(&mut self, result: S::CommandOut) -> Result<bool> {
+        if !D::CAN_SEND {
+            return Ok(true);
+        }
+        match self.out.try_send(result) {
+            Ok(()) => Ok(true),
+            Err(refused) => match (refused.error, refused.command) {
+                (Error::Full | Error::Yield, Some(result)) => {
+                    self.held = Some(result);
+                    Ok(false)
+                }
+                (error, _) => Err(error),
+            },
+        }
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Done | Phase::Failed)
+    }
+
+    pub(crate) fn wants(&self) -> bool {
+        self.wants
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The failure, the first time that it is asked for. A copy stays for [`into_parts`](Self::into_parts).
+    pub(crate) fn report(&mut self) -> Result<()> {
+        if self.phase != Phase::Failed {
+            return Ok(());
+        }
+        self.phase = Phase::Done;
+        match self.failure.take() {
+            Some(error) => {
+                self.failure = Some(error.copy());
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (S, D, R, Result<()>) {
+        let result = self.failure.map_or(Ok(()), Err);
+        (self.service, self.out, self.recv, result)
+    }
+}
