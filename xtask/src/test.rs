@@ -1,0 +1,254 @@
+//! `cargo xtask test`.
+
+use crate::cache;
+use crate::counts::Counts;
+use crate::run::{Cmd, on_path};
+use crate::setup;
+use crate::step::{Outcome, Report, Step};
+use crate::wasm::Wasm;
+use crate::workspace::{Workspace, is_ci};
+use anyhow::Result;
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long a step that runs tests may take in CI before it is killed.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Check everything that can be checked here: what CI runs.
+///
+/// Every step runs even after one has failed; at the end each is told with its time, and the tests
+/// that ran are added up. What a step needs and does not find is installed if that can be done
+/// without asking (cargo, rustup; apt-get as root), or else the step fails and says what to install.
+///
+/// With CI=true the build goes into a target folder under ~/.cache/mydht, which the next clone's run
+/// takes over.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run only this step (can be given several times).
+    #[arg(long, value_name = "STEP", value_enum)]
+    only: Vec<Step>,
+    /// Leave this step out (can be given several times).
+    #[arg(long, value_name = "STEP", value_enum)]
+    skip: Vec<Step>,
+    /// Run the wasm suites of this package only.
+    #[arg(short, long, value_name = "NAME")]
+    package: Option<String>,
+    /// Stop at the first step that fails.
+    #[arg(long)]
+    fail_fast: bool,
+    /// List the steps and stop.
+    #[arg(long)]
+    list: bool,
+}
+
+impl Args {
+    fn steps(&self) -> Vec<Step> {
+        Step::value_variants()
+            .iter()
+            .filter(|step| self.only.is_empty() || self.only.contains(step))
+            .filter(|step| !self.skip.contains(step))
+            .copied()
+            .collect()
+    }
+}
+
+/// Runs the steps.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.list {
+        for step in args.steps() {
+            println!("{:<14}{}", name(step), help(step));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut context = Context::new(args)?;
+    let mut reports = Vec::new();
+    for step in args.steps() {
+        eprintln!("\n==> {}: {}", name(step), help(step));
+        let start = Instant::now();
+        let outcome = context.step(step).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            Outcome::of(false)
+        });
+        let report = Report {
+            name: name(step),
+            outcome,
+            time: start.elapsed(),
+        };
+        eprintln!("<== {}", report.line());
+        let failed = matches!(report.outcome, Outcome::Failed(_));
+        reports.push(report);
+        if failed && args.fail_fast {
+            break;
+        }
+    }
+    Ok(sum_up(&reports))
+}
+
+fn sum_up(reports: &[Report]) -> ExitCode {
+    println!();
+    let mut counts = Counts::default();
+    let mut failed = Vec::new();
+    for report in reports {
+        println!("{}", report.line());
+        counts += report.outcome.counts();
+        if matches!(report.outcome, Outcome::Failed(_)) {
+            failed.push(report.name.as_str());
+        }
+    }
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    if counts != Counts::default() {
+        println!("{counts}");
+    }
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
+}
+
+fn help(step: Step) -> String {
+    step.to_possible_value()
+        .and_then(|value| value.get_help().map(ToString::to_string))
+        .unwrap_or_default()
+}
+
+/// What the steps share.
+struct Context {
+    workspace: Workspace,
+    target: Option<cache::CiTarget>,
+    wasm: Wasm,
+}
+
+impl Context {
+    fn new(args: &Args) -> Result<Self> {
+        let workspace = Workspace::load()?;
+        // A folder that was asked for by name is used in CI too.
+        let own_target = is_ci() && std::env::var_os("CARGO_TARGET_DIR").is_none();
+        let target = own_target.then(cache::ci_target).transpose()?;
+        let target_dir = target
+            .as_ref()
+            .map_or(&workspace.target_dir, |target| &target.dir)
+            .clone();
+        let wasm = Wasm::new(&workspace, target_dir, args.package.as_deref())?;
+        Ok(Self {
+            workspace,
+            target,
+            wasm,
+        })
+    }
+
+    fn cargo(&self, args: &[&str]) -> Cmd {
+        let mut cmd = Cmd::cargo(args);
+        if let Some(target) = &self.target {
+            cmd = cmd
+                .env("CARGO_TARGET_DIR", &target.dir)
+                // A cache for rebuilding one clone again and again is useless to the next clone.
+                .env("CARGO_INCREMENTAL", "0");
+        }
+        cmd
+    }
+
+    fn step(&mut self, step: Step) -> Result<Outcome> {
+        match step {
+            Step::Fmt => check(self.cargo(&["fmt", "--all", "--check"])),
+            Step::Clippy => check(self.cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])),
+            Step::Test => {
+                let cmd = if on_path("cargo-nextest") {
+                    self.cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+                } else {
+                    // Without doc tests: they are a step of their own.
+                    self.cargo(&["test", "--workspace", "--no-fail-fast"])
+                        .args(["--lib", "--bins", "--tests"])
+                };
+                counted(cmd)
+            }
+            Step::Doctest => {
+                counted(self.cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))
+            }
+            Step::Doc => check(
+                self.cargo(&["doc", "--workspace", "--no-deps", "--lib"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+            Step::Examples => check(self.cargo(&["build", "--workspace", "--examples"])),
+            Step::WasmCheck => self.wasm.check(),
+            Step::WasmNode => self.wasm.node(&self.workspace),
+            Step::WasmChromium => self.wasm.chromium(&self.workspace),
+            Step::Deny => {
+                let path: OsString = setup::cargo_deny()?;
+                // No advisories: their database is not a crate, and CI must pass without a network.
+                check(
+                    self.cargo(&[
+                        "deny",
+                        "--workspace",
+                        "check",
+                        "licenses",
+                        "bans",
+                        "sources",
+                    ])
+                    .env("PATH", path),
+                )
+            }
+        }
+    }
+}
+
+fn check(cmd: Cmd) -> Result<Outcome> {
+    Ok(Outcome::of(cmd.succeeds()?))
+}
+
+fn counted(cmd: Cmd) -> Result<Outcome> {
+    let (success, counts) = cmd.count_tests(LIMIT)?;
+    Ok(Outcome::counted(success, counts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(only: &[Step], skip: &[Step]) -> Args {
+        Args {
+            only: only.to_vec(),
+            skip: skip.to_vec(),
+            package: None,
+            fail_fast: false,
+            list: false,
+        }
+    }
+
+    #[test]
+    fn all_steps_run_unless_some_are_chosen() {
+        assert_eq!(args(&[], &[]).steps(), Step::value_variants());
+        assert_eq!(
+            args(&[Step::Deny, Step::Fmt], &[]).steps(),
+            [Step::Fmt, Step::Deny]
+        );
+        assert!(!args(&[], &[Step::Clippy]).steps().contains(&Step::Clippy));
+        assert_eq!(args(&[Step::Fmt], &[Step::Fmt]).steps(), []);
+    }
+
+    #[test]
+    fn every_step_has_a_name_and_a_help() {
+        for step in Step::value_variants() {
+            assert!(!name(*step).is_empty());
+            assert!(!help(*step).is_empty(), "{step:?}");
+        }
+        assert_eq!(name(Step::WasmChromium), "wasm-chromium");
+    }
+}
