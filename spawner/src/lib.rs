@@ -16,14 +16,41 @@ pub mod service;
 
 mod blocker;
 mod contain;
+#[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
+mod coroutine;
+#[cfg(feature = "future")]
+mod future;
+#[cfg(all(feature = "pool", not(target_arch = "wasm32")))]
+mod pool;
 mod restart;
+#[cfg(all(feature = "pool", not(target_arch = "wasm32")))]
+mod run_state;
+#[cfg(not(target_arch = "wasm32"))]
+mod signal;
 mod straight;
 mod stream;
+#[cfg(not(target_arch = "wasm32"))]
+mod sync;
 mod task;
+#[cfg(not(target_arch = "wasm32"))]
+mod thread;
 
 pub use blocker::{Blocker, BlockerYield, EndedHandle, EndedWeak, NoSpawn};
 pub use channel::{SendError, SpawnChannel, SpawnRecv, SpawnSend};
+#[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
+pub use coroutine::{Coroutine, CoroutineHandle, CoroutineWeak, CoroutineYield};
 pub use error::{Error, Result};
+#[cfg(all(feature = "future", target_arch = "wasm32"))]
+pub use future::Browser;
+#[cfg(all(feature = "future", not(target_arch = "wasm32")))]
+pub use future::Tokio;
+#[cfg(feature = "future")]
+pub use future::{
+    BoxedService, FutureHandle, FutureSpawner, FutureWeak, LocalExecutor, POLL_BUDGET,
+    ServiceFuture, service_future,
+};
+#[cfg(all(feature = "pool", not(target_arch = "wasm32")))]
+pub use pool::{POOL_BUDGET, Pool, PoolHandle, PoolWeak};
 pub use restart::{RestartHandle, RestartOrError, RestartWeak};
 pub use service::{
     Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
@@ -31,3 +58,5 @@ pub use service::{
 };
 pub use stream::{ReadYield, WriteYield};
 pub use task::{Counters, RestartYield};
+#[cfg(not(target_arch = "wasm32"))]
+pub use thread::{Park, Pause, ThreadBlock, ThreadHandle, ThreadPark, ThreadWeak, ThreadYield};

@@ -130,14 +130,14 @@ where
 
 /// Where the service is. It moves to the heap when the first weak unyielder is made, and never if none is.
 enum Place<S: Service, D, R> {
-    Own(Task<S, S::CommandOut, D, R>),
+    Own(Task<S, D, R>),
     Shared(Rc<Shared<S, D, R>>),
     /// Only between taking it out of the cell and putting it back.
     Moving,
 }
 
 struct Shared<S: Service, D, R> {
-    task: RefCell<Task<S, S::CommandOut, D, R>>,
+    task: RefCell<Task<S, D, R>>,
     budget: usize,
     /// What is left of the budget of the run in progress. The handle takes it away when it is dropped.
     left: Cell<usize>,

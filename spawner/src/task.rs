@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::channel::{SpawnRecv, SpawnSend};
 use crate::contain::contain;
 use crate::error::{Error, Result};
-use crate::service::{ServiceRestartable, SpawnerYield, YieldReturn};
+use crate::service::{Service, ServiceRestartable, SpawnerYield, YieldReturn};
 
 /// What a service under a restarting spawner yields with: it always gives `Error::Yield` back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +32,24 @@ pub struct Counters {
     pub commands: u64,
 }
 
+/// How many calls and restarts a run may make. It is shared, so that it can be taken away while the service runs.
+pub(crate) trait Budget {
+    /// False when the run must stop here.
+    fn is_left(&self) -> bool;
+    /// One call or restart is made.
+    fn spend(&self);
+}
+
+impl Budget for Cell<usize> {
+    fn is_left(&self) -> bool {
+        self.get() != 0
+    }
+
+    fn spend(&self) {
+        self.set(self.get().saturating_sub(1));
+    }
+}
+
 /// Why a run came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -56,12 +74,12 @@ enum Phase {
 }
 
 /// A service and all that is needed to go on with it. Whatever happens inside a run, it stays whole.
-pub(crate) struct Task<S, O, D, R> {
+pub(crate) struct Task<S: Service, D, R> {
     pub(crate) service: S,
     out: D,
     recv: R,
     /// A result that `out` had no room for.
-    held: Option<O>,
+    held: Option<S::CommandOut>,
     failure: Option<Error>,
     nb_loop: u64,
     counters: Counters,
@@ -69,7 +87,7 @@ pub(crate) struct Task<S, O, D, R> {
     wants: bool,
 }
 
-impl<S, D, R> Task<S, S::CommandOut, D, R>
+impl<S, D, R> Task<S, D, R>
 where
     S: ServiceRestartable,
     D: SpawnSend<S::CommandOut>,
@@ -89,9 +107,8 @@ where
         }
     }
 
-    /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic ends it. The budget
-    /// is a cell so that it can be taken away while the service runs.
-    pub(crate) fn run(&mut self, first: Option<S::CommandIn>, budget: &Cell<usize>) -> Stop {
+    /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic ends it.
+    pub(crate) fn run(&mut self, first: Option<S::CommandIn>, budget: &impl Budget) -> Stop {
         self.wants = false;
         if self.is_finished() {
             return Stop::Done;
@@ -114,7 +131,7 @@ where
         }
     }
 
-    fn drive(&mut self, mut first: Option<S::CommandIn>, budget: &Cell<usize>) -> Result<Stop> {
+    fn drive(&mut self, mut first: Option<S::CommandIn>, budget: &impl Budget) -> Result<Stop> {
         if let Some(result) = self.held.take()
             && !self.deliver(result)?
         {
@@ -127,12 +144,11 @@ where
             {
                 return Ok(Stop::Done);
             }
-            let left = budget.get();
-            if left == 0 {
+            if !budget.is_left() {
                 return Ok(Stop::Budget);
             }
             let result = if self.phase == Phase::Yielded {
-                budget.set(left - 1);
+                budget.spend();
                 self.counters.restarts += 1;
                 self.service.restart(&mut RestartYield)
             } else {
@@ -145,7 +161,7 @@ where
                         Err(error) => return Err(error),
                     },
                 };
-                budget.set(left - 1);
+                budget.spend();
                 self.service.call(command, &mut RestartYield).map(Some)
             };
             match result {
