@@ -1,2 +1,50 @@
 //! epoll in userspace behind mio 0.6's API, natively, in the browser and on a virtual clock.
+//!
+//! The crate root is mio 0.6's public API. [`core`] is the state machine under it, [`driver`] what a loop waits
+//! with, [`traits`] what MyDHT's services need of a loop, and [`js`] runs a loop in a browser or in Node.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+mod bridge;
+pub mod core;
+pub mod driver;
+pub mod event;
+mod handle;
+mod inbox;
+#[cfg(target_arch = "wasm32")]
+pub mod js;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod net;
+#[cfg(not(target_arch = "wasm32"))]
+mod os_source;
+#[cfg(not(target_arch = "wasm32"))]
+mod os_table;
+mod poll;
+mod poll_opt;
+mod ready;
+mod registration;
+mod shared;
+mod sync;
+mod token;
 pub mod traits;
+
+pub use bridge::LoopEvents;
+pub use driver::VirtualClock;
+pub use event::Events;
+pub use handle::{Handle, TurnReport};
+pub use poll::{Compat, Poll};
+pub use poll_opt::PollOpt;
+pub use ready::Ready;
+pub use registration::{Registration, SetReadiness};
+pub use token::Token;
+
+// mio's default features put these at the root too.
+#[doc(hidden)]
+pub use event::{Event, Evented, Iter as EventsIter};

@@ -1,0 +1,290 @@
+//! The state machine itself.
+
+use super::heap::{Heap, TimerKey};
+use super::ready_list::ReadyList;
+use super::slot::{Cause, Interest, Key, Slot, Trigger};
+use slab::Slab;
+use std::fmt;
+use std::time::Duration;
+
+/// The key names a source that was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale;
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the source is not registered")
+    }
+}
+
+impl std::error::Error for Stale {}
+
+/// One report of a harvest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Which source.
+    pub key: Key,
+    /// The token it was given.
+    pub token: usize,
+    /// What it is ready for: never empty, always within its interest.
+    pub ready: u16,
+    /// Why it was on the ready list.
+    pub cause: Cause,
+}
+
+/// Sources, their readiness and their timers.
+#[derive(Debug)]
+pub struct Core {
+    slots: Slab<Slot>,
+    list: ReadyList,
+    timers: Heap,
+    generation: u32,
+}
+
+impl Default for Core {
+    fn default() -> Self {
+        Core::new()
+    }
+}
+
+impl Core {
+    /// An empty one; it allocates with the first source.
+    pub const fn new() -> Self {
+        Core {
+            slots: Slab::new(),
+            list: ReadyList::new(),
+            timers: Heap::new(),
+            generation: 0,
+        }
+    }
+
+    /// How many sources there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True if there is no source.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Watches a source that is `ready` now. If that is of interest, the next harvest reports it.
+    pub fn insert(&mut self, token: usize, interest: Interest, ready: u16) -> Key {
+        // Unique over 2^32 insertions, whichever index is taken: the slab forgets what was in a free slot.
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let index = self.slots.insert(Slot {
+            token,
+            generation,
+            prev: 0,
+            next: 0,
+            ready,
+            mask: interest.mask,
+            trigger: interest.trigger,
+            oneshot: interest.oneshot,
+            linked: false,
+            cause: Cause::Registered,
+        }) as u32;
+        if ready & interest.mask != 0 {
+            self.list.push_back(&mut self.slots, index);
+        }
+        Key { index, generation }
+    }
+
+    /// Replaces token and interest, arms a disarmed source again and samples its readiness: what is ready and of
+    /// interest is reported by the next harvest, what is not of interest any more is not.
+    ///
+    /// # Errors
+    /// [`Stale`] if it was removed.
+    pub fn modify(&mut self, key: Key, token: usize, interest: Interest) -> Result<(), Stale> {
+        let slot = Self::slot(&mut self.slots, key).ok_or(Stale)?;
+        slot.token = token;
+        slot.mask = interest.mask;
+        slot.trigger = interest.trigger;
+        slot.oneshot = interest.oneshot;
+        let fires = slot.effective() != 0;
+        if fires && !slot.linked {
+            slot.cause = Cause::Registered;
+            self.list.push_back(&mut self.slots, key.index);
+        } else if !fires && slot.linked {
+            self.list.unlink(&mut self.slots, key.index);
+        }
+        Ok(())
+    }
+
+    /// Forgets a source; what was pending is never reported. O(1).
+    ///
+    /// # Errors
+    /// [`Stale`] if it was removed before.
+    pub fn remove(&mut self, key: Key) -> Result<(), Stale> {
+        Self::slot(&mut self.slots, key).ok_or(Stale)?;
+        self.list.unlink(&mut self.slots, key.index);
+        self.slots.try_remove(key.index as usize);
+        Ok(())
+    }
+
+    /// True if `key` names a source.
+    pub fn contains(&self, key: Key) -> bool {
+        self.slots
+            .get(key.index as usize)
+            .is_some_and(|slot| slot.generation == key.generation)
+    }
+
+    /// What the source is known to be ready for, of interest or not.
+    pub fn ready(&self, key: Key) -> Option<u16> {
+        let slot = self.slots.get(key.index as usize)?;
+        (slot.generation == key.generation).then_some(slot.ready)
+    }
+
+    /// Adds to a source's readiness and reports it (edge: again) if any of `ready` is of interest.
+    /// Several wakes before a harvest give one event with the bits merged.
+    #[inline]
+    pub fn wake(&mut self, key: Key, ready: u16) {
+        self.wake_as(key, ready, Cause::Woken);
+    }
+
+    #[inline]
+    fn wake_as(&mut self, key: Key, ready: u16, cause: Cause) {
+        let Some(slot) = Self::slot(&mut self.slots, key) else {
+            return;
+        };
+        slot.ready |= ready;
+        if ready & slot.mask != 0 && !slot.linked {
+            slot.cause = cause;
+            self.list.push_back(&mut self.slots, key.index);
+        }
+    }
+
+    /// Replaces a source's readiness and reports it (edge: again) if any of it is of interest. Cleared before the
+    /// harvest, it is not reported.
+    #[inline]
+    pub fn set(&mut self, key: Key, ready: u16) {
+        self.update(key, ready, ready);
+    }
+
+    /// Replaces a source's readiness by `ready`, but wakes it only for the bits `woken`: what a wait queue with a
+    /// wake-up mask does. An event then carries all of `ready` that is of interest.
+    #[inline]
+    pub fn update(&mut self, key: Key, ready: u16, woken: u16) {
+        let Some(slot) = Self::slot(&mut self.slots, key) else {
+            return;
+        };
+        slot.ready = ready;
+        if woken & slot.mask != 0 && !slot.linked {
+            slot.cause = Cause::Set;
+            self.list.push_back(&mut self.slots, key.index);
+        }
+    }
+
+    /// As [`wake`](Core::wake) if the source is already waiting to be reported, as [`set`](Core::set) if not: an
+    /// event carries what became ready since the last one, and nothing that is older.
+    #[inline]
+    pub fn trigger(&mut self, key: Key, ready: u16) {
+        let Some(slot) = Self::slot(&mut self.slots, key) else {
+            return;
+        };
+        if slot.linked {
+            slot.ready |= ready;
+        } else {
+            self.update(key, ready, ready);
+        }
+    }
+
+    /// Reports at most `capacity` ready sources, each at most once and the longest waiting first, and gives how
+    /// many it reported. Level-triggered sources go to the tail; those that were not reached keep the head.
+    ///
+    /// It visits at most the sources that were ready when it was called, so it ends however much is woken later.
+    #[inline]
+    pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+        let mut reported = 0;
+        for _ in 0..self.list.len() {
+            if reported == capacity {
+                break;
+            }
+            let index = self.list.head();
+            self.list.unlink(&mut self.slots, index);
+            let Some(slot) = self.slots.get_mut(index as usize) else {
+                break;
+            };
+            let ready = slot.effective();
+            if ready == 0 {
+                continue;
+            }
+            reported += 1;
+            sink(Fired {
+                key: Key {
+                    index,
+                    generation: slot.generation,
+                },
+                token: slot.token,
+                ready,
+                cause: slot.cause,
+            });
+            if slot.oneshot {
+                slot.mask = 0;
+            }
+            match slot.trigger {
+                Trigger::Pulse => slot.ready = 0,
+                Trigger::Level if slot.mask != 0 => {
+                    slot.cause = Cause::Level;
+                    self.list.push_back(&mut self.slots, index);
+                }
+                Trigger::Level | Trigger::Edge => {}
+            }
+        }
+        reported
+    }
+
+    /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
+    /// way, so this is O(1) amortised and consumes no edge.
+    pub fn has_ready(&mut self) -> bool {
+        loop {
+            let index = self.list.head();
+            match self.slots.get(index as usize) {
+                Some(slot) if slot.linked => {
+                    if slot.effective() != 0 {
+                        return true;
+                    }
+                    self.list.unlink(&mut self.slots, index);
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// How many sources wait to be reported; some of them may have been cleared since.
+    #[inline]
+    pub fn ready_len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// At `deadline` the source is woken with `ready`, once.
+    pub fn insert_timer(&mut self, deadline: Duration, source: Key, ready: u16) -> TimerKey {
+        self.timers.insert(deadline, source, ready)
+    }
+
+    /// Cancels a timer in O(log n); false if it was due or removed before.
+    pub fn remove_timer(&mut self, timer: TimerKey) -> bool {
+        self.timers.remove(timer)
+    }
+
+    /// Wakes the sources whose timers are due at `now`, in the order of their deadlines.
+    pub fn advance(&mut self, now: Duration) {
+        while let Some((source, ready)) = self.timers.pop_due(now) {
+            self.wake_as(source, ready, Cause::Timer);
+        }
+    }
+
+    /// The deadline of the earliest timer.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.timers.next_deadline()
+    }
+
+    #[inline]
+    fn slot(slots: &mut Slab<Slot>, key: Key) -> Option<&mut Slot> {
+        slots
+            .get_mut(key.index as usize)
+            .filter(|slot| slot.generation == key.generation)
+    }
+}

@@ -1,0 +1,244 @@
+//! The loop.
+
+use crate::core::Fired;
+use crate::driver::{Driver, Turns};
+use crate::event::{Event, Evented, Events};
+use crate::handle::Handle;
+use crate::shared::Shared;
+use crate::{PollOpt, Ready, Token};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// Which of mio 0.6's measured quirks a loop keeps.
+///
+/// The default is `Fixed`, or `Mio06` with the feature `strict-compat` (which the drop-in package `mio` sets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compat {
+    /// Oneshot disarms a user source whether it is edge- or level-triggered.
+    Fixed,
+    /// As mio 0.6.23: oneshot disarms a user source only together with edge (statement 38).
+    Mio06,
+}
+
+impl Default for Compat {
+    fn default() -> Self {
+        if cfg!(feature = "strict-compat") {
+            Compat::Mio06
+        } else {
+            Compat::Fixed
+        }
+    }
+}
+
+/// Watches any number of sources and says which are ready.
+///
+/// Made by [`Poll::new`] it waits in the operating system, or in the browser takes turns (see [`js`](crate::js));
+/// [`Poll::with_driver`] chooses. It may be shared between threads; every method takes `&self`.
+///
+/// While user sources are ready, a poll makes no system call beyond its [budget](Poll::set_os_budget) and does not
+/// read the clock.
+pub struct Poll {
+    shared: Arc<Shared>,
+}
+
+impl Poll {
+    /// A loop that waits in the operating system; on wasm32, one that takes turns.
+    ///
+    /// # Errors
+    /// When the operating system has no more descriptors to give.
+    pub fn new() -> io::Result<Poll> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return Ok(Poll::with_driver(crate::driver::Os::new()?));
+        #[cfg(target_arch = "wasm32")]
+        Ok(Poll::with_driver(Turns::new()))
+    }
+
+    /// A loop that waits with `driver`.
+    pub fn with_driver(driver: impl Driver + 'static) -> Poll {
+        Poll {
+            shared: Shared::new(Box::new(driver)),
+        }
+    }
+
+    /// A loop that never blocks: [`Poll::with_driver`] with [`Turns`].
+    pub fn turns() -> Poll {
+        Poll::with_driver(Turns::new())
+    }
+
+    /// Starts watching `handle`. Its events carry `token`; only what is in `interest` is reported (errors and
+    /// hang-ups of the operating system's sources always are).
+    ///
+    /// # Errors
+    /// `Other` for `Token(usize::MAX)` and for a source that belongs to another loop; `AlreadyExists` if the
+    /// operating system knows it already (user sources take the second registration for a reregistration).
+    pub fn register<E>(
+        &self,
+        handle: &E,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()>
+    where
+        E: Evented + ?Sized,
+    {
+        validate(token)?;
+        handle.register(self, token, interest, opts)
+    }
+
+    /// Replaces token, interest and options, arms a oneshot source again, and reports the source if it is ready.
+    ///
+    /// # Errors
+    /// As [`register`](Poll::register); `NotFound` if the operating system does not know it.
+    pub fn reregister<E>(
+        &self,
+        handle: &E,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()>
+    where
+        E: Evented + ?Sized,
+    {
+        validate(token)?;
+        handle.reregister(self, token, interest, opts)
+    }
+
+    /// Stops watching `handle`. What was pending is never reported.
+    ///
+    /// # Errors
+    /// `NotFound` if the operating system does not know it; `Other` if it belongs to another loop.
+    pub fn deregister<E>(&self, handle: &E) -> io::Result<()>
+    where
+        E: Evented + ?Sized,
+    {
+        handle.deregister(self)
+    }
+
+    /// Waits until a source is ready or `timeout` has passed (`None`: for ever), fills `events` and says how many
+    /// there are. An interruption by a signal does not end the wait.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `events` has no capacity. `WouldBlock` where nothing may block: nothing is ready, the loop
+    /// has noted the deadline, and its driver will come back; once the deadline has passed, the next poll is
+    /// `Ok(0)`.
+    #[inline]
+    pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
+        self.poll_with(events, timeout, false)
+    }
+
+    /// As [`poll`](Poll::poll), but a signal ends the wait.
+    ///
+    /// # Errors
+    /// As [`poll`](Poll::poll), and `Interrupted`.
+    pub fn poll_interruptible(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> io::Result<usize> {
+        self.poll_with(events, timeout, true)
+    }
+
+    fn poll_with(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+        interruptible: bool,
+    ) -> io::Result<usize> {
+        let capacity = events.capacity();
+        events.list.clear();
+        if capacity == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let list = &mut events.list;
+        let mut sink = |fired: Fired| {
+            list.push(Event::new(
+                Ready::from_bits(fired.ready),
+                Token(fired.token),
+            ));
+        };
+        let count = self
+            .shared
+            .poll(capacity, timeout, interruptible, &mut sink)?;
+        self.permute(events);
+        Ok(count)
+    }
+
+    /// How many polls in a row may find events without asking the operating system (1 by default). It is asked
+    /// only while it has sources of this loop. With 0 every poll asks.
+    pub fn set_os_budget(&self, polls: u32) {
+        self.shared.enter().os_budget = polls;
+    }
+
+    /// Which of mio's quirks the loop keeps. It counts for later registrations.
+    pub fn set_compat(&self, compat: Compat) {
+        self.shared.enter().compat = compat;
+    }
+
+    /// Time since the loop's own epoch.
+    pub fn now(&self) -> Duration {
+        self.shared.driver.now()
+    }
+
+    /// What a driver's owner and the browser need to run this loop by turns.
+    pub fn handle(&self) -> Handle {
+        Handle::new(&self.shared)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Permutes the events of a poll from now on, by `seed`.
+    pub(crate) fn shuffle(&self, seed: u64) {
+        // Zero is the one state that the generator never leaves.
+        self.shared.enter().shuffle = Some(seed | 1);
+    }
+
+    #[inline]
+    fn permute(&self, events: &mut Events) {
+        if events.list.len() < 2 || self.shared.driver.may_block() {
+            return;
+        }
+        let mut state = self.shared.enter();
+        let Some(random) = &mut state.shuffle else {
+            return;
+        };
+        // Fisher and Yates, with Marsaglia's xorshift64.
+        for last in (1..events.list.len()).rev() {
+            *random ^= *random << 13;
+            *random ^= *random >> 7;
+            *random ^= *random << 17;
+            events
+                .list
+                .swap(last, (*random % (last as u64 + 1)) as usize);
+        }
+    }
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poll").finish()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Poll {
+    /// The operating system's selector, readable when one of its sources is ready; -1 for a loop without one.
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.shared.driver.os().map_or(-1, |os| os.raw())
+    }
+}
+
+fn validate(token: Token) -> io::Result<()> {
+    if token.0 == usize::MAX {
+        return Err(io::Error::other("invalid token"));
+    }
+    Ok(())
+}

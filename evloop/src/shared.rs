@@ -1,0 +1,501 @@
+//! What a [`Poll`](crate::Poll) and its sources share.
+
+use crate::core::{Core, Fired, Interest, Trigger};
+use crate::driver::Driver;
+use crate::inbox::{Inbox, Linked};
+use crate::registration::Source;
+use crate::{Compat, PollOpt, Ready, Token};
+use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The loop runs, or will look at its inbox before it sleeps.
+const AWAKE: u8 = 0;
+/// The loop waits in its driver, or for its next turn.
+const ASLEEP: u8 = 1;
+/// The loop is gone: nobody drains the inbox but the setters themselves.
+const CLOSED: u8 = 2;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    inbox: Inbox<Source>,
+    sleep: AtomicU8,
+    pub driver: Box<dyn Driver>,
+    /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
+    seat: Mutex<Option<Vec<(u32, u16)>>>,
+    seat_free: Condvar,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub core: Core,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub os: crate::os_table::OsTable,
+    pub compat: Compat,
+    /// How many polls in a row found events without asking the operating system.
+    pub streak: u32,
+    /// How many of those are allowed while the operating system has sources of ours.
+    pub os_budget: u32,
+    /// What the last poll that could not block waits for.
+    pub noted: Option<Noted>,
+    pub turn: Option<TurnBudget>,
+    /// The state of the generator that permutes events, on a virtual clock.
+    pub shuffle: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    pub timeout: Option<Duration>,
+    pub deadline: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TurnBudget {
+    pub end: Duration,
+    pub events: usize,
+}
+
+impl State {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn os_len(&self) -> usize {
+        self.os.len()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub fn os_len(&self) -> usize {
+        0
+    }
+
+    fn os_due(&self) -> bool {
+        self.streak >= self.os_budget && self.os_len() > 0
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let noted = self.noted.and_then(|noted| noted.deadline);
+        match (noted, self.core.next_deadline()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub fn user_interest(&self, interest: Ready, opts: PollOpt) -> Interest {
+        let trigger = if opts.is_edge() {
+            Trigger::Edge
+        } else {
+            Trigger::Level
+        };
+        Interest {
+            mask: interest.bits(),
+            trigger,
+            // mio 0.6 honours oneshot on user sources only together with edge (statement 38).
+            oneshot: opts.is_oneshot() && (opts.is_edge() || self.compat == Compat::Fixed),
+        }
+    }
+
+    fn harvest(&mut self, capacity: usize, sink: &mut impl FnMut(Fired)) -> usize {
+        let events = self.core.harvest(capacity, sink);
+        if events > 0 {
+            self.streak = self.streak.saturating_add(1);
+            self.noted = None;
+            if let Some(turn) = &mut self.turn {
+                turn.events += events;
+            }
+        }
+        events
+    }
+}
+
+/// How a driver's wait ended.
+enum Waited {
+    /// Look again.
+    Look,
+    /// The time is up.
+    Elapsed,
+}
+
+impl Shared {
+    pub fn new(driver: Box<dyn Driver>) -> Arc<Self> {
+        Arc::new(Shared {
+            state: Mutex::new(State {
+                core: Core::new(),
+                #[cfg(not(target_arch = "wasm32"))]
+                os: Default::default(),
+                compat: Compat::default(),
+                streak: 0,
+                os_budget: 1,
+                noted: None,
+                turn: None,
+                shuffle: None,
+            }),
+            inbox: Inbox::new(),
+            // An idle loop that cannot block is asleep from the start: its first source asks for a turn.
+            sleep: AtomicU8::new(if driver.may_block() { AWAKE } else { ASLEEP }),
+            driver,
+            seat: Mutex::new(Some(Vec::new())),
+            seat_free: Condvar::new(),
+        })
+    }
+
+    /// The state, with everything that the setters said taken in.
+    #[inline]
+    pub fn enter(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let core = &mut state.core;
+        self.inbox.drain(|report| {
+            if report.merge {
+                core.trigger(report.key, report.ready);
+            } else {
+                core.set(report.key, report.ready);
+            }
+        });
+        state
+    }
+
+    /// Ends the sleep of a loop that a change of its sources made ready.
+    pub fn leave(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
+        let ready = state.core.has_ready();
+        drop(state);
+        if ready { self.wake() } else { Ok(()) }
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        if self
+            .sleep
+            .compare_exchange(ASLEEP, AWAKE, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+        {
+            return self.driver.notify();
+        }
+        Ok(())
+    }
+
+    /// Queues a source whose link said so, and wakes the loop if that is wanted and needed.
+    #[inline]
+    pub fn push(&self, source: &Arc<Source>, wake: bool) -> io::Result<()> {
+        self.inbox.push(source);
+        // The push and this load are SeqCst, as are the sleeper's store and its look at the inbox: one of the two
+        // sees the other, so no wake is lost.
+        match self.sleep.load(Ordering::SeqCst) {
+            AWAKE => Ok(()),
+            CLOSED => {
+                drop(self.enter());
+                Ok(())
+            }
+            _ if wake => self.wake(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Registers or reregisters a user source.
+    pub fn attach(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let mut state = self.enter();
+        let first = source.home().is_none();
+        if !Arc::ptr_eq(source.bind(self), self) {
+            return Err(other_poll());
+        }
+        if first {
+            // The loop's own reference: `kill` or the drain after it gives it back.
+            std::mem::forget(source.clone());
+        }
+        let interest = state.user_interest(interest, opts);
+        let link = source.link();
+        if !link.is_attached() || state.core.modify(link.key(), token.0, interest).is_err() {
+            // Set before `attach`: from there on the source may be queued. What is set in between is stored, and
+            // `attach` gives it.
+            let key = state.core.insert(token.0, interest, 0);
+            link.set_key(key);
+            let ready = link.attach();
+            state.core.set(key, ready);
+        }
+        self.leave(state)
+    }
+
+    pub fn detach(self: &Arc<Self>, source: &Arc<Source>) -> io::Result<()> {
+        let mut state = self.enter();
+        if !Arc::ptr_eq(source.bind(self), self) {
+            return Err(other_poll());
+        }
+        let link = source.link();
+        if link.is_attached() {
+            link.detach();
+            // Stale only if the loop was closed: then nothing is pending either.
+            let _ = state.core.remove(link.key());
+        }
+        Ok(())
+    }
+
+    /// The registration of a source that is bound here is gone.
+    pub fn kill(self: &Arc<Self>, source: &Arc<Source>) {
+        let mut state = self.enter();
+        let link = source.link();
+        if link.is_attached() {
+            let _ = state.core.remove(link.key());
+        }
+        let ours = link.kill();
+        drop(state);
+        if ours {
+            // SAFETY: `attach` forgot one reference when the source was bound; the source is not queued and never
+            // will be, so this is the only place that gives it back, and it runs once, in the registration's drop.
+            unsafe { Arc::decrement_strong_count(Arc::as_ptr(source)) };
+        }
+    }
+
+    /// The loop is gone.
+    pub fn close(&self) {
+        self.sleep.store(CLOSED, Ordering::SeqCst);
+        let mut state = self.enter();
+        state.core = Core::new();
+        self.driver.note(None);
+    }
+
+    pub fn poll(
+        &self,
+        capacity: usize,
+        timeout: Option<Duration>,
+        interruptible: bool,
+        sink: &mut impl FnMut(Fired),
+    ) -> io::Result<usize> {
+        // The clock is read only once nothing was found.
+        let mut deadline = None;
+        loop {
+            let mut state = self.enter();
+            if let Some(turn) = state.turn
+                && turn.events > 0
+                && timeout != Some(Duration::ZERO)
+                && self.driver.now() >= turn.end
+            {
+                return Err(would_block());
+            }
+            if state.core.next_deadline().is_some() {
+                let now = self.driver.now();
+                state.core.advance(now);
+            }
+            if !state.os_due() {
+                let events = state.harvest(capacity, sink);
+                if events > 0 {
+                    return Ok(events);
+                }
+            }
+            if !self.driver.may_block() {
+                match self.turn_over(state, timeout)? {
+                    Waited::Look => continue,
+                    Waited::Elapsed => return Ok(0),
+                }
+            }
+            if timeout == Some(Duration::ZERO) || state.core.has_ready() {
+                let ask = state.os_len() > 0;
+                state.streak = 0;
+                drop(state);
+                if ask {
+                    self.ask(interruptible)?;
+                }
+                let mut state = self.enter();
+                let events = state.harvest(capacity, sink);
+                if events > 0 || timeout == Some(Duration::ZERO) {
+                    return Ok(events);
+                }
+                continue;
+            }
+            state.streak = 0;
+            let timer = state.core.next_deadline();
+            drop(state);
+            let now = self.driver.now();
+            let deadline =
+                *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
+            if let Waited::Elapsed = self.sleep(now, deadline, timer, interruptible)? {
+                // What raced the deadline is given, not left for the next poll.
+                return Ok(self.enter().harvest(capacity, sink));
+            }
+        }
+    }
+
+    /// Nothing is ready and nothing may block.
+    fn turn_over(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Waited> {
+        if timeout == Some(Duration::ZERO) {
+            return Ok(Waited::Elapsed);
+        }
+        let now = self.driver.now();
+        if let Some(Noted {
+            deadline: Some(deadline),
+            ..
+        }) = state.noted
+            && now >= deadline
+        {
+            state.noted = None;
+            return Ok(Waited::Elapsed);
+        }
+        // The same call again, because of a spurious turn, goes on with the time that remains.
+        if state.noted.is_none_or(|noted| noted.timeout != timeout) {
+            state.noted = Some(Noted {
+                timeout,
+                deadline: timeout.and_then(|time| now.checked_add(time)),
+            });
+        }
+        self.driver.note(state.next_deadline());
+        self.sleep.store(ASLEEP, Ordering::SeqCst);
+        if self.inbox.is_empty() {
+            return Err(would_block());
+        }
+        self.sleep.store(AWAKE, Ordering::SeqCst);
+        Ok(Waited::Look)
+    }
+
+    /// Waits in the driver for at most until the earlier of the two times.
+    fn sleep(
+        &self,
+        now: Duration,
+        deadline: Option<Duration>,
+        timer: Option<Duration>,
+        interruptible: bool,
+    ) -> io::Result<Waited> {
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            return Ok(Waited::Elapsed);
+        }
+        let until = match (deadline, timer) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let remaining = until.map(|until| until.saturating_sub(now));
+        let Some(mut found) = self.take_seat(remaining) else {
+            return Ok(Waited::Look);
+        };
+        self.sleep.store(ASLEEP, Ordering::SeqCst);
+        // Under the lock: a registration that makes the loop ready either is seen here or sees ASLEEP.
+        let awake = self.enter().core.has_ready() || !self.inbox.is_empty();
+        let result = if awake {
+            Ok(())
+        } else {
+            self.wait(remaining, interruptible, &mut found)
+        };
+        self.sleep.store(AWAKE, Ordering::SeqCst);
+        self.return_seat(found);
+        result.map(|()| Waited::Look)
+    }
+
+    /// Asks the driver what is ready now, unless another thread waits there already.
+    fn ask(&self, interruptible: bool) -> io::Result<()> {
+        let Some(mut found) = self.take_seat(Some(Duration::ZERO)) else {
+            return Ok(());
+        };
+        let result = self.wait(Some(Duration::ZERO), interruptible, &mut found);
+        self.return_seat(found);
+        result
+    }
+
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        interruptible: bool,
+        found: &mut Vec<(u32, u16)>,
+    ) -> io::Result<()> {
+        match self
+            .driver
+            .wait(timeout, &mut |number, ready| found.push((number, ready)))
+        {
+            // The caller looks at the clock and goes on with the time that remains.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && !interruptible => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Gives what the driver found to the core.
+    fn return_seat(&self, mut found: Vec<(u32, u16)>) {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let mut state = self.enter();
+            let State { core, os, .. } = &mut *state;
+            for (number, ready) in found.drain(..) {
+                core.wake(os.key(number), ready);
+            }
+            os.wait_over();
+        }
+        found.clear();
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        self.seat_free.notify_one();
+    }
+
+    /// The seat, if it becomes free in time. Another waiter may find events for this one too, so the caller looks
+    /// again when it is told that the seat was taken.
+    fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u32, u16)>> {
+        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        if seat.is_none() {
+            seat = match timeout {
+                Some(Duration::ZERO) => return None,
+                Some(timeout) => {
+                    self.seat_free
+                        .wait_timeout(seat, timeout)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                None => self
+                    .seat_free
+                    .wait(seat)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
+            // Events may have come while this thread waited: look before sleeping.
+            let found = seat.is_some();
+            drop(seat);
+            if found {
+                self.seat_free.notify_one();
+            }
+            return None;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let found = seat.take();
+            drop(seat);
+            self.enter().os.wait_begins();
+            found
+        }
+        #[cfg(target_arch = "wasm32")]
+        seat.take()
+    }
+
+    /// True if a poll would find something. If not, the loop counts as idle: its next source asks for a turn.
+    pub fn rest(&self) -> bool {
+        loop {
+            let mut state = self.enter();
+            if state.core.next_deadline().is_some() {
+                let now = self.driver.now();
+                state.core.advance(now);
+            }
+            if state.core.has_ready() {
+                return true;
+            }
+            if self.driver.may_block() {
+                return false;
+            }
+            self.driver.note(state.next_deadline());
+            self.sleep.store(ASLEEP, Ordering::SeqCst);
+            if self.inbox.is_empty() {
+                return false;
+            }
+            self.sleep.store(AWAKE, Ordering::SeqCst);
+        }
+    }
+
+    /// When a loop that may not block wants its next turn.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.enter().next_deadline()
+    }
+}
+
+fn other_poll() -> io::Error {
+    io::Error::other("registration handle associated with another `Poll` instance")
+}
+
+fn would_block() -> io::Error {
+    io::ErrorKind::WouldBlock.into()
+}
