@@ -57,3 +57,42 @@ pub trait ExtWrite {
     /// What the writer says.
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()>;
 }
+
+impl<L: ExtRead + ?Sized> ExtRead for &mut L {
+    #[inline]
+    fn read_header<R: Read>(&mut self, r: &mut R) -> io::Result<()> {
+        (**self).read_header(r)
+    }
+
+    #[inline]
+    fn read_from<R: Read>(&mut self, r: &mut R, buf: &mut [u8]) -> io::Result<usize> {
+        (**self).read_from(r, buf)
+    }
+
+    #[inline]
+    fn read_end<R: Read>(&mut self, r: &mut R) -> io::Result<()> {
+        (**self).read_end(r)
+    }
+}
+
+impl<L: ExtWrite + ?Sized> ExtWrite for &mut L {
+    #[inline]
+    fn write_header<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        (**self).write_header(w)
+    }
+
+    #[inline]
+    fn write_into<W: Write>(&mut self, w: &mut W, buf: &[u8]) -> io::Result<usize> {
+        (**self).write_into(w, buf)
+    }
+
+    #[inline]
+    fn flush_into<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        (**self).flush_into(w)
+    }
+
+    #[inline]
+    fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        (**self).write_end(w)
+    }
+}

@@ -1,3 +1,29 @@
-//! Composable readers and writers that can be stopped at any byte and restarted.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+pub mod comp;
 pub mod ext;
+pub mod limit;
+pub mod restart;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use comp::{ChainR, CompExtR, CompExtW, CompR, CompW, MultiR, MultiW, NoExt};
 pub use ext::{ExtRead, ExtWrite};
+pub use limit::{
+    EscapedR, EscapedW, KnownLengthR, KnownLengthW, LimitExceeded, SizedWindowsR, SizedWindowsW,
+    WindowLimits,
+};
+pub use restart::{
+    PrefixChanged, Replay, ReplayAttempt, ReplayLimits, ReplayStats, Rest, RetryPolicy, Skip,
+    SkipAttempt, SkipLimits, SkipStats,
+};

@@ -1,0 +1,174 @@
+use std::io::{self, Read};
+
+use super::limits::ReplayLimits;
+use crate::ext::ExtRead;
+use crate::limit::LimitExceeded;
+
+/// The smallest buffer for a body.
+const FIRST: usize = 4 << 10;
+
+/// Counts what a limiter takes, to tell an end between messages from one inside.
+struct Tap<'a, R> {
+    source: &'a mut R,
+    taken: u64,
+    ended: bool,
+}
+
+impl<R: Read> Read for Tap<'_, R> {
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(buf)?;
+        self.taken += n as u64;
+        self.ended |= n == 0 && !buf.is_empty();
+        Ok(n)
+    }
+}
+
+/// The body of a message that comes through a limiter, until it is whole.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// All of it is initialised; the message is the first `filled` bytes. It grows with what was received, never with
+    /// what a peer announces.
+    bytes: Vec<u8>,
+    filled: usize,
+    /// What the limiter took from the source for this message.
+    taken: u64,
+    /// The body is whole, the limiter's end is not read yet.
+    whole: bool,
+    /// The body was too long: bytes of it are lost, so no later call may go on.
+    over: Option<LimitExceeded>,
+}
+
+impl Body {
+    /// Reads on. True when the message is whole and its end was read, false when the source ended before its first
+    /// byte; the second value is what was taken from the source.
+    #[inline]
+    pub(super) fn fill<L: ExtRead, R: Read>(
+        &mut self,
+        limits: &ReplayLimits,
+        limiter: &mut L,
+        source: &mut R,
+        received: &mut u64,
+    ) -> io::Result<bool> {
+        let mut tap = Tap {
+            source,
+            taken: 0,
+            ended: false,
+        };
+        let result = self.fill_from(limits, limiter, &mut tap);
+        self.taken += tap.taken;
+        *received += tap.taken;
+        match result {
+            Ok(()) => {
+                // A limiter whose body ends with the source found nothing but the end.
+                self.whole = self.taken > 0 || !tap.ended;
+                Ok(self.whole)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(e),
+            Err(e) => {
+                let clean =
+                    self.taken == 0 && tap.ended && e.kind() == io::ErrorKind::UnexpectedEof;
+                if clean { Ok(false) } else { Err(e) }
+            }
+        }
+    }
+
+    #[inline]
+    fn fill_from<L: ExtRead, R: Read>(
+        &mut self,
+        limits: &ReplayLimits,
+        limiter: &mut L,
+        source: &mut R,
+    ) -> io::Result<()> {
+        if !self.whole {
+            limiter.read_header(source)?;
+            while let Some(room) = self.bytes.get_mut(self.filled..) {
+                let n = if room.is_empty() {
+                    self.read_full(limits, limiter, source)?
+                } else {
+                    let n = limiter.read_from(source, room)?;
+                    self.filled += n;
+                    n
+                };
+                if n == 0 {
+                    break;
+                }
+            }
+            self.whole = true;
+        }
+        limiter.read_end(source)
+    }
+
+    /// Reads when the buffer is full: perhaps there is only the end mark left, then it need not grow.
+    #[cold]
+    fn read_full<L: ExtRead, R: Read>(
+        &mut self,
+        limits: &ReplayLimits,
+        limiter: &mut L,
+        source: &mut R,
+    ) -> io::Result<usize> {
+        if let Some(over) = self.over {
+            return Err(over.into());
+        }
+        let mut probe = [0; 64];
+        let n = limiter.read_from(source, &mut probe)?;
+        let needed = self.filled + n;
+        if needed > limits.max_message {
+            let over = LimitExceeded {
+                limit: "max_message",
+                value: needed as u64,
+                max: limits.max_message as u64,
+            };
+            self.over = Some(over);
+            return Err(over.into());
+        }
+        if n > 0 {
+            let size = (self.bytes.len() * 2)
+                .max(FIRST)
+                .min(limits.max_message)
+                .max(needed);
+            self.bytes.resize(size, 0);
+            self.bytes[self.filled..needed].copy_from_slice(&probe[..n]);
+            self.filled = needed;
+        }
+        Ok(n)
+    }
+
+    /// Hands the whole body to `decode` and forgets it.
+    #[inline]
+    pub(super) fn decode<T>(
+        &mut self,
+        retain: usize,
+        decode: impl FnOnce(&mut &[u8]) -> io::Result<T>,
+    ) -> io::Result<T> {
+        // Taken out, so that a panic of the decoder leaves an empty body behind.
+        let body = std::mem::take(self);
+        let mut rest = body.bytes.get(..body.filled).unwrap_or_default();
+        let result = decode(&mut rest);
+        let left = rest.len();
+        if body.bytes.len() <= retain {
+            self.bytes = body.bytes;
+        }
+        match result {
+            Ok(_) if left > 0 => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the decoder left {left} bytes of the message"),
+            )),
+            Ok(value) => Ok(value),
+            // Neither may reach the caller as it is: there is nothing to wait for, and the source has not ended.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::WouldBlock
+                ) =>
+            {
+                Err(io::Error::new(io::ErrorKind::InvalidData, e))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> bool {
+        self.taken > 0
+    }
+}

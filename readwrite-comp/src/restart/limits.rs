@@ -1,0 +1,101 @@
+/// What a [`Replay`](super::Replay) may use of memory and work. Past one of them the error is a
+/// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayLimits {
+    /// The longest message, in plain bytes, and so the memory for one. Default 16 MiB.
+    pub max_message: usize,
+    /// How many bytes of one message may be decoded again, over all its attempts. Default 256 MiB.
+    ///
+    /// Only messages without frames are decoded again; a peer that sends a byte per quiet period spends this.
+    pub max_replayed: u64,
+    /// How many bytes are asked of the source at a time when there are no frames. Default 8 KiB.
+    pub read_ahead: usize,
+    /// The largest buffer that is kept between messages; a larger one is freed. Default 256 KiB.
+    pub retain: usize,
+}
+
+impl Default for ReplayLimits {
+    fn default() -> Self {
+        Self {
+            max_message: 16 << 20,
+            max_replayed: 256 << 20,
+            read_ahead: 8 << 10,
+            retain: 256 << 10,
+        }
+    }
+}
+
+/// When a message without frames is decoded again after it was found incomplete.
+///
+/// Either way never before the bytes are there that the failed read asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetryPolicy {
+    /// When the bytes received pay for it, or when the source has gone quiet. The default, with 50 percent: at most half
+    /// as many bytes are decoded again as were received, and once more per quiet period.
+    ///
+    /// The source is quiet when a call finds not one new byte. Because of this a complete message can wait in the
+    /// buffer until the next call: [`Replay::deferred`](super::Replay::deferred) says so, and the caller then calls
+    /// again when its loop has nothing else to do.
+    Budgeted {
+        /// How many bytes may be decoded again per hundred received.
+        percent: u32,
+    },
+    /// Each time the bytes that were asked for are there: nothing is ever deferred, but the cost is quadratic in the
+    /// message's length for a peer that sends little at a time (bounded by [`ReplayLimits::max_replayed`]).
+    Always,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::Budgeted { percent: 50 }
+    }
+}
+
+/// What a [`Skip`](super::Skip) may use of memory and work. Past one of them the error is a
+/// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkipLimits {
+    /// How many bytes a first attempt may hold back: a message that fits is encoded once. The memory is taken as it
+    /// is needed. Default 64 KiB.
+    pub first_window: usize,
+    /// The window grows fourfold with each attempt, up to this. Default 16 MiB: at most a third of the message is
+    /// encoded again.
+    pub max_window: usize,
+    /// The longest message, in bytes. Default 16 MiB.
+    pub max_message: u64,
+    /// How many bytes of one message may be encoded again, over all its attempts. Default 256 MiB.
+    pub max_skipped: u64,
+    /// The largest window that is kept between messages; a larger one is freed. Default 256 KiB.
+    pub retain: usize,
+}
+
+impl Default for SkipLimits {
+    fn default() -> Self {
+        Self {
+            first_window: 64 << 10,
+            max_window: 16 << 20,
+            max_message: 16 << 20,
+            max_skipped: 256 << 20,
+            retain: 256 << 10,
+        }
+    }
+}
+
+impl SkipLimits {
+    /// A window that never grows over `window` bytes, with the work that the longest message then needs:
+    /// length² / 2 window.
+    #[must_use]
+    pub fn bounded(window: usize) -> Self {
+        let defaults = Self::default();
+        let window = window.max(1);
+        let attempts = defaults.max_message / window as u64 + 1;
+        Self {
+            first_window: window,
+            max_window: window,
+            max_skipped: defaults.max_message.saturating_mul(attempts) / 2,
+            retain: defaults.retain.min(window),
+            ..defaults
+        }
+    }
+}

@@ -1,0 +1,324 @@
+use std::io::{self, Read};
+
+use super::ahead::{Ahead, Refused};
+use super::attempt::{ReplayAttempt, Rest};
+use super::framed::Body;
+use super::limits::{ReplayLimits, RetryPolicy};
+use crate::ext::ExtRead;
+use crate::limit::LimitExceeded;
+
+/// How much unspent budget a message leaves to the next one: enough that small messages in a few pieces are tried at
+/// once.
+const CARRIED: u64 = 16 << 10;
+
+/// What a [`Replay`] has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplayStats {
+    /// Messages that were decoded.
+    pub messages: u64,
+    /// Times a decoder ran.
+    pub attempts: u64,
+    /// Bytes taken from the sources.
+    pub bytes_received: u64,
+    /// Bytes that a decoder read more than once, counted each time but the first.
+    pub bytes_replayed: u64,
+}
+
+/// The reading half of restart: keeps the message in flight between the calls of a service.
+///
+/// With frames ([`read_framed`](Self::read_framed)) a message is collected through a limiter and decoded once, when
+/// it is whole. Without ([`read`](Self::read)) it is decoded, and decoded again from its first byte when the decoder
+/// ran out of bytes; see [`RetryPolicy`] for when.
+///
+/// ```
+/// use readwrite_comp::testing::Choppy;
+/// use readwrite_comp::{Replay, SizedWindowsR};
+/// use std::io::{ErrorKind, Read};
+///
+/// let wire = b"\x05\0\0\0plain\0\0\0\0";
+/// let mut source = Choppy::every(&wire[..], 3); // blocks after each 3 bytes
+/// let mut limiter = SizedWindowsR::default();
+/// let mut replay = Replay::default();
+/// let message = loop {
+///     let read = replay.read_framed(&mut limiter, &mut source, |body| {
+///         let mut text = String::new();
+///         body.read_to_string(&mut text)?;
+///         Ok(text)
+///     });
+///     match read {
+///         Err(e) if e.kind() == ErrorKind::WouldBlock => continue, // a service would yield here
+///         other => break other?,
+///     }
+/// };
+/// assert_eq!(message.as_deref(), Some("plain"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Replay {
+    limits: ReplayLimits,
+    policy: RetryPolicy,
+    body: Body,
+    ahead: Ahead,
+    /// How far any attempt at this message has read.
+    seen: usize,
+    /// How much was there at the last attempt.
+    tried: usize,
+    /// Hundredths of bytes that may be decoded again.
+    budget: u64,
+    /// Bytes of this message that were decoded again.
+    replayed: u64,
+    deferred: bool,
+    stats: ReplayStats,
+}
+
+impl Replay {
+    /// With these limits and the default policy.
+    pub fn new(limits: ReplayLimits) -> Self {
+        Self::with_policy(limits, RetryPolicy::default())
+    }
+
+    /// With these limits and this policy for messages without frames.
+    pub fn with_policy(limits: ReplayLimits, policy: RetryPolicy) -> Self {
+        Self {
+            limits,
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// What was done so far.
+    pub const fn stats(&self) -> ReplayStats {
+        self.stats
+    }
+
+    /// True if a part of a message was received.
+    pub fn in_flight(&self) -> bool {
+        self.body.in_flight() || self.ahead.have() > 0
+    }
+
+    /// True if the last [`read`](Self::read) blocked although there are bytes that no attempt has seen, because the
+    /// [`RetryPolicy`] found it too early. Call it again when the loop has nothing else to do, even if the source did
+    /// not become ready: if nothing came by then the message is tried.
+    pub const fn deferred(&self) -> bool {
+        self.deferred
+    }
+
+    /// Forgets the message in flight and everything that was read ahead: the connection is gone.
+    pub fn reset(&mut self) {
+        *self = Self {
+            limits: self.limits,
+            policy: self.policy,
+            stats: self.stats,
+            ..Self::default()
+        };
+    }
+
+    /// Reads a message with `limiter`, and decodes it when it is whole. `None`: the source ended before the first
+    /// byte of a message.
+    ///
+    /// Call it again after `WouldBlock`, with the same limiter and source; nothing was decoded yet. After any other
+    /// error of `decode` the stream stands at the next message.
+    ///
+    /// # Errors
+    /// What the source and the limiter say. [`LimitExceeded`] `max_message` for a body that is too long.
+    /// `InvalidData` if the decoder leaves bytes of the message or wants more than it has. `UnexpectedEof` if the
+    /// source ended inside the message.
+    #[inline]
+    pub fn read_framed<L: ExtRead, R: Read, T>(
+        &mut self,
+        limiter: &mut L,
+        source: &mut R,
+        decode: impl FnOnce(&mut &[u8]) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        let received = &mut self.stats.bytes_received;
+        let whole = if self.ahead.have() == 0 {
+            self.body.fill(&self.limits, limiter, source, received)?
+        } else {
+            // Counted when they were read ahead.
+            let mut again = 0;
+            let mut rest = Rest {
+                ahead: &mut self.ahead,
+                limits: &self.limits,
+                source,
+            };
+            let before = rest.ahead.have();
+            let result = self.body.fill(&self.limits, limiter, &mut rest, &mut again);
+            *received += again - (before - rest.ahead.have()) as u64;
+            result?
+        };
+        if !whole {
+            return Ok(None);
+        }
+        self.stats.attempts += 1;
+        let value = self.body.decode(self.limits.retain, decode)?;
+        self.stats.messages += 1;
+        Ok(Some(value))
+    }
+
+    /// Decodes a message from a stream that has no frames. `None`: the source ended before the first byte of one.
+    ///
+    /// `decode` runs from the message's first byte each time, so it must do nothing but decode. An error it gives
+    /// after its reader blocked counts as blocked, whatever it looks like. What it consumed is the message; bytes
+    /// that were read beyond it stay here for the next `read`, for [`read_framed`](Self::read_framed) or for
+    /// [`rest`](Self::rest).
+    ///
+    /// Call it again after `WouldBlock`; see [`deferred`](Self::deferred) for when.
+    ///
+    /// # Errors
+    /// What the source says, what the decoder says of a message that it could read, `UnexpectedEof` if the source ended
+    /// inside a message, [`LimitExceeded`] `max_message` or `max_replayed`. The stream cannot be used after an error:
+    /// where the next message starts is not known.
+    #[inline]
+    pub fn read<R: Read, T>(
+        &mut self,
+        source: &mut R,
+        mut decode: impl FnMut(&mut ReplayAttempt<'_, R>) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        if !self.wait(source)? {
+            return Ok(None);
+        }
+        let mut attempt = ReplayAttempt::new(&mut self.ahead, &self.limits, source);
+        let result = decode(&mut attempt);
+        self.account();
+        match result {
+            Ok(value) => {
+                self.commit();
+                Ok(Some(value))
+            }
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+
+    /// Receives until an attempt is due; false if the source ended between messages.
+    fn wait<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
+        self.deferred = false;
+        let mut quiet = true;
+        let due = loop {
+            let have = self.ahead.have();
+            let asked = have >= self.ahead.need.max(1);
+            if asked && (self.affordable() || have >= self.limits.max_message) {
+                break Ok(true);
+            }
+            match self.ahead.pull(&self.limits, source) {
+                Ok(0) => break Ok(have > 0),
+                Ok(_) => quiet = false,
+                Err(e) => {
+                    if e.kind() == io::ErrorKind::WouldBlock && asked && have > self.tried {
+                        if quiet {
+                            break Ok(true);
+                        }
+                        self.deferred = true;
+                    }
+                    break Err(e);
+                }
+            }
+            self.received();
+        };
+        self.received();
+        let again = self.replayed + self.seen as u64;
+        if matches!(due, Ok(true)) && again > self.limits.max_replayed {
+            return Err(LimitExceeded {
+                limit: "max_replayed",
+                value: again,
+                max: self.limits.max_replayed,
+            }
+            .into());
+        }
+        due
+    }
+
+    fn affordable(&self) -> bool {
+        match self.policy {
+            RetryPolicy::Always => true,
+            RetryPolicy::Budgeted { .. } => self.seen as u64 * 100 <= self.budget,
+        }
+    }
+
+    /// Books the bytes that were pulled.
+    fn received(&mut self) {
+        let n = std::mem::take(&mut self.ahead.pulled);
+        self.stats.bytes_received += n;
+        if let RetryPolicy::Budgeted { percent } = self.policy {
+            self.budget = self.budget.saturating_add(n * u64::from(percent));
+        }
+    }
+
+    /// Books an attempt.
+    fn account(&mut self) {
+        self.received();
+        let again = self.ahead.read().min(self.seen) as u64;
+        self.stats.attempts += 1;
+        self.stats.bytes_replayed += again;
+        self.replayed += again;
+        // An attempt in a quiet period may cost more than there is.
+        self.budget = self.budget.saturating_sub(again * 100);
+        self.seen = self.seen.max(self.ahead.read());
+        self.tried = self.ahead.have();
+    }
+
+    /// What a failed attempt means.
+    fn failed(&mut self, error: io::Error) -> io::Error {
+        self.ahead.pos = self.ahead.start;
+        match std::mem::take(&mut self.ahead.refused) {
+            Refused::Blocked => io::ErrorKind::WouldBlock.into(),
+            Refused::Ended => io::Error::new(io::ErrorKind::UnexpectedEof, error),
+            Refused::Limit(limit) => limit.into(),
+            Refused::Failed(original) => original,
+            Refused::No => {
+                // The decoder waits for something else than this source: the same bytes may do next time.
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    self.ahead.need = 0;
+                    self.tried = 0;
+                }
+                error
+            }
+        }
+    }
+
+    /// The reader of an attempt by hand: it starts at the first byte that was not committed.
+    ///
+    /// It reads the source whenever it has nothing left; there is no [`RetryPolicy`].
+    pub fn attempt<'a, R: Read>(&'a mut self, source: &'a mut R) -> ReplayAttempt<'a, R> {
+        self.rewind();
+        self.stats.attempts += 1;
+        ReplayAttempt::new(&mut self.ahead, &self.limits, source)
+    }
+
+    /// Goes back to the first byte that was not committed.
+    pub fn rewind(&mut self) {
+        self.account_by_hand();
+        self.ahead.pos = self.ahead.start;
+    }
+
+    /// Lets go of what the attempt has read: the next one starts behind it.
+    #[inline]
+    pub fn commit(&mut self) {
+        let read = self.ahead.read();
+        self.received();
+        self.ahead.release(read, &self.limits);
+        self.ahead.refused = Refused::No;
+        self.seen = 0;
+        self.tried = 0;
+        self.replayed = 0;
+        self.budget = self.budget.min(CARRIED * 100);
+        self.stats.messages += 1;
+    }
+
+    fn account_by_hand(&mut self) {
+        let again = self.ahead.read().min(self.seen) as u64;
+        self.stats.bytes_replayed += again;
+        self.seen = self.seen.max(self.ahead.read());
+        self.received();
+    }
+
+    /// A reader of what follows the last message: what was read ahead, then the source.
+    pub fn rest<'a, R: Read>(&'a mut self, source: &'a mut R) -> Rest<'a, R> {
+        self.seen = 0;
+        self.tried = 0;
+        Rest {
+            ahead: &mut self.ahead,
+            limits: &self.limits,
+            source,
+        }
+    }
+}
