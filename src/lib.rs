@@ -1,1 +1,42 @@
-//! MyDHT.
+//! MyDHT: a distributed hash table whose nodes are full members, natively and in a web browser.
+//!
+//! A [`Node`] is made of parts that [`MyDHTConf`] names: an event loop, a transport, an encoding, a cipher layer, a
+//! store. All of its services run on one thread and are restarted where they would have blocked, so the same node
+//! runs over TCP and in a page. [`native`] has the parts put together for a computer.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+pub mod attachment;
+pub mod conf;
+pub mod engine;
+mod handshake;
+pub mod id;
+pub mod limits;
+pub mod metrics;
+pub mod msg;
+#[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+pub mod native;
+mod node;
+pub mod record;
+pub mod service;
+pub mod shadow;
+pub mod store;
+mod wire;
+
+pub use conf::{MyDHTConf, SingleThread};
+pub use engine::{Command, Event};
+pub use id::{Hash, Key, PeerId};
+pub use limits::Limits;
+pub use metrics::Metrics;
+pub use node::{Node, NodeHandle};
+pub use record::{AttachmentId, Record, Value};
+pub use service::Parts;

@@ -1,1 +1,27 @@
-//! Memory and TCP transports whose streams register on a userspace event loop.
+//! Transports: how two nodes reach each other.
+//!
+//! A [`Transport`] accepts and opens connections; a [`Stream`] is one of them, with a reading and a writing half
+//! that never block. Both register on an event loop through [`mydht_evloop::traits`], so the same code runs over
+//! TCP, in memory, on a virtual clock or in a browser.
+//!
+//! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes and
+//!   `WouldBlock` at chosen bytes.
+//! * [`tcp`]: TCP over the operating system (not on wasm32).
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+pub mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tcp;
+mod transport;
+
+pub use transport::{Stream, Transport};

@@ -1,0 +1,355 @@
+//! The hash tree of an attachment: each part can be checked alone, as it arrives.
+//!
+//! An attachment's hash is BLAKE3 of its content, and BLAKE3 is itself a Merkle tree over 1,024-byte chunks, so
+//! the chaining values of its subtrees prove a part without any hash of our own (the BLAKE3 paper, section 2.1;
+//! the same idea as Bao's). A part is a complete subtree of 64 chunks; the last may be shorter.
+
+use std::collections::HashMap;
+
+use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+
+use crate::id::Hash;
+use crate::record::AttachmentId;
+
+/// Bytes of a part: what is asked for, sent, checked and stored at once. A power of two of BLAKE3 chunks.
+pub const PART_LEN: usize = 64 * 1024;
+
+/// The most hashes a proof can have: one for each halving of 2^64 bytes in parts.
+pub const MAX_PROOF: usize = 48;
+
+/// A node of the tree: a BLAKE3 chaining value, or for a tree of one part the hash itself.
+pub type Node = [u8; 32];
+
+impl AttachmentId {
+    /// The number of parts: an empty attachment has one, which is empty.
+    pub fn parts(&self) -> u64 {
+        self.len.div_ceil(PART_LEN as u64).max(1)
+    }
+
+    /// The number of bytes of part `index`, or `None` if there is no such part.
+    pub fn part_len(&self, index: u64) -> Option<usize> {
+        let start = index.checked_mul(PART_LEN as u64)?;
+        if index >= self.parts() {
+            return None;
+        }
+        let rest = self.len - start;
+        Some(usize::try_from(rest).unwrap_or(PART_LEN).min(PART_LEN))
+    }
+
+    /// Whether `node` is part `index` of this attachment, `proof` being the nodes beside the path from it up to
+    /// the root.
+    pub fn verify(&self, index: u64, node: &Node, proof: &[Node]) -> bool {
+        self.climb(index, node, proof, |_, _, _| ()).is_some()
+    }
+
+    /// Walks from a leaf to the root and shows every (level, index, node) that the proof names or implies.
+    /// `None` if it does not end in the root.
+    fn climb(
+        &self,
+        index: u64,
+        node: &Node,
+        proof: &[Node],
+        mut seen: impl FnMut(usize, u64, &Node),
+    ) -> Option<()> {
+        let (mut index, mut count) = (index, self.parts());
+        if index >= count {
+            return None;
+        }
+        let mut node = *node;
+        let mut proof = proof.iter();
+        let mut level = 0;
+        while count > 1 {
+            seen(level, index, &node);
+            // A last node without a sibling moves up as it is.
+            if index ^ 1 < count {
+                let sibling = proof.next()?;
+                seen(level, index ^ 1, sibling);
+                node = merge(&node, sibling, index, count);
+            }
+            index /= 2;
+            count = count.div_ceil(2);
+            level += 1;
+        }
+        (proof.next().is_none() && node == self.hash.0).then_some(())
+    }
+}
+
+/// The parent of a node and its sibling, `count` nodes being on their level.
+fn merge(node: &Node, sibling: &Node, index: u64, count: u64) -> Node {
+    let (left, right) = if index.is_multiple_of(2) {
+        (node, sibling)
+    } else {
+        (sibling, node)
+    };
+    if count == 2 {
+        *merge_subtrees_root(left, right, Mode::Hash).as_bytes()
+    } else {
+        merge_subtrees_non_root(left, right, Mode::Hash)
+    }
+}
+
+/// Hashes a part as its bytes stream by.
+#[derive(Clone, Debug)]
+pub struct PartHasher {
+    hasher: blake3::Hasher,
+    only: bool,
+}
+
+impl PartHasher {
+    /// For part `index`; `only` if the attachment has no other.
+    pub fn new(index: u64, only: bool) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        if !only {
+            // An index that overflows belongs to no attachment: its hash will match nothing.
+            hasher.set_input_offset(index.saturating_mul(PART_LEN as u64) & !(PART_LEN as u64 - 1));
+        }
+        PartHasher { hasher, only }
+    }
+
+    /// Takes the next bytes of the part: [`PART_LEN`] in all, at most.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+    }
+
+    /// The part's node.
+    pub fn finish(&self) -> Node {
+        if self.only {
+            *self.hasher.finalize().as_bytes()
+        } else if self.hasher.count() == 0 {
+            // Only an empty attachment has an empty part: this is a node of no tree.
+            [0; 32]
+        } else {
+            self.hasher.finalize_non_root()
+        }
+    }
+}
+
+/// The tree of an attachment as far as it is known: whole for one that is here, partly for one on its way.
+///
+/// Its memory follows what is known, not what a peer says the length is: about 100 bytes a part.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    id: AttachmentId,
+    /// From the leaves up, without the root; a tree of one part has one level of one node.
+    levels: Vec<HashMap<u64, Node>>,
+}
+
+impl Tree {
+    /// A tree of which nothing but the root is known.
+    pub fn unknown(id: AttachmentId) -> Self {
+        let depth = u64::BITS - (id.parts() - 1).leading_zeros();
+        Tree {
+            id,
+            levels: vec![HashMap::new(); depth.max(1) as usize],
+        }
+    }
+
+    /// The whole tree of the content with these leaves.
+    pub fn from_leaves(len: u64, leaves: impl IntoIterator<Item = Node>) -> Self {
+        let hash = Hash([0; 32]);
+        let mut tree = Tree::unknown(AttachmentId { hash, len });
+        tree.levels[0] = (0..).zip(leaves).collect();
+        tree.id.hash = Hash(tree.fill().unwrap_or(hash.0));
+        tree
+    }
+
+    /// Reads content to its end and gives its tree; `progress` hears the bytes read so far.
+    ///
+    /// # Errors
+    /// What the reader says.
+    pub fn of_reader(
+        mut reader: impl std::io::Read,
+        mut progress: impl FnMut(u64),
+    ) -> std::io::Result<Self> {
+        let mut part = vec![0; PART_LEN];
+        let mut leaves: Vec<Node> = Vec::new();
+        let mut alone = PartHasher::new(0, true);
+        let mut len = 0;
+        loop {
+            let filled = read_part(&mut reader, &mut part)?;
+            if filled == 0 && !leaves.is_empty() {
+                break;
+            }
+            let bytes = &part[..filled];
+            if leaves.is_empty() {
+                // Whether the first part is the only one shows later.
+                alone.update(bytes);
+            }
+            let mut hasher = PartHasher::new(leaves.len() as u64, false);
+            hasher.update(bytes);
+            leaves.push(hasher.finish());
+            len += filled as u64;
+            progress(len);
+            if filled < PART_LEN {
+                break;
+            }
+        }
+        if let [only] = &mut leaves[..] {
+            *only = alone.finish();
+        }
+        Ok(Tree::from_leaves(len, leaves))
+    }
+
+    /// What the tree is of.
+    pub fn id(&self) -> AttachmentId {
+        self.id
+    }
+
+    /// Takes a part's node and its proof, if they lead to the root.
+    pub fn insert(&mut self, index: u64, node: &Node, proof: &[Node]) -> bool {
+        if !self.id.verify(index, node, proof) {
+            return false;
+        }
+        let Tree { id, levels } = self;
+        levels[0].insert(index, *node);
+        id.climb(index, node, proof, |level, index, node| {
+            if let Some(level) = levels.get_mut(level) {
+                level.insert(index, *node);
+            }
+        });
+        true
+    }
+
+    /// Takes a part's node on trust: from an own, earlier check.
+    pub fn restore(&mut self, index: u64, node: Node) {
+        self.levels[0].insert(index, node);
+    }
+
+    /// The node of part `index`, if it is known.
+    pub fn leaf(&self, index: u64) -> Option<&Node> {
+        self.levels[0].get(&index)
+    }
+
+    /// The proof of part `index`, if enough of the tree is known.
+    pub fn proof(&self, index: u64) -> Option<Vec<Node>> {
+        let (mut index, mut count) = (index, self.id.parts());
+        let mut proof = Vec::with_capacity(self.levels.len());
+        for level in &self.levels {
+            if index ^ 1 < count {
+                proof.push(*level.get(&(index ^ 1))?);
+            }
+            index /= 2;
+            count = count.div_ceil(2);
+        }
+        Some(proof)
+    }
+
+    /// Fills in what follows from the leaves and gives the root, or `None` if a leaf is missing.
+    pub fn fill(&mut self) -> Option<Node> {
+        let mut count = self.id.parts();
+        if count == 1 {
+            return self.leaf(0).copied();
+        }
+        for level in 0..self.levels.len() {
+            let mut parents = HashMap::new();
+            for parent in 0..count.div_ceil(2) {
+                let left = *self.levels[level].get(&(2 * parent))?;
+                let node = if 2 * parent + 1 < count {
+                    let right = self.levels[level].get(&(2 * parent + 1))?;
+                    merge(&left, right, 0, count)
+                } else {
+                    left
+                };
+                parents.insert(parent, node);
+            }
+            count = count.div_ceil(2);
+            match self.levels.get_mut(level + 1) {
+                Some(above) => *above = parents,
+                None => return parents.remove(&0),
+            }
+        }
+        None
+    }
+}
+
+/// Fills `part` unless the reader ends first.
+fn read_part(reader: &mut impl std::io::Read, part: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < part.len() {
+        match reader.read(&mut part[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
+    }
+
+    fn sizes() -> impl Iterator<Item = usize> {
+        let edges = [0, 1, 1024, 1025];
+        let parts = (1..=9).flat_map(|n| [n * PART_LEN - 1, n * PART_LEN, n * PART_LEN + 1]);
+        edges.into_iter().chain(parts)
+    }
+
+    #[test]
+    fn the_root_is_the_blake3_hash_of_the_content() {
+        for len in sizes() {
+            let content = content(len);
+            let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
+            assert_eq!(tree.id().hash, Hash::of(&content), "{len} bytes");
+            assert_eq!(tree.id().len, len as u64);
+        }
+    }
+
+    #[test]
+    fn every_part_proves_itself_and_nothing_else() {
+        for len in sizes() {
+            let content = content(len);
+            let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
+            let id = tree.id();
+            for index in 0..id.parts() {
+                let proof = tree.proof(index).unwrap();
+                let node = tree.leaf(index).unwrap();
+                assert!(id.verify(index, node, &proof), "{len}: part {index}");
+                assert!(proof.len() <= MAX_PROOF);
+                let mut wrong = *node;
+                wrong[0] ^= 1;
+                assert!(!id.verify(index, &wrong, &proof));
+                assert!(!id.verify(index + id.parts(), node, &proof));
+                let mut longer = proof.clone();
+                longer.push([0; 32]);
+                assert!(!id.verify(index, node, &longer));
+                if let Some(shorter) = proof.split_last() {
+                    assert!(!id.verify(index, node, shorter.1));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_grows_from_proofs_in_any_order() {
+        let content = content(7 * PART_LEN + 5);
+        let whole = Tree::of_reader(&content[..], |_| ()).unwrap();
+        let mut grown = Tree::unknown(whole.id());
+        for index in [7, 0, 3, 1, 6, 5, 2, 4] {
+            let proof = whole.proof(index).unwrap();
+            assert!(grown.insert(index, whole.leaf(index).unwrap(), &proof));
+            assert_eq!(grown.proof(index), Some(proof));
+        }
+        assert_eq!(grown.fill(), Some(whole.id().hash.0));
+        assert!(!grown.insert(0, &[0; 32], &whole.proof(0).unwrap()));
+    }
+
+    #[test]
+    fn part_lengths_add_up() {
+        for len in sizes() {
+            let id = AttachmentId {
+                hash: Hash([0; 32]),
+                len: len as u64,
+            };
+            let sum: usize = (0..id.parts()).filter_map(|i| id.part_len(i)).sum();
+            assert_eq!(sum, len);
+            assert_eq!(id.part_len(id.parts()), None);
+            assert_eq!(id.part_len(u64::MAX), None);
+        }
+    }
+}

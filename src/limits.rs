@@ -1,0 +1,66 @@
+//! What a node takes from outside: every bound has a name here, and a default.
+
+use std::time::Duration;
+
+/// The bounds of a node. An error that a bound caused names its field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message, encoded. Its memory is never claimed before it arrived.
+    pub message_bytes: usize,
+    /// Bytes of a value inside a message.
+    pub value_bytes: usize,
+    /// Bytes of an attachment.
+    pub attachment_bytes: u64,
+    /// Bytes of an attachment's name.
+    pub name_bytes: usize,
+    /// Connections open at once, both ways.
+    pub connections: usize,
+    /// Messages waiting to be written to one peer; past it the peer reads too slowly and is let go.
+    pub pending_messages: usize,
+    /// Messages of one peer handled before the others have their turn.
+    pub messages_per_turn: usize,
+    /// Attachments being fetched at once.
+    pub downloads: usize,
+    /// Peers' requests waiting for parts of one attachment that is being fetched.
+    pub waiting_requests: usize,
+    /// Parts asked of one peer and not yet received.
+    pub parts_in_flight: usize,
+    /// How many peers a question may pass.
+    pub hops: u8,
+    /// Questions of peers being answered at once.
+    pub lookups: usize,
+    /// Attachments of which the node remembers who has them.
+    pub known_providers: usize,
+    /// From a connection's opening to the end of its authentication.
+    pub handshake_timeout: Duration,
+    /// From a request to its answer.
+    pub request_timeout: Duration,
+    /// Longest wait before a lost bootstrap peer is tried again (it doubles from a quarter of a second).
+    pub reconnect_timeout: Duration,
+    /// From being told to stop to stopping, while answers are still being written.
+    pub stop_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            message_bytes: 1 << 20,
+            value_bytes: 256 << 10,
+            attachment_bytes: 64 << 30,
+            name_bytes: 255,
+            connections: 1024,
+            pending_messages: 1024,
+            messages_per_turn: 64,
+            downloads: 64,
+            waiting_requests: 4096,
+            parts_in_flight: 16,
+            hops: 3,
+            lookups: 4096,
+            known_providers: 1024,
+            handshake_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(20),
+            reconnect_timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(2),
+        }
+    }
+}

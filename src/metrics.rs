@@ -1,0 +1,59 @@
+//! What a node counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The counters of a node, shared by its services. Clones count together.
+        #[derive(Clone, Debug, Default)]
+        pub struct Metrics(Arc<Counters>);
+
+        #[derive(Debug, Default)]
+        struct Counters { $($name: AtomicU64),* }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct Snapshot { $($(#[$doc])* pub $name: u64),* }
+
+        impl Metrics {
+            /// What was counted until now.
+            pub fn snapshot(&self) -> Snapshot {
+                Snapshot { $($name: self.0.$name.load(Ordering::Relaxed)),* }
+            }
+
+            $(pub(crate) fn $name(&self, more: u64) {
+                self.0.$name.fetch_add(more, Ordering::Relaxed);
+            })*
+        }
+    };
+}
+
+counters! {
+    /// Times a service handed its state back because it would have blocked.
+    yields,
+    /// Times a service was started again from such a state.
+    restarts,
+    /// Bytes that a restarted decode read again.
+    bytes_replayed,
+    /// Bytes that a restarted encode made again and did not write.
+    bytes_skipped,
+    /// Bytes read from peers.
+    bytes_in,
+    /// Bytes written to peers.
+    bytes_out,
+    /// Messages decoded.
+    messages_in,
+    /// Messages encoded.
+    messages_out,
+    /// Connections accepted or opened.
+    connections,
+    /// Connections closed because of what the peer did.
+    peers_refused,
+    /// Parts of attachments received whole and right.
+    parts_in,
+    /// Parts of attachments sent.
+    parts_out,
+}

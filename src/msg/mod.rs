@@ -1,0 +1,282 @@
+//! The messages of nodes, and how they are encoded.
+
+mod bincode;
+mod json;
+
+pub use self::bincode::Bincode;
+pub use json::Json;
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::attachment::tree::Node;
+use crate::id::{Hash, Key, PeerId};
+use crate::record::{AttachmentId, Record};
+
+/// The version of the wire, sent before anything else.
+pub const WIRE_VERSION: u16 = 1;
+
+/// An encoding of messages. It knows nothing of attachments, of framing or of ciphers.
+pub trait MsgEnc: Clone {
+    /// Names the encoding on the wire: peers that differ tell each other so, and do not guess.
+    const ID: u8;
+
+    /// Encodes one message.
+    ///
+    /// # Errors
+    /// What the writer says, of the same kind (`WouldBlock` stays `WouldBlock`).
+    fn encode_into<W: Write>(&self, w: &mut W, message: &ProtoMessage) -> io::Result<()>;
+
+    /// Decodes one message and reads nothing after it.
+    ///
+    /// # Errors
+    /// What the reader says, of the same kind; `InvalidData` for bytes that are no message.
+    fn decode_from<R: Read>(&self, r: &mut R) -> io::Result<ProtoMessage>;
+}
+
+/// Names a request among those of one connection and direction; an answer carries it back.
+pub type QueryId = u64;
+
+/// 32 random bytes that the other side must give back.
+pub type Challenge = [u8; 32];
+
+/// A message between two nodes. Its order is part of the wire: see docs/wire.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProtoMessage {
+    /// First message of who connected.
+    Ping {
+        /// Who speaks.
+        id: PeerId,
+        /// To be given back.
+        challenge: Challenge,
+    },
+    /// Answer of who accepted.
+    Pong {
+        /// Who speaks.
+        id: PeerId,
+        /// The challenge of the PING.
+        reply: Challenge,
+        /// To be given back.
+        challenge: Challenge,
+    },
+    /// Last message of the authentication, by who connected.
+    PongReply {
+        /// The challenge of the PONG.
+        reply: Challenge,
+    },
+    /// Asks for the record under a key.
+    Find {
+        /// The request.
+        query: QueryId,
+        /// The key.
+        key: Key,
+        /// How many further peers the question may pass (legacy's AProxy: each answers for those behind it).
+        hops: u8,
+    },
+    /// The record that was asked for.
+    Found {
+        /// The request.
+        query: QueryId,
+        /// The record.
+        record: Record,
+    },
+    /// There is no such record here, nor where this node asked.
+    NotFound {
+        /// The request.
+        query: QueryId,
+    },
+    /// Asks to keep a record. Who asks must give out the parts of an attachment while it waits.
+    Store {
+        /// The request.
+        query: QueryId,
+        /// The record.
+        record: Record,
+    },
+    /// The record, and all of its attachment, is kept.
+    Stored {
+        /// The request.
+        query: QueryId,
+    },
+    /// Asks for one part of an attachment.
+    Fetch {
+        /// The request.
+        query: QueryId,
+        /// The attachment.
+        id: AttachmentId,
+        /// The part, from 0.
+        part: u64,
+    },
+    /// A part: `len` bytes follow the message.
+    Part {
+        /// The request.
+        query: QueryId,
+        /// The attachment's hash.
+        hash: Hash,
+        /// The part.
+        part: u64,
+        /// Its length in bytes.
+        len: u32,
+        /// The nodes beside the path from the part to the root of the attachment's tree.
+        proof: Vec<Node>,
+    },
+    /// The request is not answered, and why.
+    Refused {
+        /// The request.
+        query: QueryId,
+        /// For people.
+        reason: String,
+    },
+    /// The peer leaves on purpose.
+    Bye {
+        /// For people.
+        reason: String,
+    },
+}
+
+impl ProtoMessage {
+    /// The length in bytes of the attachment that follows, if one does.
+    pub fn attachment_len(&self) -> Option<u32> {
+        match self {
+            ProtoMessage::Part { len, .. } => Some(*len),
+            _ => None,
+        }
+    }
+
+    /// The message's name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ProtoMessage::Ping { .. } => "PING",
+            ProtoMessage::Pong { .. } => "PONG",
+            ProtoMessage::PongReply { .. } => "PONG_REPLY",
+            ProtoMessage::Find { .. } => "FIND",
+            ProtoMessage::Found { .. } => "FOUND",
+            ProtoMessage::NotFound { .. } => "NOTFOUND",
+            ProtoMessage::Store { .. } => "STORE",
+            ProtoMessage::Stored { .. } => "STORED",
+            ProtoMessage::Fetch { .. } => "FETCH",
+            ProtoMessage::Part { .. } => "PART",
+            ProtoMessage::Refused { .. } => "REFUSED",
+            ProtoMessage::Bye { .. } => "BYE",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::Value;
+
+    /// One of each, with the shapes that matter: empty, long, nested.
+    pub(crate) fn samples() -> Vec<ProtoMessage> {
+        let hash = Hash::of(b"sample");
+        let id = AttachmentId { hash, len: 1 << 40 };
+        vec![
+            ProtoMessage::Ping {
+                id: PeerId(hash),
+                challenge: [7; 32],
+            },
+            ProtoMessage::Pong {
+                id: PeerId(hash),
+                reply: [1; 32],
+                challenge: [2; 32],
+            },
+            ProtoMessage::PongReply { reply: [3; 32] },
+            ProtoMessage::Find {
+                query: u64::MAX,
+                key: Key::named("ü"),
+                hops: 3,
+            },
+            ProtoMessage::Found {
+                query: 1,
+                record: Record::by_content(Value::Bytes((0..=255).collect())),
+            },
+            ProtoMessage::NotFound { query: 0 },
+            ProtoMessage::Store {
+                query: 2,
+                record: Record::by_content(Value::Attachment {
+                    id,
+                    name: "a name.bin".into(),
+                }),
+            },
+            ProtoMessage::Stored { query: 2 },
+            ProtoMessage::Fetch {
+                query: 3,
+                id,
+                part: 5,
+            },
+            ProtoMessage::Part {
+                query: 3,
+                hash,
+                part: 5,
+                len: 3,
+                proof: vec![[9; 32]; 3],
+            },
+            ProtoMessage::Refused {
+                query: 9,
+                reason: String::new(),
+            },
+            ProtoMessage::Bye {
+                reason: "stopping".into(),
+            },
+        ]
+    }
+
+    fn survives(enc: impl MsgEnc) {
+        for message in samples() {
+            let mut bytes = Vec::new();
+            enc.encode_into(&mut bytes, &message).unwrap();
+            bytes.extend_from_slice(b"rest");
+            let mut source = &bytes[..];
+            assert_eq!(enc.decode_from(&mut source).unwrap(), message);
+            assert_eq!(source, b"rest", "{} read too far", message.name());
+        }
+    }
+
+    #[test]
+    fn every_message_survives_bincode() {
+        survives(Bincode);
+    }
+
+    #[test]
+    fn every_message_survives_json() {
+        survives(Json);
+    }
+
+    /// Whatever kind of error the stream gives, the decoder gives: a restart depends on `WouldBlock`.
+    #[test]
+    fn an_error_of_the_stream_keeps_its_kind() {
+        struct Blocked;
+        impl Read for Blocked {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+        impl Write for Blocked {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        fn check(enc: impl MsgEnc) {
+            for message in samples() {
+                let mut bytes = Vec::new();
+                enc.encode_into(&mut bytes, &message).unwrap();
+                for cut in 0..bytes.len() {
+                    let error = enc
+                        .decode_from(&mut (&bytes[..cut]).chain(Blocked))
+                        .unwrap_err();
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+                    let error = enc.decode_from(&mut &bytes[..cut]).unwrap_err();
+                    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{error}");
+                }
+                let error = enc.encode_into(&mut Blocked, &message).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+            }
+        }
+        check(Bincode);
+        check(Json);
+    }
+}

@@ -1,0 +1,292 @@
+//! A node on a computer: TCP, and a store on disk or in memory.
+//!
+//! ```no_run
+//! use mydht::native::Config;
+//!
+//! let node = Config::listen("127.0.0.1:0".parse()?).start()?;
+//! let key = node.put_bytes(None, b"hello")?;
+//! assert_eq!(node.get_bytes(&key)?.as_deref(), Some(&b"hello"[..]));
+//! node.stop()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use mydht_transports::Transport;
+use mydht_transports::tcp::{Tcp, TcpAddress};
+
+use crate::attachment::tree::Tree;
+use crate::msg::Bincode;
+use crate::shadow::NoShadow;
+use crate::store::{
+    AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
+};
+use crate::{
+    Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, SingleThread,
+    Value,
+};
+
+/// Where records are kept: one of the stores, chosen when the node starts.
+pub type Records = Box<dyn KVStore + Send>;
+
+/// Where attachments are kept.
+pub type Attachments = Box<dyn AttachmentStore + Send>;
+
+/// The configuration of a native node.
+pub type Conf = SingleThread<mydht_evloop::Poll, Tcp, Bincode, NoShadow, Records, Attachments>;
+
+/// What a native node is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where it listens; `None`: it only connects.
+    pub listen: Option<TcpAddress>,
+    /// Peers to connect with.
+    pub bootstrap: Vec<TcpAddress>,
+    /// The folder of its store; `None`: it forgets everything when it stops.
+    pub store: Option<PathBuf>,
+    /// A folder of its own for attachments that arrive.
+    pub attachments: Option<PathBuf>,
+    /// Who it is; `None`: a random id.
+    pub id: Option<PeerId>,
+    /// What it takes from outside.
+    pub limits: Limits,
+}
+
+/// Cannot be done, and why.
+fn failed(why: impl Into<String>) -> io::Error {
+    io::Error::other(why.into())
+}
+
+impl Config {
+    /// A node that listens on `address` and keeps everything in memory.
+    pub fn listen(address: TcpAddress) -> Self {
+        Config {
+            listen: Some(address),
+            ..Config::default()
+        }
+    }
+
+    /// The same with a peer to connect with.
+    #[must_use]
+    pub fn bootstrap(mut self, address: TcpAddress) -> Self {
+        self.bootstrap.push(address);
+        self
+    }
+
+    /// The same with a store in the folder `dir`.
+    #[must_use]
+    pub fn store(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.store = Some(dir.into());
+        self
+    }
+
+    /// Starts the node on a thread of its own.
+    ///
+    /// # Errors
+    /// When the address is in use, the store cannot be opened, and so on: the error says what to do.
+    pub fn start(self) -> io::Result<NativeNode> {
+        let poll = mydht_evloop::Poll::new()?;
+        let transport = match self.listen {
+            Some(address) => Tcp::listen(address)?,
+            None => Tcp::connect_only(),
+        };
+        let listening = Transport::<mydht_evloop::Poll>::local_address(&transport);
+        let (records, mut attachments) = stores(self.store.as_deref())?;
+        if let Some(dir) = self.attachments {
+            attachments = Box::new(FileAttachments::open(dir)?);
+        }
+        let id = match self.id {
+            Some(id) => id,
+            None => PeerId::random()?,
+        };
+        let metrics = Metrics::default();
+        let parts = Parts {
+            poll,
+            transport,
+            enc: Bincode,
+            shadow: NoShadow,
+            id,
+            limits: self.limits,
+            metrics: metrics.clone(),
+            bootstrap: self.bootstrap,
+        };
+        // The services of a node share their state without locks, so it is put together on its own thread.
+        let (send, started) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("mydht".into())
+            .spawn(move || {
+                let node = Node::<Conf>::new(parts, records, attachments)?;
+                // Who started it waits for this.
+                let _ = send.send(node.handle());
+                node.run()
+            })?;
+        match started.recv() {
+            Ok(handle) => Ok(NativeNode {
+                handle,
+                listening,
+                id,
+                metrics,
+                thread,
+            }),
+            Err(_) => match thread.join() {
+                Ok(Err(error)) => Err(failed(error.to_string())),
+                _ => Err(failed("the node ended before it began")),
+            },
+        }
+    }
+}
+
+fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
+    let Some(dir) = dir else {
+        return Ok((
+            Box::new(MemoryKV::default()),
+            Box::new(MemoryAttachments::default()),
+        ));
+    };
+    std::fs::create_dir_all(dir).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot make the store {}: {error}", dir.display()),
+        )
+    })?;
+    let records = RedbKV::open(dir.join("records.redb"))?;
+    let attachments = FileAttachments::open(dir.join("attachments"))?;
+    Ok((Box::new(records), Box::new(attachments)))
+}
+
+/// A node that runs on a thread of its own. Dropping it leaves it running; [`stop`](NativeNode::stop) ends it.
+pub struct NativeNode {
+    handle: NodeHandle<Conf>,
+    listening: Option<TcpAddress>,
+    id: PeerId,
+    metrics: Metrics,
+    thread: JoinHandle<mydht_spawner::Result<()>>,
+}
+
+impl NativeNode {
+    /// Where it listens.
+    pub fn address(&self) -> Option<TcpAddress> {
+        self.listening
+    }
+
+    /// Who it is.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// A handle to use it by.
+    pub fn handle(&self) -> NodeHandle<Conf> {
+        self.handle.clone()
+    }
+
+    /// Asks the node something and waits; `progress` hears (bytes moved, bytes in all).
+    ///
+    /// # Errors
+    /// What the node says, or that it has ended.
+    pub fn ask(&self, command: Command, progress: impl FnMut(u64, u64)) -> io::Result<Event> {
+        match self.handle.ask(command, progress) {
+            Ok(Event::Failed(why)) => Err(failed(why)),
+            Ok(event) => Ok(event),
+            Err(error) => Err(failed(format!("the node has ended: {error}"))),
+        }
+    }
+
+    /// Puts bytes under `key`, or under their hash, and gives the key.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn put_bytes(&self, key: Option<Key>, bytes: &[u8]) -> io::Result<Key> {
+        let value = Value::Bytes(bytes.to_vec());
+        let key = key.unwrap_or(Key::Content(value.hash()));
+        let record = Record::new(key, value);
+        let content = None;
+        self.ask(Command::Put { record, content }, |_, _| ())?;
+        Ok(key)
+    }
+
+    /// Puts a file under `key`, or under the hash of its content, and gives the key. The file is read where it is,
+    /// as long as the node runs.
+    ///
+    /// # Errors
+    /// When the file cannot be read; what the node says.
+    pub fn put_file(&self, key: Option<Key>, path: &Path) -> io::Result<Key> {
+        let tree = hash_file(path, |_| ())?;
+        let record = file_record(key, path, &tree);
+        let key = record.key;
+        let content = Some((tree, Content::File(path.to_owned())));
+        self.ask(Command::Put { record, content }, |_, _| ())?;
+        Ok(key)
+    }
+
+    /// The record under `key`, with its attachment in the node's store; `None` if nobody has it.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn get(&self, key: &Key) -> io::Result<Option<Record>> {
+        match self.ask(Command::Get { key: *key }, |_, _| ())? {
+            Event::Found(record) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes under `key`; `None` if nobody has them.
+    ///
+    /// # Errors
+    /// What the node says; also when an attachment is under `key`.
+    pub fn get_bytes(&self, key: &Key) -> io::Result<Option<Vec<u8>>> {
+        match self.get(key)?.map(|record| record.value) {
+            None => Ok(None),
+            Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Value::Attachment { .. }) => {
+                Err(failed(format!("{key} is an attachment: read it in parts")))
+            }
+        }
+    }
+
+    /// Stops the node and waits for its end.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub fn stop(self) -> io::Result<()> {
+        // It may have ended by itself: then it says why below.
+        let _ = self.handle.stop();
+        match self.thread.join() {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed("the node's thread panicked")),
+        }
+    }
+}
+
+/// The hash tree of a file; `progress` hears the bytes read so far.
+///
+/// # Errors
+/// When the file cannot be read: the error names it.
+pub fn hash_file(path: &Path, progress: impl FnMut(u64)) -> io::Result<Tree> {
+    File::open(path)
+        .and_then(|file| Tree::of_reader(file, progress))
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot read {}: {error}", path.display()),
+            )
+        })
+}
+
+/// The record of a file: under `key`, or under the hash of its content.
+pub fn file_record(key: Option<Key>, path: &Path, tree: &Tree) -> Record {
+    let name = path.file_name().unwrap_or_default();
+    let value = Value::Attachment {
+        id: tree.id(),
+        name: name.to_string_lossy().into_owned(),
+    };
+    Record::new(key.unwrap_or(Key::Content(tree.id().hash)), value)
+}

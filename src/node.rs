@@ -1,0 +1,145 @@
+//! A node, and the handle by which it is used.
+
+use std::sync::mpsc;
+
+use mydht_spawner::channel::{NoRecv, NoSend};
+use mydht_spawner::{Error, Result, SpawnSend, SpawnUnyield, Spawner};
+
+use crate::conf::MyDHTConf;
+use crate::engine::{Command, Event};
+use crate::service::{MainCommand, MainLoop, MainSend, Parts};
+
+type MainHandle<MC> =
+    <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
+
+/// A node.
+///
+/// Where threads may wait, [`run`](Node::run) runs it until it is told to stop. Where nothing may block (a browser,
+/// a simulation) each [`turn`](Node::turn) does what can be done now.
+pub struct Node<MC: MyDHTConf> {
+    state: State<MC>,
+    handle: NodeHandle<MC>,
+}
+
+/// The main loop starts when the node is first run: until then it can be sent to the thread that will.
+enum State<MC: MyDHTConf> {
+    Ready(Box<MainLoop<MC>>),
+    Running(MainHandle<MC>),
+    Ended,
+}
+
+impl<MC: MyDHTConf> Node<MC> {
+    /// A node of these parts. It does nothing until it is run.
+    ///
+    /// # Errors
+    /// When a part cannot be registered on the event loop.
+    pub fn new(
+        parts: Parts<MC>,
+        records: MC::Records,
+        attachments: MC::Attachments,
+    ) -> Result<Self> {
+        let (main_loop, send) = MainLoop::new(parts, records, attachments)?;
+        Ok(Node {
+            state: State::Ready(Box::new(main_loop)),
+            handle: NodeHandle { main: send },
+        })
+    }
+
+    /// A handle to use the node by, from any thread.
+    pub fn handle(&self) -> NodeHandle<MC> {
+        self.handle.clone()
+    }
+
+    /// Does what can be done without waiting; true while the node lives.
+    ///
+    /// # Errors
+    /// What the event loop or the store failed with. The node has ended then.
+    pub fn turn(&mut self) -> Result<bool> {
+        let mut handle = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Ready(main_loop) => {
+                MC::MainSpawn::default().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?
+            }
+            State::Running(mut handle) => {
+                handle.unyield()?;
+                handle
+            }
+            State::Ended => return Ok(false),
+        };
+        if handle.is_finished() {
+            // A failure that was not reported yet is reported now.
+            handle.unyield()?;
+            return Ok(false);
+        }
+        self.state = State::Running(handle);
+        Ok(true)
+    }
+
+    /// Runs the node until it is told to stop.
+    ///
+    /// # Errors
+    /// As [`turn`](Node::turn); also when the event loop cannot wait on this thread: use `turn` there.
+    pub fn run(mut self) -> Result<()> {
+        if self.turn()? {
+            return Err(Error::service(
+                "this event loop does not wait: call Node::turn when it wakes, not Node::run",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Uses a node, from any thread. Clones are the same node.
+pub struct NodeHandle<MC: MyDHTConf> {
+    main: MainSend<MC>,
+}
+
+impl<MC: MyDHTConf> Clone for NodeHandle<MC> {
+    fn clone(&self) -> Self {
+        NodeHandle {
+            main: self.main.clone(),
+        }
+    }
+}
+
+impl<MC: MyDHTConf> NodeHandle<MC> {
+    /// Asks the node something. `reply` hears what becomes of it, on the node's thread; it must not block.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn request(
+        &self,
+        command: Command,
+        reply: impl FnMut(Event) + Send + 'static,
+    ) -> Result<()> {
+        self.main
+            .clone()
+            .send(MainCommand::Request(command, Box::new(reply)))
+    }
+
+    /// Asks the node something and waits for the last that is to be heard; `progress` hears the rest.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn ask(&self, command: Command, mut progress: impl FnMut(u64, u64)) -> Result<Event> {
+        let (send, events) = mpsc::channel();
+        self.request(command, move |event| {
+            // Whoever asked may have stopped waiting.
+            let _ = send.send(event);
+        })?;
+        loop {
+            match events.recv().map_err(|_| Error::Closed)? {
+                Event::Progress { done, total } => progress(done, total),
+                last => return Ok(last),
+            }
+        }
+    }
+
+    /// Tells the node to leave its peers, keep what is to be kept, and end. It has ended when it says so to who runs
+    /// it.
+    ///
+    /// # Errors
+    /// `Closed` when it has ended already.
+    pub fn stop(&self) -> Result<()> {
+        self.main.clone().send(MainCommand::Stop)
+    }
+}

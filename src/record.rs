@@ -1,0 +1,175 @@
+//! What is stored under a key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Hash, Key};
+use crate::limits::Limits;
+
+/// What identifies the content of an attachment: enough to check every part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AttachmentId {
+    /// The BLAKE3 hash of the whole content.
+    pub hash: Hash,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
+    /// Bytes that travel inside messages.
+    Bytes(#[serde(with = "bytes_or_hex")] Vec<u8>),
+    /// Content that travels after messages, in parts.
+    Attachment {
+        /// What the content is.
+        id: AttachmentId,
+        /// What it was called where it came from: a last path component, for people only.
+        name: String,
+    },
+}
+
+impl Value {
+    /// The hash of the content.
+    pub fn hash(&self) -> Hash {
+        match self {
+            Value::Bytes(bytes) => Hash::of(bytes),
+            Value::Attachment { id, .. } => id.hash,
+        }
+    }
+
+    /// The attachment, if the value is one.
+    pub fn attachment(&self) -> Option<AttachmentId> {
+        match self {
+            Value::Bytes(_) => None,
+            Value::Attachment { id, .. } => Some(*id),
+        }
+    }
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// What it is found by.
+    pub key: Key,
+    /// What is found.
+    pub value: Value,
+}
+
+impl Record {
+    /// A record found by its content.
+    pub fn by_content(value: Value) -> Self {
+        Record {
+            key: Key::Content(value.hash()),
+            value,
+        }
+    }
+
+    /// A record found by `key`.
+    pub fn new(key: Key, value: Value) -> Self {
+        Record { key, value }
+    }
+
+    /// Checks what can be checked about a record from anywhere.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn check(&self, limits: &Limits) -> Result<(), String> {
+        if let Key::Content(hash) = self.key
+            && hash != self.value.hash()
+        {
+            return Err(format!("the content does not belong to the key {hash:?}"));
+        }
+        match &self.value {
+            Value::Bytes(bytes) if bytes.len() > limits.value_bytes => Err(format!(
+                "a value of {} bytes is over the limit value_bytes ({}): put it as a file",
+                bytes.len(),
+                limits.value_bytes
+            )),
+            Value::Attachment { id, .. } if id.len > limits.attachment_bytes => Err(format!(
+                "an attachment of {} bytes is over the limit attachment_bytes ({})",
+                id.len, limits.attachment_bytes
+            )),
+            Value::Attachment { name, .. } if name.len() > limits.name_bytes => Err(format!(
+                "a name of {} bytes is over the limit name_bytes ({})",
+                name.len(),
+                limits.name_bytes
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Byte strings: raw on a binary wire, hexadecimal in text (a JSON array of numbers is four times the size).
+mod bytes_or_hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error, de::Visitor};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.serialize_str(&hex::encode(bytes))
+        } else {
+            s.serialize_bytes(bytes)
+        }
+    }
+
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a byte string")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+
+        fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+            Ok(bytes)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        if d.is_human_readable() {
+            let text = std::borrow::Cow::<str>::deserialize(d)?;
+            hex::decode(text.as_ref()).map_err(D::Error::custom)
+        } else {
+            d.deserialize_byte_buf(Bytes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_under_the_hash_of_another_content_is_refused() {
+        let limits = Limits::default();
+        let good = Record::by_content(Value::Bytes(b"a".to_vec()));
+        assert_eq!(good.check(&limits), Ok(()));
+        let forged = Record::new(good.key, Value::Bytes(b"b".to_vec()));
+        assert!(forged.check(&limits).is_err());
+        let named = Record::new(Key::named("n"), Value::Bytes(b"b".to_vec()));
+        assert_eq!(named.check(&limits), Ok(()));
+    }
+
+    #[test]
+    fn limits_are_named_in_the_error() {
+        let limits = Limits {
+            value_bytes: 1,
+            attachment_bytes: 1,
+            ..Limits::default()
+        };
+        let long = Record::by_content(Value::Bytes(vec![0; 2]));
+        assert!(long.check(&limits).unwrap_err().contains("value_bytes"));
+        let big = Record::by_content(Value::Attachment {
+            id: AttachmentId {
+                hash: Hash([0; 32]),
+                len: 2,
+            },
+            name: String::new(),
+        });
+        assert!(big.check(&limits).unwrap_err().contains("attachment_bytes"));
+    }
+}

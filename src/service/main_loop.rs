@@ -1,0 +1,563 @@
+//! The main loop: waits for the event loop, lets services go on, and routes what they say.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::time::Duration;
+
+use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
+use mydht_spawner::channel::{
+    LocalRcChannel, LocalRcRecv, LocalRcSend, MioChannel, MioRecv, MpscChannel, MpscRecv,
+};
+use mydht_spawner::{
+    Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnRecv, SpawnSend, SpawnUnyield,
+    Spawner, SpawnerYield, YieldReturn,
+};
+use mydht_transports::Transport;
+
+use super::connection::{Conn, State};
+use super::{ApiIn, ApiService, MainCommand, MainSend, Reply, StoreIn, StoreService};
+use crate::attachment::ReceivedPart;
+use crate::conf::{Address, Connection, MyDHTConf};
+use crate::engine::{ConnId, Event, Input, Output, Ticket};
+use crate::handshake::Handshake;
+use crate::id::PeerId;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::msg::{Challenge, ProtoMessage};
+
+/// The values of a node's parts.
+pub struct Parts<MC: MyDHTConf> {
+    /// The event loop.
+    pub poll: MC::Poll,
+    /// How peers are reached.
+    pub transport: MC::Transport,
+    /// How messages are encoded.
+    pub enc: MC::MsgEnc,
+    /// How bytes are ciphered.
+    pub shadow: MC::Shadow,
+    /// Who this node is.
+    pub id: PeerId,
+    /// What it takes from outside.
+    pub limits: Limits,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Peers to connect with at once, and again when they are lost.
+    pub bootstrap: Vec<Address<MC>>,
+}
+
+/// The receiving end of the main loop's queue.
+pub(crate) type Queue<MC> =
+    MioRecv<MpscRecv<MainCommand>, <<MC as MyDHTConf>::Poll as UserSources>::Registration>;
+
+type StoreHandle<MC> = <<MC as MyDHTConf>::StoreSpawn as Spawner<
+    StoreService<MC>,
+    MainSend<MC>,
+    LocalRcRecv<StoreIn>,
+>>::Handle;
+type ApiHandle<MC> =
+    <<MC as MyDHTConf>::ApiSpawn as Spawner<ApiService, MainSend<MC>, LocalRcRecv<ApiIn>>>::Handle;
+
+const QUEUE: usize = 0;
+const TRANSPORT: usize = 1;
+const FIRST_CONN: ConnId = 2;
+
+/// Events taken from the event loop at once.
+const EVENTS: usize = 256;
+
+/// First wait before a lost bootstrap peer is tried again.
+const FIRST_RECONNECT: Duration = Duration::from_millis(250);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Handshake(ConnId),
+    Reconnect(usize),
+    Stop,
+}
+
+/// A peer to be connected with.
+struct Bootstrap<A> {
+    address: A,
+    wait: Duration,
+}
+
+/// The service that runs the others.
+pub struct MainLoop<MC: MyDHTConf> {
+    parts: Parts<MC>,
+    events: <MC::Poll as Poll>::Events,
+    queue: Queue<MC>,
+    main: MainSend<MC>,
+    conns: HashMap<ConnId, Conn<MC>>,
+    next_conn: ConnId,
+    bootstrap: Vec<Bootstrap<Address<MC>>>,
+    store: StoreHandle<MC>,
+    to_store: LocalRcSend<StoreIn>,
+    api: ApiHandle<MC>,
+    to_api: LocalRcSend<ApiIn>,
+    replies: HashMap<Ticket, Reply>,
+    next_ticket: Ticket,
+    timers: BTreeSet<(Duration, Timer)>,
+    api_deadline: Option<Duration>,
+    stopping: bool,
+    flushed: bool,
+}
+
+impl<MC: MyDHTConf> MainLoop<MC> {
+    /// A node that is registered on its loop and has started its store and its protocol, and the sending end of its
+    /// queue.
+    pub(crate) fn new(
+        mut parts: Parts<MC>,
+        records: MC::Records,
+        attachments: MC::Attachments,
+    ) -> Result<(Self, MainSend<MC>)> {
+        let channel = MpscChannel::unbounded();
+        let (send, queue) = MioChannel::<_, MC::Poll>::new(channel).new_channel()?;
+        let main = MainSend(send);
+        queue.register(&parts.poll, QUEUE, Ready::Readable)?;
+        parts
+            .transport
+            .register(&parts.poll, TRANSPORT, Ready::Readable)?;
+        let (to_store, from_main) = LocalRcChannel::unbounded().new_channel()?;
+        let store = MC::store_spawn(&parts.limits).spawn(
+            StoreService::new(records, attachments),
+            main.clone(),
+            None,
+            from_main,
+            0,
+        )?;
+        let (to_api, from_main) = LocalRcChannel::unbounded().new_channel()?;
+        let api = MC::api_spawn(&parts.limits).spawn(
+            ApiService::new(parts.limits.clone()),
+            main.clone(),
+            None,
+            from_main,
+            0,
+        )?;
+        let bootstrap = std::mem::take(&mut parts.bootstrap);
+        let now = parts.poll.now();
+        let main_loop = MainLoop {
+            events: Events::with_capacity(EVENTS),
+            queue,
+            main: main.clone(),
+            conns: HashMap::new(),
+            next_conn: FIRST_CONN,
+            timers: (0..bootstrap.len())
+                .map(|index| (now, Timer::Reconnect(index)))
+                .collect(),
+            bootstrap: bootstrap
+                .into_iter()
+                .map(|address| Bootstrap {
+                    address,
+                    wait: FIRST_RECONNECT,
+                })
+                .collect(),
+            store,
+            to_store,
+            api,
+            to_api,
+            replies: HashMap::new(),
+            next_ticket: 0,
+            api_deadline: None,
+            stopping: false,
+            flushed: false,
+            parts,
+        };
+        Ok((main_loop, main))
+    }
+
+    /// Runs until the node is told to stop, or the event loop says that this thread may not wait.
+    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
+        loop {
+            self.drain_queue()?;
+            self.fire_timers()?;
+            if self.is_stopped() {
+                self.close_all();
+                return Ok(());
+            }
+            let now = self.parts.poll.now();
+            let timeout = self.next_deadline().map(|at| at.saturating_sub(now));
+            match self.parts.poll.poll(&mut self.events, timeout) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.parts.metrics.yields(1);
+                    if y.spawn_yield() == YieldReturn::Return {
+                        return Err(Error::Yield);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            while let Some(event) = self.events.next() {
+                match event.token {
+                    // It is drained at every turn anyway.
+                    QUEUE => {}
+                    TRANSPORT => self.accept()?,
+                    conn => self.ready(conn, event.kind)?,
+                }
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.api_deadline).min()
+    }
+
+    /// Does what services and users said until now. What is said meanwhile comes too, but for what would let one
+    /// peer take all turns.
+    fn drain_queue(&mut self) -> Result<()> {
+        let mut resumed = Vec::new();
+        while let Some(command) = self.queue.recv()? {
+            match command {
+                MainCommand::Resume(conn) => resumed.push(conn),
+                other => self.command(other)?,
+            }
+        }
+        for conn in resumed {
+            self.ready(conn, Ready::Readable)?;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: MainCommand) -> Result<()> {
+        match command {
+            MainCommand::Request(command, reply) => {
+                let ticket = self.next_ticket;
+                self.next_ticket += 1;
+                self.replies.insert(ticket, reply);
+                self.tell_api(Input::Command(ticket, command))
+            }
+            MainCommand::Stop => self.stop(),
+            MainCommand::Message(conn, message, part) => self.message(conn, message, part),
+            MainCommand::Resume(conn) => self.ready(conn, Ready::Readable),
+            MainCommand::Api(outputs, deadline) => {
+                self.api_deadline = deadline;
+                outputs
+                    .into_iter()
+                    .try_for_each(|output| self.output(output))
+            }
+            MainCommand::Stored(ticket, result) => self.tell_api(Input::Stored(ticket, result)),
+            MainCommand::Flushed => {
+                self.flushed = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn output(&mut self, output: Output) -> Result<()> {
+        match output {
+            Output::Send(conn, message, part) => self.send(conn, message, part),
+            Output::Disconnect(conn, why) => {
+                self.parts.metrics.peers_refused(1);
+                self.say_bye(conn, &why);
+                // The protocol knows.
+                self.forget(conn, &why);
+                Ok(())
+            }
+            Output::Store(ticket, op) => {
+                self.to_store.send(StoreIn::Op(ticket, op))?;
+                self.store.unyield()
+            }
+            Output::Reply(ticket, event @ Event::Progress { .. }) => {
+                if let Some(reply) = self.replies.get_mut(&ticket) {
+                    reply(event);
+                }
+                Ok(())
+            }
+            Output::Reply(ticket, event) => {
+                if let Some(mut reply) = self.replies.remove(&ticket) {
+                    reply(event);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_api(&mut self, input: Input) -> Result<()> {
+        let now = self.parts.poll.now();
+        self.to_api.send(ApiIn { now, input })?;
+        self.api.unyield()
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        loop {
+            match self.parts.transport.accept() {
+                Ok((stream, address)) => {
+                    if self.stopping || self.conns.len() >= self.parts.limits.connections {
+                        tracing::warn!(%address, "refused a connection (limit connections)");
+                        continue;
+                    }
+                    let state = State::Authenticating(Handshake::accept(challenge()?));
+                    self.start(stream, address, state, None)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // One connection failed before it was accepted, or there are no descriptors left: the rest goes on.
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Starts the services of a connection. A connection that fails at once is no failure of the node.
+    fn start(
+        &mut self,
+        stream: Connection<MC>,
+        address: Address<MC>,
+        state: State,
+        bootstrap: Option<usize>,
+    ) -> Result<()> {
+        let conn = self.next_conn;
+        self.next_conn += 1;
+        self.parts.metrics.connections(1);
+        let main = self.main.clone();
+        let shown = address.to_string();
+        match Conn::start(&self.parts, main, conn, stream, address, state) {
+            Ok(mut started) => {
+                started.bootstrap = bootstrap;
+                self.conns.insert(conn, started);
+                let deadline = self.parts.poll.now() + self.parts.limits.handshake_timeout;
+                self.timers.insert((deadline, Timer::Handshake(conn)));
+                // What came before it was registered is reported by no event on some transports.
+                self.main.send(MainCommand::Resume(conn))
+            }
+            Err(error) => {
+                tracing::warn!(address = %shown, %error, "a connection failed at its start");
+                match bootstrap {
+                    Some(index) => {
+                        self.reconnect_later(index);
+                        self.connect_failed(format!("cannot connect to {shown}: {error}"))
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, index: usize) -> Result<()> {
+        let Some(bootstrap) = self.bootstrap.get(index) else {
+            return Ok(());
+        };
+        let address = bootstrap.address.clone();
+        match self.parts.transport.connect_with(&address) {
+            Ok(stream) => {
+                let (handshake, ping) = Handshake::connect(self.parts.id, challenge()?);
+                let conn = self.next_conn;
+                self.start(
+                    stream,
+                    address,
+                    State::Authenticating(handshake),
+                    Some(index),
+                )?;
+                self.send(conn, ping, None)
+            }
+            Err(error) => {
+                self.reconnect_later(index);
+                self.connect_failed(error.to_string())
+            }
+        }
+    }
+
+    /// A peer to be connected with could not be: it is tried again later.
+    fn connect_failed(&mut self, why: String) -> Result<()> {
+        tracing::info!(%why, "trying again later");
+        let hopeless = self.conns.values().all(|conn| conn.bootstrap.is_none());
+        self.tell_api(Input::ConnectFailed(why, hopeless))
+    }
+
+    fn reconnect_later(&mut self, index: usize) {
+        if self.stopping {
+            return;
+        }
+        if let Some(bootstrap) = self.bootstrap.get_mut(index) {
+            let at = self.parts.poll.now() + bootstrap.wait;
+            bootstrap.wait = (bootstrap.wait * 2).min(self.parts.limits.reconnect_timeout);
+            self.timers.insert((at, Timer::Reconnect(index)));
+        }
+    }
+
+    fn ready(&mut self, conn: ConnId, ready: Ready) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            // It was closed by an event before this one.
+            return Ok(());
+        };
+        match found.ready(ready) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.main.send(MainCommand::Resume(conn)),
+            Err(why) => self.lost(conn, &why),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: ProtoMessage, part: Option<Vec<u8>>) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        match found.send(message, part) {
+            Ok(()) => Ok(()),
+            Err(why) => self.lost(conn, &why),
+        }
+    }
+
+    fn message(
+        &mut self,
+        conn: ConnId,
+        message: ProtoMessage,
+        part: Option<ReceivedPart>,
+    ) -> Result<()> {
+        let own = self.parts.id;
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        let State::Authenticating(handshake) = &mut found.state else {
+            return self.tell_api(Input::Message(conn, message, part));
+        };
+        match handshake.receive(own, &message) {
+            Ok(step) => {
+                if let Some(send) = step.send {
+                    self.send(conn, send, None)?;
+                }
+                match step.done {
+                    Some(peer) => self.up(conn, peer),
+                    None => Ok(()),
+                }
+            }
+            Err(why) => {
+                self.parts.metrics.peers_refused(1);
+                self.say_bye(conn, &why);
+                self.lost(conn, &why)
+            }
+        }
+    }
+
+    /// The peer is authenticated.
+    fn up(&mut self, conn: ConnId, peer: PeerId) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        tracing::info!(conn, address = %found.address, ?peer, "connected");
+        found.state = State::Up;
+        if let Some(bootstrap) = found
+            .bootstrap
+            .and_then(|index| self.bootstrap.get_mut(index))
+        {
+            bootstrap.wait = FIRST_RECONNECT;
+        }
+        self.tell_api(Input::PeerUp(conn, peer))
+    }
+
+    /// A connection came to its end.
+    fn lost(&mut self, conn: ConnId, why: &str) -> Result<()> {
+        let found = self.conns.get(&conn);
+        let tried = found.and_then(|found| found.bootstrap.map(|_| found.address.to_string()));
+        if self.forget(conn, why) {
+            return self.tell_api(Input::PeerDown(conn));
+        }
+        match tried {
+            Some(address) => self.connect_failed(format!("cannot connect to {address}: {why}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes a connection; true if its peer was known to the protocol.
+    fn forget(&mut self, conn: ConnId, why: &str) -> bool {
+        let Some(found) = self.conns.remove(&conn) else {
+            return false;
+        };
+        tracing::info!(conn, address = %found.address, %why, "disconnected");
+        let was_up = matches!(found.state, State::Up);
+        if let Some(index) = found.bootstrap {
+            self.reconnect_later(index);
+        }
+        if let Err(error) = found.close(&self.parts.poll) {
+            tracing::debug!(conn, %error, "closing");
+        }
+        was_up
+    }
+
+    /// Tells a peer why it is left, if it takes that at once.
+    fn say_bye(&mut self, conn: ConnId, why: &str) {
+        if let Some(found) = self.conns.get_mut(&conn) {
+            let reason = why.to_owned();
+            // It is left in any case.
+            let _ = found.send(ProtoMessage::Bye { reason }, None);
+        }
+    }
+
+    fn fire_timers(&mut self) -> Result<()> {
+        let now = self.parts.poll.now();
+        while let Some(&(at, timer)) = self.timers.first() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Handshake(conn) => {
+                    let found = self.conns.get(&conn);
+                    if found.is_some_and(|conn| matches!(conn.state, State::Authenticating(_))) {
+                        self.parts.metrics.peers_refused(1);
+                        self.lost(conn, "it was not authenticated in time")?;
+                    }
+                }
+                Timer::Reconnect(index) => self.connect(index)?,
+                Timer::Stop => self.conns.clear(),
+            }
+        }
+        if self.api_deadline.is_some_and(|at| at <= now) {
+            self.api_deadline = None;
+            self.tell_api(Input::Tick)?;
+            self.drain_queue()?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        if self.stopping {
+            return Ok(());
+        }
+        self.stopping = true;
+        self.timers.clear();
+        let deadline = self.parts.poll.now() + self.parts.limits.stop_timeout;
+        self.timers.insert((deadline, Timer::Stop));
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.say_bye(conn, "this node stops");
+        }
+        self.to_store.send(StoreIn::Flush)?;
+        self.store.unyield()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopping && self.flushed && self.conns.values().all(Conn::is_idle)
+    }
+
+    fn close_all(&mut self) {
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.forget(conn, "this node stops");
+        }
+        for (_, mut reply) in self.replies.drain() {
+            reply(Event::Failed("the node was stopped".into()));
+        }
+    }
+}
+
+fn challenge() -> io::Result<Challenge> {
+    let mut challenge = [0; 32];
+    getrandom::fill(&mut challenge).map_err(io::Error::other)?;
+    Ok(challenge)
+}
+
+impl<MC: MyDHTConf> Service for MainLoop<MC> {
+    type CommandIn = ();
+    type CommandOut = ();
+
+    fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<()> {
+        self.run(y)
+    }
+}
+
+impl<MC: MyDHTConf> ServiceRestartable for MainLoop<MC> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<()>> {
+        self.parts.metrics.restarts(1);
+        self.run(y).map(Some)
+    }
+}

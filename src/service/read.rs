@@ -1,0 +1,185 @@
+//! Reads the messages of one connection, and what follows them.
+
+use std::io::{self, BufReader, Read};
+
+use mydht_spawner::{
+    Error, ReadYield, Result, Service, ServiceRestartable, SpawnRecv, SpawnerYield, YieldReturn,
+};
+use readwrite_comp::{CompR, Replay, ReplayLimits, SizedWindowsR, WindowLimits};
+
+use crate::attachment::{Attachment, Part, ReceivedPart};
+use crate::conf::{MyDHTConf, Reader};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::msg::{MsgEnc, ProtoMessage};
+use crate::shadow::Shadow;
+use crate::wire::PreambleIn;
+
+/// Bytes taken from the transport at once. Longer reads, those of attachments, pass the buffer by.
+const BUFFER: usize = 8 * 1024;
+
+/// Reads one message a call. It yields where the transport blocks, and is done when the peer has closed.
+pub struct ReadService<MC: MyDHTConf> {
+    stream: BufReader<Counted<Reader<MC>>>,
+    preamble: PreambleIn,
+    shadow: <MC::Shadow as Shadow>::Read,
+    windows: SizedWindowsR,
+    replay: Replay,
+    replayed: u64,
+    enc: MC::MsgEnc,
+    /// A message whose attachment is on its way.
+    incoming: Option<(ProtoMessage, Part)>,
+    metrics: Metrics,
+}
+
+/// What a reading service is asked, over and over: the next message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NextMessage;
+
+impl SpawnRecv<()> for NextMessage {
+    fn recv(&mut self) -> Result<Option<()>> {
+        Ok(Some(()))
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    metrics: Metrics,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        self.metrics.bytes_in(count as u64);
+        Ok(count)
+    }
+}
+
+impl<MC: MyDHTConf> ReadService<MC> {
+    /// Reads `stream` from its first byte.
+    pub(super) fn new(
+        stream: Reader<MC>,
+        shadow: <MC::Shadow as Shadow>::Read,
+        enc: MC::MsgEnc,
+        limits: &Limits,
+        metrics: Metrics,
+    ) -> Self {
+        let most = limits.message_bytes;
+        let counted = Counted {
+            inner: stream,
+            metrics: metrics.clone(),
+        };
+        ReadService {
+            stream: BufReader::with_capacity(BUFFER, counted),
+            preamble: PreambleIn::new(MC::MsgEnc::ID),
+            shadow,
+            windows: SizedWindowsR::new(WindowLimits {
+                max_window: u32::try_from(most).unwrap_or(u32::MAX),
+                max_total: most as u64,
+            }),
+            replay: Replay::new(ReplayLimits {
+                max_message: most,
+                ..ReplayLimits::default()
+            }),
+            replayed: 0,
+            enc,
+            incoming: None,
+            metrics,
+        }
+    }
+
+    /// The next message, from wherever the last attempt stopped. `None`: the peer closed between two messages.
+    fn next<Y: SpawnerYield>(
+        &mut self,
+        y: &mut Y,
+    ) -> io::Result<Option<(ProtoMessage, Option<ReceivedPart>)>> {
+        if self.incoming.is_none() {
+            let Some(message) = self.message(y)? else {
+                return Ok(None);
+            };
+            let Some(len) = message.attachment_len() else {
+                return Ok(Some((message, None)));
+            };
+            let ProtoMessage::Part { part, proof, .. } = &message else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            // Only the part of an attachment that has no other has an empty proof.
+            let incoming = Part::incoming(*part, len, proof.is_empty())?;
+            self.incoming = Some((message, incoming));
+        }
+        if let Some((_, part)) = &mut self.incoming {
+            if MC::RESTARTABLE {
+                part.read_from(&mut CompR::new(&mut self.shadow, &mut self.stream))?;
+            } else {
+                let mut stream = ReadYield::new(&mut self.stream, y);
+                part.read_from(&mut CompR::new(&mut self.shadow, &mut stream))?;
+            }
+        }
+        let whole = self.incoming.take();
+        self.metrics.parts_in(1);
+        Ok(whole.map(|(message, part)| (message, part.into_received())))
+    }
+
+    fn message<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<ProtoMessage>> {
+        let enc = &self.enc;
+        let message = if MC::RESTARTABLE {
+            if !self.preamble.read_from(&mut self.stream)? {
+                return Ok(None);
+            }
+            let mut source = CompR::new(&mut self.shadow, &mut self.stream);
+            let message = self
+                .replay
+                .read_framed(&mut self.windows, &mut source, |r| enc.decode_from(r));
+            let replayed = self.replay.stats().bytes_replayed;
+            self.metrics.bytes_replayed(replayed - self.replayed);
+            self.replayed = replayed;
+            message?
+        } else {
+            let mut stream = ReadYield::new(&mut self.stream, y);
+            if !self.preamble.read_from(&mut stream)? {
+                return Ok(None);
+            }
+            let source = CompR::new(&mut self.shadow, &mut stream);
+            let mut body = CompR::new(&mut self.windows, source);
+            let message = enc.decode_from(&mut body)?;
+            body.read_end()?;
+            Some(message)
+        };
+        self.metrics.messages_in(u64::from(message.is_some()));
+        Ok(message)
+    }
+
+    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<(ProtoMessage, Option<ReceivedPart>)> {
+        loop {
+            match self.next(y) {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => return Err(Error::End),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.metrics.yields(1);
+                    if y.spawn_yield() == YieldReturn::Return {
+                        return Err(Error::Yield);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl<MC: MyDHTConf> Service for ReadService<MC> {
+    /// There is only one thing to ask: the next message.
+    type CommandIn = ();
+    type CommandOut = (ProtoMessage, Option<ReceivedPart>);
+
+    fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<Self::CommandOut> {
+        self.run(y)
+    }
+}
+
+impl<MC: MyDHTConf> ServiceRestartable for ReadService<MC> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<Self::CommandOut>> {
+        self.metrics.restarts(1);
+        self.run(y).map(Some)
+    }
+}

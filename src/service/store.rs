@@ -1,0 +1,172 @@
+//! Keeps records and attachments.
+
+use std::io;
+
+use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn};
+use serde::{Deserialize, Serialize};
+
+use super::MainCommand;
+use crate::conf::MyDHTConf;
+use crate::engine::{StoreOp, StoreReply, StoreTicket};
+use crate::id::Key;
+use crate::record::Record;
+use crate::store::{AttachmentStore, KVStore};
+
+/// What the store is asked.
+pub enum StoreIn {
+    /// By the protocol.
+    Op(StoreTicket, StoreOp),
+    /// By the main loop, before the node ends: make everything durable.
+    Flush,
+}
+
+/// Runs one request a call. A store that has to wait yields.
+pub struct StoreService<MC: MyDHTConf> {
+    records: MC::Records,
+    attachments: MC::Attachments,
+    current: Option<StoreIn>,
+}
+
+/// The answer to a request; nothing for what has none.
+pub struct StoreOut(Option<(StoreTicket, io::Result<StoreReply>)>);
+
+impl From<StoreOut> for MainCommand {
+    fn from(out: StoreOut) -> Self {
+        match out.0 {
+            Some((ticket, result)) => MainCommand::Stored(ticket, result),
+            None => MainCommand::Flushed,
+        }
+    }
+}
+
+/// The form of a record in a store. The version comes first: a later form can be told from this one.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    V1(Record),
+}
+
+fn key_bytes(key: &Key) -> Vec<u8> {
+    let kind: &[u8] = match key {
+        Key::Content(_) => b"c",
+        Key::Name(_) => b"n",
+    };
+    [kind, &key.hash().0].concat()
+}
+
+impl<MC: MyDHTConf> StoreService<MC> {
+    pub(super) fn new(records: MC::Records, attachments: MC::Attachments) -> Self {
+        StoreService {
+            records,
+            attachments,
+            current: None,
+        }
+    }
+
+    fn record(&mut self, key: &Key) -> io::Result<Option<Record>> {
+        let Some(bytes) = self.records.get(&key_bytes(key))? else {
+            return Ok(None);
+        };
+        let kept = bincode::serde::decode_from_slice(&bytes, bincode::config::legacy());
+        let (Kept::V1(record), _) = kept.map_err(|error| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the record kept under {key} is damaged: {error}"),
+            )
+        })?;
+        // A record is here when all of it is here.
+        let whole = match record.value.attachment() {
+            Some(id) => self.attachments.is_whole(&id)?,
+            None => true,
+        };
+        Ok(whole.then_some(record))
+    }
+
+    fn put(&mut self, record: &Record) -> io::Result<()> {
+        let kept = Kept::V1(record.clone());
+        let bytes = bincode::serde::encode_to_vec(&kept, bincode::config::legacy())
+            .map_err(io::Error::other)?;
+        self.records.put(&key_bytes(&record.key), &bytes)?;
+        self.records.commit()
+    }
+
+    fn run_op(&mut self, op: &StoreOp) -> io::Result<StoreReply> {
+        let attachments = &mut self.attachments;
+        Ok(match op {
+            StoreOp::Get(key) => StoreReply::Record(self.record(key)?),
+            StoreOp::Put(record) => {
+                self.put(record)?;
+                StoreReply::Done
+            }
+            StoreOp::Link(tree, content) => {
+                attachments.link(tree.clone(), content.clone());
+                StoreReply::Done
+            }
+            StoreOp::Open(id) if attachments.is_whole(id)? => StoreReply::Whole,
+            StoreOp::Open(id) => {
+                let have = attachments.open(id)?;
+                if have.count() == id.parts() {
+                    StoreReply::Whole
+                } else {
+                    StoreReply::Partial(have)
+                }
+            }
+            StoreOp::Write(id, part, received, proof) => {
+                StoreReply::Written(attachments.write_part(id, *part, received, proof)?)
+            }
+            StoreOp::Read(id, part) => StoreReply::Part(attachments.read_part(id, *part)?),
+            StoreOp::Close(id) => {
+                attachments.close(id)?;
+                StoreReply::Done
+            }
+        })
+    }
+
+    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<StoreOut> {
+        let Some(current) = self.current.take() else {
+            return Ok(StoreOut(None));
+        };
+        loop {
+            let (ticket, result) = match &current {
+                StoreIn::Op(ticket, op) => (Some(*ticket), self.run_op(op)),
+                StoreIn::Flush => {
+                    let done = self
+                        .attachments
+                        .flush()
+                        .and_then(|()| self.records.commit());
+                    (None, done.map(|()| StoreReply::Done))
+                }
+            };
+            match (ticket, result) {
+                (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if y.spawn_yield() == YieldReturn::Return {
+                        self.current = Some(current);
+                        return Err(Error::Yield);
+                    }
+                }
+                (Some(ticket), result) => return Ok(StoreOut(Some((ticket, result)))),
+                (None, result) => {
+                    if let Err(error) = result {
+                        tracing::error!(%error, "not everything could be kept");
+                    }
+                    return Ok(StoreOut(None));
+                }
+            }
+        }
+    }
+}
+
+impl<MC: MyDHTConf> Service for StoreService<MC> {
+    type CommandIn = StoreIn;
+    type CommandOut = StoreOut;
+
+    fn call<Y: SpawnerYield>(&mut self, command: StoreIn, y: &mut Y) -> Result<StoreOut> {
+        self.current = Some(command);
+        self.run(y)
+    }
+}
+
+impl<MC: MyDHTConf> ServiceRestartable for StoreService<MC> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<StoreOut>> {
+        self.run(y).map(Some)
+    }
+}

@@ -1,0 +1,195 @@
+//! TCP over the operating system.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+
+use mydht_evloop::net;
+use mydht_evloop::traits::{Poll, Ready, Registerable, Token};
+
+use crate::{Stream, Transport};
+
+/// Where a node listens: written `tcp:IP:PORT`, read with or without the `tcp:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TcpAddress(pub SocketAddr);
+
+impl fmt::Display for TcpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tcp:{}", self.0)
+    }
+}
+
+impl std::str::FromStr for TcpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.strip_prefix("tcp:")
+            .unwrap_or(text)
+            .parse()
+            .map(TcpAddress)
+            .map_err(|_| {
+                format!("«{text}» is no address: write tcp:IP:PORT, as tcp:127.0.0.1:4000")
+            })
+    }
+}
+
+/// A TCP endpoint: listens, or only connects.
+#[derive(Debug)]
+pub struct Tcp {
+    listener: Option<net::TcpListener>,
+}
+
+impl Tcp {
+    /// Listens on `address`; port 0 asks the system for a free one.
+    ///
+    /// # Errors
+    /// What the system says, with the address: `AddrInUse` for a port in use.
+    pub fn listen(address: TcpAddress) -> io::Result<Self> {
+        let listener = net::TcpListener::bind(&address.0).map_err(|error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    " (another program listens there: choose another port, or 0 for a free one)"
+                }
+                io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
+                _ => "",
+            };
+            io::Error::new(
+                error.kind(),
+                format!("cannot listen on {address}: {error}{hint}"),
+            )
+        })?;
+        Ok(Tcp {
+            listener: Some(listener),
+        })
+    }
+
+    /// An endpoint that accepts nothing.
+    pub fn connect_only() -> Self {
+        Tcp { listener: None }
+    }
+}
+
+/// A TCP connection.
+#[derive(Clone, Debug)]
+pub struct TcpConnection(Arc<net::TcpStream>);
+
+impl TcpConnection {
+    fn new(stream: net::TcpStream) -> io::Result<Self> {
+        // Messages are small and answered: waiting for an acknowledgement to fill a segment only adds delay.
+        stream.set_nodelay(true)?;
+        Ok(TcpConnection(Arc::new(stream)))
+    }
+}
+
+impl Read for TcpConnection {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buf)
+    }
+}
+
+impl Write for TcpConnection {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match (&*self.0).write(buf) {
+            // A connection that is still being opened.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+macro_rules! delegate_registration {
+    ($type:ty, |$this:ident| $inner:expr) => {
+        impl<P: Poll> Registerable<P> for $type
+        where
+            net::TcpStream: Registerable<P>,
+            net::TcpListener: Registerable<P>,
+        {
+            fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+                let $this = self;
+                match $inner {
+                    Some(inner) => inner.register(poll, token, interest),
+                    None => Ok(false),
+                }
+            }
+
+            fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+                let $this = self;
+                match $inner {
+                    Some(inner) => inner.reregister(poll, token, interest),
+                    None => Ok(false),
+                }
+            }
+
+            fn deregister(&self, poll: &P) -> io::Result<()> {
+                let $this = self;
+                match $inner {
+                    Some(inner) => inner.deregister(poll),
+                    None => Ok(()),
+                }
+            }
+        }
+    };
+}
+
+delegate_registration!(TcpConnection, |this| Some(&*this.0));
+delegate_registration!(Tcp, |this| this.listener.as_ref());
+
+impl<P: Poll> Stream<P> for TcpConnection
+where
+    net::TcpStream: Registerable<P>,
+    net::TcpListener: Registerable<P>,
+{
+    type ReadStream = TcpConnection;
+    type WriteStream = TcpConnection;
+
+    fn read_stream(&self) -> TcpConnection {
+        self.clone()
+    }
+
+    fn write_stream(&self) -> TcpConnection {
+        self.clone()
+    }
+
+    fn disconnect(&self) {
+        // It fails only when the peer has closed already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+impl<P: Poll> Transport<P> for Tcp
+where
+    net::TcpStream: Registerable<P>,
+    net::TcpListener: Registerable<P>,
+{
+    type Address = TcpAddress;
+    type Stream = TcpConnection;
+
+    fn local_address(&self) -> Option<TcpAddress> {
+        let listener = self.listener.as_ref()?;
+        listener.local_addr().ok().map(TcpAddress)
+    }
+
+    fn accept(&mut self) -> io::Result<(TcpConnection, TcpAddress)> {
+        let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
+        let (stream, address) = listener.accept()?;
+        Ok((TcpConnection::new(stream)?, TcpAddress(address)))
+    }
+
+    fn connect_with(&mut self, address: &TcpAddress) -> io::Result<TcpConnection> {
+        net::TcpStream::connect(&address.0)
+            .and_then(TcpConnection::new)
+            .map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("cannot connect to {address}: {error}"),
+                )
+            })
+    }
+}

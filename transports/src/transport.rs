@@ -1,0 +1,53 @@
+//! What every transport offers.
+
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::io::{self, Read, Write};
+
+use mydht_evloop::traits::{Poll, Registerable};
+
+/// Accepts and opens connections. Registered readable, it is reported when a connection waits to be accepted.
+///
+/// Dropping it stops accepting; streams that it gave live on.
+pub trait Transport<P: Poll>: Registerable<P> {
+    /// Where a peer is found.
+    type Address: Clone + Debug + Display + Eq + Hash;
+    /// A connection.
+    type Stream: Stream<P>;
+
+    /// Where others find this end, if they can.
+    fn local_address(&self) -> Option<Self::Address>;
+
+    /// The next connection that a peer opened.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits. Other errors concern one connection: the transport goes on.
+    fn accept(&mut self) -> io::Result<(Self::Stream, Self::Address)>;
+
+    /// Opens a connection. It may still be under way when this returns: the stream is reported writable when it
+    /// is open, and reading or writing gives the error if it cannot be opened.
+    ///
+    /// # Errors
+    /// When it is known at once that there is no way to `address`.
+    fn connect_with(&mut self, address: &Self::Address) -> io::Result<Self::Stream>;
+}
+
+/// A connection: reliable, ordered, and never blocking.
+///
+/// It is registered once, for both directions; its halves may be owned by different services.
+pub trait Stream<P: Poll>: Registerable<P> {
+    /// The reading half. `Ok(0)` when the peer has closed its writing.
+    type ReadStream: Read;
+    /// The writing half.
+    type WriteStream: Write;
+
+    /// A handle on the reading half.
+    fn read_stream(&self) -> Self::ReadStream;
+
+    /// A handle on the writing half.
+    fn write_stream(&self) -> Self::WriteStream;
+
+    /// Closes both directions. What was written and not yet sent may be lost; the halves give errors or the end
+    /// of the stream from now on.
+    fn disconnect(&self);
+}
