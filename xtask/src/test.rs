@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// How long a step that runs tests may take in CI before it is killed.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
+/// Features that change what the rest relies on: lints and tests run a second time with each, for its
+/// package alone. All other features are on in every native step.
+const APART: &[(&str, &str)] = &[("mydht-evloop", "strict-compat")];
+
 /// Check everything that can be checked here: what CI runs.
 ///
 /// Every step runs even after one has failed; at the end each is told with its time, and the tests
@@ -158,35 +162,49 @@ impl Context {
         cmd
     }
 
+    /// Runs something for the workspace, and for each feature that is tested apart.
+    fn each(&self, run: impl Fn(&[String]) -> Result<Outcome>) -> Result<Outcome> {
+        let mut success = true;
+        let mut counts = Counts::default();
+        for selection in std::iter::once(everything(&self.workspace)).chain(apart(&self.workspace))
+        {
+            let outcome = run(&selection)?;
+            success &= matches!(outcome, Outcome::Passed(_));
+            counts += outcome.counts();
+        }
+        Ok(Outcome::counted(success, counts))
+    }
+
     fn step(&mut self, step: Step) -> Result<Outcome> {
         match step {
             Step::Fmt => check(self.cargo(&["fmt", "--all", "--check"])),
-            Step::Clippy => check(self.cargo(&[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ])),
-            Step::Test => {
-                let cmd = if on_path("cargo-nextest") {
-                    self.cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+            Step::Clippy => self.each(|selection| {
+                let cmd = self.cargo(&["clippy"]).args(selection);
+                check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
+            }),
+            Step::Test => self.each(|selection| {
+                counted(if on_path("cargo-nextest") {
+                    self.cargo(&["nextest", "run", "--no-fail-fast"])
+                        .args(selection)
                 } else {
                     // Without doc tests: they are a step of their own.
-                    self.cargo(&["test", "--workspace", "--no-fail-fast"])
-                        .args(["--lib", "--bins", "--tests"])
-                };
-                counted(cmd)
-            }
-            Step::Doctest => {
-                counted(self.cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]))
-            }
+                    self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
+                        .args(selection)
+                })
+            }),
+            Step::Doctest => self.each(|selection| {
+                let cmd = self.cargo(&["test", "--doc", "--no-fail-fast"]);
+                counted(cmd.args(selection))
+            }),
             Step::Doc => check(
-                self.cargo(&["doc", "--workspace", "--no-deps", "--lib"])
+                self.cargo(&["doc", "--no-deps", "--lib"])
+                    .args(everything(&self.workspace))
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
-            Step::Examples => check(self.cargo(&["build", "--workspace", "--examples"])),
+            Step::Examples => {
+                let cmd = self.cargo(&["build", "--examples"]);
+                check(cmd.args(everything(&self.workspace)))
+            }
             Step::WasmCheck => self.wasm.check(),
             Step::WasmNode => self.wasm.node(&self.workspace),
             Step::WasmChromium => self.wasm.chromium(&self.workspace),
@@ -209,6 +227,45 @@ impl Context {
     }
 }
 
+/// cargo's arguments for all packages, with all features but those tested apart.
+fn everything(workspace: &Workspace) -> Vec<String> {
+    let features = workspace
+        .packages
+        .iter()
+        .flat_map(|package| {
+            package
+                .features
+                .iter()
+                .filter(|feature| !APART.contains(&(&package.name, feature)))
+                .map(|feature| format!("{}/{feature}", package.name))
+        })
+        .collect::<Vec<_>>();
+    let mut arguments = vec!["--workspace".to_owned()];
+    if !features.is_empty() {
+        arguments.push(format!("--features={}", features.join(",")));
+    }
+    arguments
+}
+
+/// cargo's arguments for each feature that is tested apart.
+fn apart(workspace: &Workspace) -> Vec<Vec<String>> {
+    APART
+        .iter()
+        .filter(|(package, feature)| {
+            workspace.packages.iter().any(|found| {
+                found.name == *package && found.features.iter().any(|name| name == feature)
+            })
+        })
+        .map(|(package, feature)| {
+            vec![
+                "-p".to_owned(),
+                (*package).to_owned(),
+                format!("--features={feature}"),
+            ]
+        })
+        .collect()
+}
+
 fn check(cmd: Cmd) -> Result<Outcome> {
     Ok(Outcome::of(cmd.succeeds()?))
 }
@@ -221,6 +278,8 @@ fn counted(cmd: Cmd) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::Package;
+    use std::path::PathBuf;
 
     fn args(only: &[Step], skip: &[Step]) -> Args {
         Args {
@@ -241,6 +300,48 @@ mod tests {
         );
         assert!(!args(&[], &[Step::Clippy]).steps().contains(&Step::Clippy));
         assert_eq!(args(&[Step::Fmt], &[Step::Fmt]).steps(), []);
+    }
+
+    fn package(name: &str, features: &[&str]) -> Package {
+        Package {
+            name: name.into(),
+            dir: PathBuf::new(),
+            targets: Vec::new(),
+            features: features.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn features_that_change_the_rest_are_tested_apart() {
+        let workspace = Workspace {
+            target_dir: PathBuf::new(),
+            packages: vec![
+                package("a", &["x", "y"]),
+                package("mydht-evloop", &["strict-compat", "z"]),
+                package("b", &["strict-compat"]),
+            ],
+        };
+        assert_eq!(
+            everything(&workspace),
+            [
+                "--workspace",
+                "--features=a/x,a/y,mydht-evloop/z,b/strict-compat"
+            ]
+        );
+        assert_eq!(
+            apart(&workspace),
+            [["-p", "mydht-evloop", "--features=strict-compat"]]
+        );
+    }
+
+    #[test]
+    fn without_features_nothing_is_named() {
+        let workspace = Workspace {
+            target_dir: PathBuf::new(),
+            packages: vec![package("mydht-evloop", &[])],
+        };
+        assert_eq!(everything(&workspace), ["--workspace"]);
+        assert!(apart(&workspace).is_empty());
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Package {
     pub dir: PathBuf,
     /// Everything it builds.
     pub targets: Vec<Target>,
+    /// Its features, without `default`.
+    pub features: Vec<String>,
 }
 
 impl Package {
@@ -115,6 +117,13 @@ fn parse_package(json: &Value) -> Result<Package> {
             .context("a manifest without a folder")?
             .to_path_buf(),
         targets,
+        features: json["features"]
+            .as_object()
+            .context("a package without a table of features")?
+            .keys()
+            .filter(|feature| *feature != "default")
+            .cloned()
+            .collect(),
     })
 }
 
@@ -194,7 +203,8 @@ version = "0.4.2"
     #[test]
     fn metadata_gives_packages_with_their_targets() {
         let text = r#"{"packages":[{"name":"a","manifest_path":"/w/a/Cargo.toml","targets":[
-            {"name":"a","kind":["lib"]},{"name":"wasm_x","kind":["test"]}]}],
+            {"name":"a","kind":["lib"]},{"name":"wasm_x","kind":["test"]}],
+            "features":{"default":["f"],"f":[]}}],
             "target_directory":"/w/target"}"#;
         let workspace = Workspace::parse(text).unwrap();
         assert_eq!(workspace.target_dir, PathBuf::from("/w/target"));
@@ -202,6 +212,7 @@ version = "0.4.2"
         assert_eq!(package.dir, PathBuf::from("/w/a"));
         assert!(package.has("test", "wasm_x"));
         assert!(!package.has("bin", "wasm_x"));
+        assert_eq!(package.features, ["f"]);
         assert!(workspace.package("b").is_err());
     }
 
