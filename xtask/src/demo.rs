@@ -195,3 +195,6 @@ fn nodes_stderr(nodes: &[Node]) -> String {
         .collect::<Vec<_>>()
         .join("\n")
 }
+
+#[cfg(all(test, unix))]
+mod tests;

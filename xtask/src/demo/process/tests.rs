@@ -1,3 +1,4 @@
+use super::super::tests::{STATS, program};
 use super::*;
 
 #[test]
@@ -55,25 +56,6 @@ fn the_first_line_comes_within_the_limit_or_not_at_all() {
     let (reader, writer) = std::io::pipe().unwrap();
     assert!(first_line_within(reader, Duration::from_millis(1)).is_err());
     drop(writer);
-}
-
-const STATS: &str = r#"{"yields":1,"restarts":2,"bytes_replayed":3,"bytes_skipped":4,"bytes_in":5,"bytes_out":6,"peak_rss_bytes":7}"#;
-
-/// A shell script that stands for the binary: it finds FILE of `--stats FILE` in `$stats`.
-fn program(dir: &Path, body: &str) -> PathBuf {
-    let path = dir.join("mydht");
-    let text = format!(
-        "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = --stats ] && stats=$2; shift; done\n{body}\n"
-    );
-    // By a process of its own: were the file open for writing here while another test forks, it could
-    // not be executed ("text file busy").
-    let written = Command::new("sh")
-        .args(["-c", "printf %s \"$1\" > \"$0\" && chmod +x \"$0\""])
-        .arg(&path)
-        .arg(&text)
-        .status();
-    assert!(written.unwrap().success());
-    path
 }
 
 #[test]
