@@ -1,7 +1,7 @@
 //! The loop traits of [`traits`](crate::traits), for this crate's own loop.
 
 use crate::event::Events;
-use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token, traits};
+use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token, local, traits};
 use std::io;
 use std::time::Duration;
 
@@ -94,62 +94,106 @@ impl traits::TriggerReady for SetReadiness {
     }
 }
 
-impl traits::Registerable<Poll> for Registration {
-    fn register(
-        &self,
-        poll: &Poll,
-        token: traits::Token,
-        interest: traits::Ready,
-    ) -> io::Result<bool> {
-        if self.is_registered_on(poll) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        poll.register(self, Token(token), interest.into(), PollOpt::edge())?;
-        Ok(true)
+impl traits::Poll for local::Poll {
+    type Events = LoopEvents;
+
+    fn poll(&self, events: &mut LoopEvents, timeout: Option<Duration>) -> io::Result<usize> {
+        events.next = 0;
+        local::Poll::poll(self, &mut events.events, timeout)
     }
 
-    fn reregister(
-        &self,
-        poll: &Poll,
-        token: traits::Token,
-        interest: traits::Ready,
-    ) -> io::Result<bool> {
-        if !self.is_registered_on(poll) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        poll.reregister(self, Token(token), interest.into(), PollOpt::edge())?;
-        Ok(true)
-    }
-
-    fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        if !self.is_registered_on(poll) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        poll.deregister(self)
+    fn now(&self) -> Duration {
+        local::Poll::now(self)
     }
 }
+
+impl traits::UserSources for local::Poll {
+    type Registration = local::Registration;
+    type Trigger = local::SetReadiness;
+
+    fn user_source() -> (local::Registration, local::SetReadiness) {
+        local::Registration::new2()
+    }
+}
+
+impl traits::TriggerReady for local::SetReadiness {
+    fn set_readiness(&self, ready: traits::Ready) -> io::Result<()> {
+        self.trigger(ready.into())
+    }
+}
+
+/// mio takes a second registration for a reregistration; these traits do not.
+macro_rules! registerable_user {
+    ($poll:ty, $registration:ty) => {
+        impl traits::Registerable<$poll> for $registration {
+            fn register(
+                &self,
+                poll: &$poll,
+                token: traits::Token,
+                interest: traits::Ready,
+            ) -> io::Result<bool> {
+                if self.is_registered_on(poll) {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                poll.register(self, Token(token), interest.into(), PollOpt::edge())?;
+                Ok(true)
+            }
+
+            fn reregister(
+                &self,
+                poll: &$poll,
+                token: traits::Token,
+                interest: traits::Ready,
+            ) -> io::Result<bool> {
+                if !self.is_registered_on(poll) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                poll.reregister(self, Token(token), interest.into(), PollOpt::edge())?;
+                Ok(true)
+            }
+
+            fn deregister(&self, poll: &$poll) -> io::Result<()> {
+                if !self.is_registered_on(poll) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                poll.deregister(self)
+            }
+        }
+    };
+}
+
+registerable_user!(Poll, Registration);
+registerable_user!(local::Poll, local::Registration);
 
 /// For sources that know by themselves whether they are registered.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! registerable {
     ($($type:ty),*) => {$(
-        impl traits::Registerable<Poll> for $type {
-            fn register(&self, poll: &Poll, token: traits::Token, interest: traits::Ready) -> io::Result<bool> {
-                poll.register(self, Token(token), interest.into(), PollOpt::edge())?;
+        registerable!($type, Poll, |poll| poll);
+        registerable!($type, local::Poll, |poll| poll.shared());
+    )*};
+    ($type:ty, $poll:ty, |$name:ident| $inner:expr) => {
+        impl traits::Registerable<$poll> for $type {
+            fn register(&self, $name: &$poll, token: traits::Token, interest: traits::Ready) -> io::Result<bool> {
+                $inner.register(self, Token(token), interest.into(), PollOpt::edge())?;
                 Ok(true)
             }
 
-            fn reregister(&self, poll: &Poll, token: traits::Token, interest: traits::Ready) -> io::Result<bool> {
-                poll.reregister(self, Token(token), interest.into(), PollOpt::edge())?;
+            fn reregister(&self, $name: &$poll, token: traits::Token, interest: traits::Ready) -> io::Result<bool> {
+                $inner.reregister(self, Token(token), interest.into(), PollOpt::edge())?;
                 Ok(true)
             }
 
-            fn deregister(&self, poll: &Poll) -> io::Result<()> {
-                poll.deregister(self)
+            fn deregister(&self, $name: &$poll) -> io::Result<()> {
+                $inner.deregister(self)
             }
         }
-    )*};
+    };
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-registerable!(crate::net::TcpListener, crate::net::TcpStream);
+registerable!(
+    crate::net::TcpListener,
+    crate::net::TcpStream,
+    crate::net::UdpSocket
+);

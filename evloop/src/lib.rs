@@ -15,11 +15,13 @@
 mod bridge;
 pub mod core;
 pub mod driver;
+pub mod epoll;
 pub mod event;
 mod handle;
 mod inbox;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
+pub mod local;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod net;
 #[cfg(not(target_arch = "wasm32"))]
@@ -34,6 +36,8 @@ mod shared;
 mod sync;
 mod token;
 pub mod traits;
+#[cfg(unix)]
+pub mod unix;
 
 pub use bridge::LoopEvents;
 pub use driver::VirtualClock;

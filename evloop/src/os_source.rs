@@ -51,6 +51,7 @@ impl Shared {
         if let Some(stale) = state.os.insert(source, key) {
             let _ = state.core.remove(stale);
         }
+        self.count(&state);
         Ok(())
     }
 
@@ -79,6 +80,7 @@ impl Shared {
         let mut state = self.enter();
         let key = state.os.remove(source).ok_or(io::ErrorKind::NotFound)?;
         let _ = state.core.remove(key);
+        self.count(&state);
         os.delete(source)
     }
 }

@@ -236,7 +236,7 @@ impl std::os::fd::AsRawFd for Poll {
     }
 }
 
-fn validate(token: Token) -> io::Result<()> {
+pub(crate) fn validate(token: Token) -> io::Result<()> {
     if token.0 == usize::MAX {
         return Err(io::Error::other("invalid token"));
     }

@@ -125,7 +125,7 @@ impl Ready {
     }
 
     /// The bits of the set.
-    pub fn as_usize(&self) -> usize {
+    pub const fn as_usize(&self) -> usize {
         self.0
     }
 

@@ -6,7 +6,7 @@ use crate::inbox::{Inbox, Linked};
 use crate::registration::Source;
 use crate::{Compat, PollOpt, Ready, Token};
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
     seat: Mutex<Option<Vec<(u32, u16)>>>,
     seat_free: Condvar,
+    /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
+    population: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Shared {
             driver,
             seat: Mutex::new(Some(Vec::new())),
             seat_free: Condvar::new(),
+            population: AtomicUsize::new(0),
         })
     }
 
@@ -153,22 +156,35 @@ impl Shared {
         state
     }
 
-    /// Ends the sleep of a loop that a change of its sources made ready.
-    pub fn leave(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
-        let ready = state.core.has_ready();
-        drop(state);
-        if ready { self.wake() } else { Ok(()) }
+    /// After a change of the sources.
+    pub fn count(&self, state: &State) {
+        self.population.store(state.core.len(), Ordering::Release);
     }
 
-    fn wake(&self) -> io::Result<()> {
-        if self
+    /// True if there is no source at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.population.load(Ordering::Acquire) == 0
+    }
+
+    /// Ends the sleep of a loop that a change of its sources made ready.
+    pub fn leave(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
+        self.count(&state);
+        let ready = state.core.has_ready();
+        drop(state);
+        if ready { self.wake().map(drop) } else { Ok(()) }
+    }
+
+    /// Ends the loop's sleep; true if it slept. No call of the driver otherwise.
+    pub fn wake(&self) -> io::Result<bool> {
+        let slept = self
             .sleep
             .compare_exchange(ASLEEP, AWAKE, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-        {
-            return self.driver.notify();
+            .is_ok();
+        if slept {
+            self.driver.notify()?;
         }
-        Ok(())
+        Ok(slept)
     }
 
     /// Queues a source whose link said so, and wakes the loop if that is wanted and needed.
@@ -183,7 +199,7 @@ impl Shared {
                 drop(self.enter());
                 Ok(())
             }
-            _ if wake => self.wake(),
+            _ if wake => self.wake().map(drop),
             _ => Ok(()),
         }
     }
@@ -228,6 +244,7 @@ impl Shared {
             link.detach();
             // Stale only if the loop was closed: then nothing is pending either.
             let _ = state.core.remove(link.key());
+            self.count(&state);
         }
         Ok(())
     }
@@ -238,6 +255,7 @@ impl Shared {
         let link = source.link();
         if link.is_attached() {
             let _ = state.core.remove(link.key());
+            self.count(&state);
         }
         let ours = link.kill();
         drop(state);
@@ -492,7 +510,7 @@ impl Shared {
     }
 }
 
-fn other_poll() -> io::Error {
+pub fn other_poll() -> io::Error {
     io::Error::other("registration handle associated with another `Poll` instance")
 }
 

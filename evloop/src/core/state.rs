@@ -163,17 +163,19 @@ impl Core {
     }
 
     /// Replaces a source's readiness by `ready`, but wakes it only for the bits `woken`: what a wait queue with a
-    /// wake-up mask does. An event then carries all of `ready` that is of interest.
+    /// wake-up mask does. An event then carries all of `ready` that is of interest. True if it was woken.
     #[inline]
-    pub fn update(&mut self, key: Key, ready: u16, woken: u16) {
+    pub fn update(&mut self, key: Key, ready: u16, woken: u16) -> bool {
         let Some(slot) = Self::slot(&mut self.slots, key) else {
-            return;
+            return false;
         };
         slot.ready = ready;
-        if woken & slot.mask != 0 && !slot.linked {
+        let hit = woken & slot.mask != 0;
+        if hit && !slot.linked {
             slot.cause = Cause::Set;
             self.list.push_back(&mut self.slots, key.index);
         }
+        hit
     }
 
     /// As [`wake`](Core::wake) if the source is already waiting to be reported, as [`set`](Core::set) if not: an

@@ -4,9 +4,11 @@ mod address;
 mod registered;
 mod tcp_listener;
 mod tcp_stream;
+mod udp;
 
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
 
 #[cfg(unix)]
 use std::os::fd::AsRawFd as AsRaw;

@@ -1,11 +1,19 @@
 //! The operating system's selector, by way of the `polling` crate.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+mod portable;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use linux as system;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use portable as system;
+
 use super::Driver;
 use crate::ready::Ready;
-use polling::{Event, Events, PollMode, Poller};
+use polling::Poller;
 use std::fmt;
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +29,7 @@ const BATCH: usize = 1024;
 pub struct Os {
     epoch: Instant,
     poller: Poller,
-    events: Mutex<Events>,
+    buffer: Mutex<system::Buffer>,
 }
 
 impl fmt::Debug for Os {
@@ -39,43 +47,24 @@ impl Os {
         Ok(Os {
             epoch: Instant::now(),
             poller: Poller::new()?,
-            events: Mutex::new(Events::with_capacity(
-                NonZeroUsize::new(BATCH).unwrap_or(NonZeroUsize::MIN),
-            )),
+            buffer: Mutex::new(system::buffer()),
         })
     }
 
     pub(crate) fn add(&self, source: RawSource, number: u32, how: OsInterest) -> io::Result<()> {
-        // SAFETY: the caller removes the source before it closes it, or has the operating system do so: the
-        // sockets of this crate deregister when they are dropped, and for EventedFd it is the documented duty of
-        // the owner of the descriptor, as in mio.
-        unsafe {
-            self.poller
-                .add_with_mode(source, how.event(number), self.mode(how))
-        }
+        // It is removed before it is closed, or with it: the sockets of this crate deregister when they are
+        // dropped, and for EventedFd it is the documented duty of the owner of the descriptor, as in mio.
+        system::add(&self.poller, source, number, how)
     }
 
     pub(crate) fn modify(&self, source: RawSource, number: u32, how: OsInterest) -> io::Result<()> {
-        // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
-        let source = unsafe { borrow(source) };
-        self.poller
-            .modify_with_mode(source, how.event(number), self.mode(how))
+        system::modify(&self.poller, source, number, how)
     }
 
     pub(crate) fn delete(&self, source: RawSource) -> io::Result<()> {
-        // SAFETY: as in `modify`.
+        // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
         let source = unsafe { borrow(source) };
         self.poller.delete(source)
-    }
-
-    /// Where the system has no edges (Windows), a level is reported instead: more events, none lost.
-    fn mode(&self, how: OsInterest) -> PollMode {
-        match (how.edge && self.poller.supports_edge(), how.oneshot) {
-            (true, true) => PollMode::EdgeOneshot,
-            (true, false) => PollMode::Edge,
-            (false, true) => PollMode::Oneshot,
-            (false, false) => PollMode::Level,
-        }
     }
 
     #[cfg(unix)]
@@ -104,20 +93,6 @@ pub(crate) struct OsInterest {
     pub oneshot: bool,
 }
 
-impl OsInterest {
-    fn event(self, number: u32) -> Event {
-        let mut event = Event::new(
-            number as usize,
-            self.ready.is_readable(),
-            self.ready.is_writable(),
-        );
-        if self.ready.contains(Ready::PRIORITY) {
-            event.set_priority(true);
-        }
-        event
-    }
-}
-
 impl Driver for Os {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
@@ -128,34 +103,13 @@ impl Driver for Os {
     }
 
     fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
-        let mut events = match self.events.try_lock() {
-            Ok(events) => events,
+        let mut buffer = match self.buffer.try_lock() {
+            Ok(buffer) => buffer,
             Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
             // Somebody else waits already, and will give what he gets to the same loop.
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
-        events.clear();
-        self.poller.wait(&mut events, timeout)?;
-        for event in events.iter() {
-            let mut ready = Ready::empty();
-            if event.readable {
-                ready |= Ready::readable();
-            }
-            if event.writable {
-                ready |= Ready::writable();
-            }
-            if event.is_priority() {
-                ready |= Ready::PRIORITY;
-            }
-            if event.is_interrupt() {
-                ready |= Ready::HUP;
-            }
-            if event.is_err() == Some(true) {
-                ready |= Ready::ERROR;
-            }
-            sink(event.key as u32, ready.bits());
-        }
-        Ok(())
+        system::wait(&self.poller, &mut buffer, timeout, sink)
     }
 
     fn notify(&self) -> io::Result<()> {

@@ -1,0 +1,322 @@
+//! The loop of one thread: user sources that pay for no atomics.
+//!
+//! [`Poll`] here is a [`crate::Poll`] with a second set of sources, whose handles are neither `Send` nor `Sync`:
+//! setting one ready and polling it costs a few nanoseconds. Sockets and sources for other threads are registered
+//! on the [`shared`](Poll::shared) loop inside; one `poll` reports both.
+//!
+//! ```
+//! use mydht_evloop::{Events, PollOpt, Ready, Token, local};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let poll = local::Poll::new()?;
+//! let (registration, set_readiness) = local::Registration::new2();
+//! poll.register(&registration, Token(3), Ready::readable(), PollOpt::edge())?;
+//! set_readiness.set_readiness(Ready::readable())?;
+//!
+//! let mut events = Events::with_capacity(16);
+//! assert_eq!(poll.poll(&mut events, None)?, 1);
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::core::{Core, Interest, Key, Trigger};
+use crate::event::{Event, Events};
+use crate::poll::validate;
+use crate::{Compat, PollOpt, Ready, Token};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A loop of one thread.
+///
+/// When sources of both kinds are ready all the time, polls alternate between them, so that a source waits for at
+/// most twice as many polls as among its own kind.
+#[derive(Debug)]
+pub struct Poll {
+    inner: Rc<Inner>,
+    shared: crate::Poll,
+}
+
+#[derive(Debug)]
+struct Inner {
+    core: RefCell<Core>,
+    /// The last poll found local events, so the shared loop has the first word in the next one.
+    shared_first: Cell<bool>,
+    /// The last poll said `WouldBlock`: the next source that becomes ready asks for a turn.
+    idle: Cell<bool>,
+    waker: std::sync::Weak<crate::shared::Shared>,
+    compat: Cell<Compat>,
+}
+
+impl Poll {
+    /// A loop that waits as [`crate::Poll::new`] does.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn new() -> io::Result<Poll> {
+        Ok(Poll::over(crate::Poll::new()?))
+    }
+
+    /// A loop that waits as `shared` does.
+    pub fn over(shared: crate::Poll) -> Poll {
+        let idle = !shared.shared().driver.may_block();
+        Poll {
+            inner: Rc::new(Inner {
+                core: RefCell::new(Core::new()),
+                shared_first: Cell::new(false),
+                idle: Cell::new(idle),
+                waker: std::sync::Arc::downgrade(shared.shared()),
+                compat: Cell::default(),
+            }),
+            shared,
+        }
+    }
+
+    /// The loop inside, for sockets and for sources that other threads set.
+    pub fn shared(&self) -> &crate::Poll {
+        &self.shared
+    }
+
+    /// Which of mio's quirks the loop keeps. It counts for later registrations.
+    pub fn set_compat(&self, compat: Compat) {
+        self.inner.compat.set(compat);
+        self.shared.set_compat(compat);
+    }
+
+    /// Starts watching `registration`, or replaces its token, interest and options.
+    ///
+    /// # Errors
+    /// As [`crate::Poll::register`] for a [`crate::Registration`].
+    pub fn register(
+        &self,
+        registration: &Registration,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        validate(token)?;
+        let source = &registration.source;
+        let home = self.bind(source)?;
+        let interest = Interest {
+            mask: interest.bits(),
+            trigger: if opts.is_edge() {
+                Trigger::Edge
+            } else {
+                Trigger::Level
+            },
+            oneshot: opts.is_oneshot()
+                && (opts.is_edge() || self.inner.compat.get() == Compat::Fixed),
+        };
+        let mut core = home.core.borrow_mut();
+        if core.modify(source.key.get(), token.0, interest).is_err() {
+            let ready = source.ready.get();
+            source.key.set(core.insert(token.0, interest, ready));
+        }
+        let ready = core.has_ready();
+        drop(core);
+        if ready { home.wake() } else { Ok(()) }
+    }
+
+    /// As [`register`](Poll::register).
+    ///
+    /// # Errors
+    /// As [`register`](Poll::register).
+    pub fn reregister(
+        &self,
+        registration: &Registration,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.register(registration, token, interest, opts)
+    }
+
+    /// Stops watching `registration`; what was pending is never reported.
+    ///
+    /// # Errors
+    /// `Other` if it belongs to another loop.
+    pub fn deregister(&self, registration: &Registration) -> io::Result<()> {
+        let source = &registration.source;
+        let home = self.bind(source)?;
+        // Stale if it was not registered, which is fine (statement 41).
+        let _ = home.core.borrow_mut().remove(source.key.replace(Key::NONE));
+        Ok(())
+    }
+
+    fn bind<'a>(&self, source: &'a Source) -> io::Result<&'a Rc<Inner>> {
+        let home = source.home.get_or_init(|| self.inner.clone());
+        if Rc::ptr_eq(home, &self.inner) {
+            Ok(home)
+        } else {
+            Err(crate::shared::other_poll())
+        }
+    }
+
+    /// As [`crate::Poll::poll`], over both kinds of sources.
+    ///
+    /// # Errors
+    /// As that.
+    #[inline]
+    pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
+        let capacity = events.capacity();
+        if capacity == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        events.list.clear();
+        let inner = &*self.inner;
+        if inner.core.borrow().ready_len() == 0 {
+            return self.wait(events, timeout);
+        }
+        if !self.shared.shared().is_empty() && inner.shared_first.replace(false) {
+            self.shared.poll(events, Some(Duration::ZERO))?;
+        }
+        let room = capacity - events.list.len();
+        let list = &mut events.list;
+        let found = inner.core.borrow_mut().harvest(room, |fired| {
+            list.push(Event::new(
+                Ready::from_bits(fired.ready),
+                Token(fired.token),
+            ));
+        });
+        if found > 0 {
+            inner.shared_first.set(true);
+        }
+        if events.list.is_empty() {
+            // All of it was cleared since.
+            return self.wait(events, timeout);
+        }
+        Ok(events.list.len())
+    }
+
+    /// Nothing local is ready, and on this thread nothing will be while it waits.
+    fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
+        self.inner.shared_first.set(false);
+        let result = self.shared.poll(events, timeout);
+        let blocked = matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        self.inner.idle.set(blocked);
+        result
+    }
+
+    /// Time since the loop's own epoch.
+    pub fn now(&self) -> Duration {
+        self.shared.now()
+    }
+
+    /// True if a poll would find something.
+    pub fn is_ready(&self) -> bool {
+        self.inner.core.borrow_mut().has_ready() || self.shared.handle().is_ready()
+    }
+}
+
+impl Inner {
+    /// Asks for a turn if the loop waits for one.
+    #[inline]
+    fn wake(&self) -> io::Result<()> {
+        if self.idle.replace(false)
+            && let Some(shared) = self.waker.upgrade()
+        {
+            shared.wake()?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Source {
+    home: OnceCell<Rc<Inner>>,
+    key: Cell<Key>,
+    ready: Cell<u16>,
+}
+
+/// The registered end of a same-thread source. Dropping it deregisters it.
+#[derive(Debug)]
+pub struct Registration {
+    source: Rc<Source>,
+}
+
+/// The setting end of a same-thread source.
+///
+/// ```compile_fail
+/// fn is_send<T: Send>(_: T) {}
+/// is_send(mydht_evloop::local::Registration::new2().1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct SetReadiness {
+    source: Rc<Source>,
+}
+
+impl Registration {
+    /// A new pair of ends, not registered and with no readiness.
+    pub fn new2() -> (Registration, SetReadiness) {
+        let source = Rc::new(Source {
+            home: OnceCell::new(),
+            key: Cell::new(Key::NONE),
+            ready: Cell::new(0),
+        });
+        (
+            Registration {
+                source: source.clone(),
+            },
+            SetReadiness { source },
+        )
+    }
+
+    pub(crate) fn is_registered_on(&self, poll: &Poll) -> bool {
+        self.source.home.get().is_some_and(|home| {
+            Rc::ptr_eq(home, &poll.inner) && home.core.borrow().contains(self.source.key.get())
+        })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(home) = self.source.home.get() {
+            let key = self.source.key.replace(Key::NONE);
+            let _ = home.core.borrow_mut().remove(key);
+        }
+    }
+}
+
+impl SetReadiness {
+    /// What was last set.
+    pub fn readiness(&self) -> Ready {
+        Ready::from_bits(self.source.ready.get())
+    }
+
+    /// As [`crate::SetReadiness::set_readiness`].
+    ///
+    /// # Errors
+    /// As that.
+    #[inline]
+    pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
+        let bits = ready.bits();
+        self.source.ready.set(bits);
+        self.tell(ready, |core, key| {
+            core.update(key, bits, bits);
+        })
+    }
+
+    /// As [`crate::SetReadiness::trigger`].
+    ///
+    /// # Errors
+    /// As that.
+    #[inline]
+    pub fn trigger(&self, ready: Ready) -> io::Result<()> {
+        let bits = ready.bits();
+        self.source.ready.set(bits);
+        self.tell(ready, |core, key| core.trigger(key, bits))
+    }
+
+    #[inline]
+    fn tell(&self, ready: Ready, change: impl FnOnce(&mut Core, Key)) -> io::Result<()> {
+        let Some(home) = self.source.home.get() else {
+            return Ok(());
+        };
+        change(&mut home.core.borrow_mut(), self.source.key.get());
+        if home.idle.get() && !ready.is_empty() {
+            return home.wake();
+        }
+        Ok(())
+    }
+}
