@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::service::{
     Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
 };
-use crate::task::{Counters, RestartYield, Stop, Task};
+use crate::task::{Counters, Meter, RestartYield, Stop, Task};
 
 /// Calls and restarts that a service makes in one poll, before the executor's other tasks get their turn.
-pub const POLL_BUDGET: usize = 64;
+pub const POLL_BUDGET: u32 = 64;
 
 /// Runs restartable services as futures on a single-threaded executor.
 ///
@@ -134,11 +134,11 @@ where
     R: SpawnRecv<S::CommandIn>,
 {
     let shared = Rc::new(Shared {
-        task: RefCell::new(Task::new(service, out, recv, nb_loop)),
+        task: RefCell::new(Task::new(service, out, recv, nb_loop, POLL_BUDGET)),
         first: Cell::new(first),
         waker: Cell::new(None),
         left: Cell::new(0),
-        counters: Cell::new(Counters::default()),
+        meter: Meter::default(),
     });
     let future = ServiceFuture {
         shared: Rc::downgrade(&shared),
@@ -153,9 +153,8 @@ struct Shared<S: Service, D, R> {
     /// Of the last poll. Before the first one none is needed.
     waker: Cell<Option<Waker>>,
     /// What is left of the poll in progress. The handle takes it away when it is dropped.
-    left: Cell<usize>,
-    /// As of the end of the last poll, for who asks while it runs.
-    counters: Cell<Counters>,
+    left: Cell<u32>,
+    meter: Meter,
 }
 
 impl<S, D, R> Shared<S, D, R>
@@ -203,9 +202,8 @@ where
             context.waker().wake_by_ref();
             return Poll::Pending;
         };
-        shared.left.set(POLL_BUDGET);
-        let stop = task.run(shared.first.take(), &shared.left);
-        shared.counters.set(task.counters());
+        shared.left.set(task.budget);
+        let stop = task.run(shared.first.take(), &shared.left, &shared.meter);
         match stop {
             Stop::Done => Poll::Ready(()),
             Stop::Wait => Poll::Pending,
@@ -238,9 +236,9 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    /// What was counted so far; while the service runs, what was counted before this poll.
+    /// What was counted so far, also while the service runs.
     pub fn counters(&self) -> Counters {
-        self.shared.counters.get()
+        self.shared.meter.read()
     }
 }
 

@@ -13,10 +13,10 @@ use crate::run_state::RunState;
 use crate::service::{
     Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
 };
-use crate::task::{Budget, Counters, RestartYield, Stop, Task};
+use crate::task::{Budget, Counters, Meter, RestartYield, Stop, Task};
 
 /// Calls and restarts that a service makes before the pool's other services get their turn.
-pub const POOL_BUDGET: usize = 64;
+pub const POOL_BUDGET: u32 = 64;
 
 /// Runs restartable services on the threads of a pool.
 ///
@@ -73,7 +73,10 @@ where
             pool: Arc::clone(&self.pool),
             state: RunState::queued(),
             cancelled: AtomicBool::new(false),
-            task: Mutex::new(Some(Task::new(service, out, recv, nb_loop))),
+            task: Mutex::new(Some(Metered {
+                task: Task::new(service, out, recv, nb_loop, POOL_BUDGET),
+                meter: Meter::default(),
+            })),
             ended: Condvar::new(),
         });
         Shared::queue(&shared, first);
@@ -86,13 +89,18 @@ struct Shared<S: Service, D, R> {
     state: RunState,
     cancelled: AtomicBool,
     /// Taken out while it runs.
-    task: Mutex<Option<Task<S, D, R>>>,
+    task: Mutex<Option<Metered<S, D, R>>>,
     ended: Condvar,
+}
+
+struct Metered<S: Service, D, R> {
+    task: Task<S, D, R>,
+    meter: Meter,
 }
 
 /// A share of the pool's time, which ends early when the handle is dropped.
 struct Share<'a> {
-    left: Cell<usize>,
+    left: Cell<u32>,
     cancelled: &'a AtomicBool,
 }
 
@@ -108,7 +116,7 @@ impl Budget for Share<'_> {
 
 impl<S: Service, D, R> Shared<S, D, R> {
     /// No code of a service runs under the lock, so it is never poisoned halfway through a change.
-    fn lock(&self) -> MutexGuard<'_, Option<Task<S, D, R>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Metered<S, D, R>>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,7 +146,7 @@ where
     }
 
     fn turn(shared: &Arc<Self>, first: Option<S::CommandIn>) {
-        let Some(mut task) = shared.lock().take() else {
+        let Some(mut metered) = shared.lock().take() else {
             return;
         };
         if shared.cancelled.load(Ordering::Acquire) {
@@ -146,14 +154,14 @@ where
             return;
         }
         let share = Share {
-            left: Cell::new(POOL_BUDGET),
+            left: Cell::new(metered.task.budget),
             cancelled: &shared.cancelled,
         };
-        let stop = task.run(first, &share);
+        let stop = metered.task.run(first, &share, &metered.meter);
         if shared.cancelled.load(Ordering::Acquire) {
             return;
         }
-        *shared.lock() = Some(task);
+        *shared.lock() = Some(metered);
         match stop {
             Stop::Done => {
                 // Under the lock, so that who waits cannot miss it between its look and its sleep.
@@ -194,7 +202,10 @@ where
 {
     /// What was counted so far; `None` while it runs.
     pub fn counters(&self) -> Option<Counters> {
-        self.shared.lock().as_ref().map(Task::counters)
+        self.shared
+            .lock()
+            .as_ref()
+            .map(|metered| metered.meter.read())
     }
 
     /// Waits until the service has ended, then takes it apart as
@@ -251,8 +262,10 @@ where
         if !self.shared.state.is_at_rest() {
             return Err(Error::Running);
         }
-        let task = self.shared.lock().take();
-        task.map(Task::into_parts).ok_or(Error::Running)
+        let metered = self.shared.lock().take();
+        metered
+            .map(|metered| metered.task.into_parts())
+            .ok_or(Error::Running)
     }
 
     fn weak(&self) -> Option<PoolWeak<S, D, R>> {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::service::{
     Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
 };
-use crate::task::{Counters, RestartYield, Stop, Task};
+use crate::task::{Counters, Meter, RestartYield, Stop, Task};
 
 /// Runs restartable services on the caller's thread, inside `spawn` and `unyield`.
 ///
@@ -76,20 +76,20 @@ use crate::task::{Counters, RestartYield, Stop, Task};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RestartOrError {
-    budget: usize,
+    budget: u32,
 }
 
 impl RestartOrError {
     /// Without a budget: a run ends when the service waits.
     pub const fn new() -> Self {
-        RestartOrError { budget: usize::MAX }
+        RestartOrError { budget: u32::MAX }
     }
 
     /// At most `budget` calls and restarts in one run (0: no bound). After each unyield, ask
     /// [`wants_unyield`](SpawnUnyield::wants_unyield).
-    pub const fn with_budget(budget: usize) -> Self {
+    pub const fn with_budget(budget: u32) -> Self {
         RestartOrError {
-            budget: if budget == 0 { usize::MAX } else { budget },
+            budget: if budget == 0 { u32::MAX } else { budget },
         }
     }
 }
@@ -119,18 +119,18 @@ where
         recv: R,
         nb_loop: usize,
     ) -> Result<Self::Handle> {
-        let mut task = Task::new(service, out, recv, nb_loop);
-        task.run(first, &Cell::new(self.budget));
+        let mut task = Task::new(service, out, recv, nb_loop, self.budget);
+        let meter = Meter::default();
+        task.run(first, &Cell::new(self.budget), &meter);
         Ok(RestartHandle {
-            place: Cell::new(Place::Own(task)),
-            budget: self.budget,
+            place: Cell::new(Place::Own(task, meter)),
         })
     }
 }
 
 /// Where the service is. It moves to the heap when the first weak unyielder is made, and never if none is.
 enum Place<S: Service, D, R> {
-    Own(Task<S, D, R>),
+    Own(Task<S, D, R>, Meter),
     Shared(Rc<Shared<S, D, R>>),
     /// Only between taking it out of the cell and putting it back.
     Moving,
@@ -138,13 +138,11 @@ enum Place<S: Service, D, R> {
 
 struct Shared<S: Service, D, R> {
     task: RefCell<Task<S, D, R>>,
-    budget: usize,
     /// What is left of the budget of the run in progress. The handle takes it away when it is dropped.
-    left: Cell<usize>,
+    left: Cell<u32>,
     /// It was unyielded while it ran.
     again: Cell<bool>,
-    /// As of the end of the last run, for who asks while it runs.
-    counters: Cell<Counters>,
+    meter: Meter,
 }
 
 impl<S, D, R> Shared<S, D, R>
@@ -158,15 +156,14 @@ where
             self.again.set(true);
             return;
         };
-        self.left.set(self.budget);
+        self.left.set(task.budget);
         loop {
             self.again.set(false);
-            let stop = task.run(None, &self.left);
+            let stop = task.run(None, &self.left, &self.meter);
             if stop != Stop::Wait || !self.again.get() {
                 break;
             }
         }
-        self.counters.set(task.counters());
     }
 
     fn is_finished(&self) -> bool {
@@ -184,7 +181,6 @@ where
 /// Owns a service of [`RestartOrError`].
 pub struct RestartHandle<S: Service, D, R> {
     place: Cell<Place<S, D, R>>,
-    budget: usize,
 }
 
 impl<S: Service, D, R> Drop for RestartHandle<S, D, R> {
@@ -202,11 +198,11 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    /// What was counted so far; while the service runs, what was counted before this run.
+    /// What was counted so far, also while the service runs.
     pub fn counters(&mut self) -> Counters {
         match self.place.get_mut() {
-            Place::Own(task) => task.counters(),
-            Place::Shared(shared) => shared.counters.get(),
+            Place::Own(_, meter) => meter.read(),
+            Place::Shared(shared) => shared.meter.read(),
             Place::Moving => Counters::default(),
         }
     }
@@ -214,7 +210,7 @@ where
     /// Gives the suspended (or finished) service to `f`; `None` while it runs.
     pub fn with_service<T>(&mut self, f: impl FnOnce(&mut S) -> T) -> Option<T> {
         match self.place.get_mut() {
-            Place::Own(task) => Some(f(&mut task.service)),
+            Place::Own(task, _) => Some(f(&mut task.service)),
             Place::Shared(shared) => match shared.task.try_borrow_mut() {
                 Ok(mut task) => Some(f(&mut task.service)),
                 Err(_) => None,
@@ -232,7 +228,7 @@ where
 {
     fn is_finished(&mut self) -> bool {
         match self.place.get_mut() {
-            Place::Own(task) => task.is_finished(),
+            Place::Own(task, _) => task.is_finished(),
             Place::Shared(shared) => shared.is_finished(),
             Place::Moving => true,
         }
@@ -240,8 +236,8 @@ where
 
     fn unyield(&mut self) -> Result<()> {
         match self.place.get_mut() {
-            Place::Own(task) => {
-                task.run(None, &Cell::new(self.budget));
+            Place::Own(task, meter) => {
+                task.run(None, &Cell::new(task.budget), meter);
                 task.report()
             }
             Place::Shared(shared) => {
@@ -257,7 +253,7 @@ where
 
     fn wants_unyield(&mut self) -> bool {
         match self.place.get_mut() {
-            Place::Own(task) => task.wants(),
+            Place::Own(task, _) => task.wants(),
             Place::Shared(shared) => shared.wants(),
             Place::Moving => false,
         }
@@ -276,7 +272,7 @@ where
     /// `Error::Running` when it is called from inside the service's own call: the service is dropped when it comes back.
     fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
         match self.place.replace(Place::Moving) {
-            Place::Own(task) => Ok(task.into_parts()),
+            Place::Own(task, _) => Ok(task.into_parts()),
             Place::Shared(shared) => match Rc::try_unwrap(shared) {
                 Ok(shared) => Ok(shared.task.into_inner().into_parts()),
                 Err(shared) => {
@@ -291,10 +287,9 @@ where
     /// Always there. The first one moves the service to the heap.
     fn weak(&self) -> Option<Self::Weak> {
         let shared = match self.place.replace(Place::Moving) {
-            Place::Own(task) => Rc::new(Shared {
-                counters: Cell::new(task.counters()),
+            Place::Own(task, meter) => Rc::new(Shared {
+                meter,
                 task: RefCell::new(task),
-                budget: self.budget,
                 left: Cell::new(0),
                 again: Cell::new(false),
             }),

@@ -32,6 +32,28 @@ pub struct Counters {
     pub commands: u64,
 }
 
+/// The counters of a service, which can be read while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    yields: Cell<u64>,
+    restarts: Cell<u64>,
+    commands: Cell<u64>,
+}
+
+impl Meter {
+    pub(crate) fn read(&self) -> Counters {
+        Counters {
+            yields: self.yields.get(),
+            restarts: self.restarts.get(),
+            commands: self.commands.get(),
+        }
+    }
+}
+
+fn count(counter: &Cell<u64>) {
+    counter.set(counter.get() + 1);
+}
+
 /// How many calls and restarts a run may make. It is shared, so that it can be taken away while the service runs.
 pub(crate) trait Budget {
     /// False when the run must stop here.
@@ -40,13 +62,17 @@ pub(crate) trait Budget {
     fn spend(&self);
 }
 
-impl Budget for Cell<usize> {
+impl Budget for Cell<u32> {
     fn is_left(&self) -> bool {
         self.get() != 0
     }
 
     fn spend(&self) {
-        self.set(self.get().saturating_sub(1));
+        // `u32::MAX` is no bound: a run that stopped after so many commands would have nobody to go on with it.
+        let left = self.get();
+        if left != u32::MAX {
+            self.set(left.saturating_sub(1));
+        }
     }
 }
 
@@ -80,9 +106,11 @@ pub(crate) struct Task<S: Service, D, R> {
     recv: R,
     /// A result that `out` had no room for.
     held: Option<S::CommandOut>,
-    failure: Option<Error>,
+    /// Boxed: most services never fail, and a million of them may be suspended.
+    failure: Option<Box<Error>>,
     nb_loop: u64,
-    counters: Counters,
+    /// Of each run. Here, where it fits beside the flags.
+    pub(crate) budget: u32,
     phase: Phase,
     wants: bool,
 }
@@ -93,7 +121,7 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    pub(crate) fn new(service: S, out: D, recv: R, nb_loop: usize) -> Self {
+    pub(crate) fn new(service: S, out: D, recv: R, nb_loop: usize, budget: u32) -> Self {
         Task {
             service,
             out,
@@ -101,19 +129,24 @@ where
             held: None,
             failure: None,
             nb_loop: nb_loop as u64,
-            counters: Counters::default(),
+            budget,
             phase: Phase::Idle,
             wants: false,
         }
     }
 
     /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic ends it.
-    pub(crate) fn run(&mut self, first: Option<S::CommandIn>, budget: &impl Budget) -> Stop {
+    pub(crate) fn run(
+        &mut self,
+        first: Option<S::CommandIn>,
+        budget: &impl Budget,
+        meter: &Meter,
+    ) -> Stop {
         self.wants = false;
         if self.is_finished() {
             return Stop::Done;
         }
-        let stop = contain(|| self.drive(first, budget));
+        let stop = contain(|| self.drive(first, budget, meter));
         match stop {
             Ok(Stop::Done) | Err(Error::End) => {
                 self.phase = Phase::Done;
@@ -125,13 +158,18 @@ where
             }
             Err(error) => {
                 self.phase = Phase::Failed;
-                self.failure = Some(error);
+                self.failure = Some(Box::new(error));
                 Stop::Done
             }
         }
     }
 
-    fn drive(&mut self, mut first: Option<S::CommandIn>, budget: &impl Budget) -> Result<Stop> {
+    fn drive(
+        &mut self,
+        mut first: Option<S::CommandIn>,
+        budget: &impl Budget,
+        meter: &Meter,
+    ) -> Result<Stop> {
         if let Some(result) = self.held.take()
             && !self.deliver(result)?
         {
@@ -140,7 +178,7 @@ where
         loop {
             if self.phase != Phase::Yielded
                 && self.nb_loop != 0
-                && self.counters.commands >= self.nb_loop
+                && meter.commands.get() >= self.nb_loop
             {
                 return Ok(Stop::Done);
             }
@@ -149,7 +187,7 @@ where
             }
             let result = if self.phase == Phase::Yielded {
                 budget.spend();
-                self.counters.restarts += 1;
+                count(&meter.restarts);
                 self.service.restart(&mut RestartYield)
             } else {
                 let command = match first.take() {
@@ -167,7 +205,7 @@ where
             match result {
                 Ok(result) => {
                     self.phase = Phase::Idle;
-                    self.counters.commands += 1;
+                    count(&meter.commands);
                     if let Some(result) = result
                         && !self.deliver(result)?
                     {
@@ -176,7 +214,7 @@ where
                 }
                 Err(Error::Yield) => {
                     self.phase = Phase::Yielded;
-                    self.counters.yields += 1;
+                    count(&meter.yields);
                     return Ok(Stop::Wait);
                 }
                 Err(error) => return Err(error),
@@ -209,27 +247,23 @@ where
         self.wants
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        self.counters
-    }
-
     /// The failure, the first time that it is asked for. A copy stays for [`into_parts`](Self::into_parts).
     pub(crate) fn report(&mut self) -> Result<()> {
         if self.phase != Phase::Failed {
             return Ok(());
         }
         self.phase = Phase::Done;
-        match self.failure.take() {
+        match &mut self.failure {
             Some(error) => {
-                self.failure = Some(error.copy());
-                Err(error)
+                let copy = error.copy();
+                Err(std::mem::replace(&mut **error, copy))
             }
             None => Ok(()),
         }
     }
 
     pub(crate) fn into_parts(self) -> (S, D, R, Result<()>) {
-        let result = self.failure.map_or(Ok(()), Err);
+        let result = self.failure.map_or(Ok(()), |error| Err(*error));
         (self.service, self.out, self.recv, result)
     }
 }
