@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How long a step that runs tests may take in CI before it is killed.
+/// How long one command that runs tests may take in CI before it is killed.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Features that change what the rest relies on: lints and tests run a second time with each, for its
@@ -183,14 +183,21 @@ impl Context {
                 check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
             }),
             Step::Test => self.each(|selection| {
-                counted(if on_path("cargo-nextest") {
-                    self.cargo(&["nextest", "run", "--no-fail-fast"])
-                        .args(selection)
-                } else {
-                    // Without doc tests: they are a step of their own.
-                    self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
-                        .args(selection)
-                })
+                let cmd = || {
+                    if on_path("cargo-nextest") {
+                        self.cargo(&["nextest", "run", "--no-fail-fast"])
+                            .args(selection)
+                    } else {
+                        // Without doc tests: they are a step of their own.
+                        self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
+                            .args(selection)
+                    }
+                };
+                // Built beforehand: the limit is for tests that hang, not for slow machines.
+                if !cmd().args(["--no-run"]).succeeds()? {
+                    return Ok(Outcome::of(false));
+                }
+                counted(cmd())
             }),
             Step::Doctest => self.each(|selection| {
                 let cmd = self.cargo(&["test", "--doc", "--no-fail-fast"]);
