@@ -21,6 +21,7 @@ pub mod engine;
 mod handshake;
 pub mod id;
 pub mod limits;
+pub mod memory;
 pub mod metrics;
 pub mod msg;
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]

@@ -18,7 +18,7 @@ pub struct Limits {
     /// Messages waiting to be written to one peer; past it the peer reads too slowly and is let go.
     pub pending_messages: usize,
     /// Messages of one peer handled before the others have their turn.
-    pub messages_per_turn: usize,
+    pub messages_per_turn: u32,
     /// Attachments being fetched at once.
     pub downloads: usize,
     /// Peers' requests waiting for parts of one attachment that is being fetched.

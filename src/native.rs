@@ -258,6 +258,14 @@ impl NativeNode {
     pub fn stop(self) -> io::Result<()> {
         // It may have ended by itself: then it says why below.
         let _ = self.handle.stop();
+        self.join()
+    }
+
+    /// Waits until somebody stops the node.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub fn join(self) -> io::Result<()> {
         match self.thread.join() {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failed(error.to_string())),

@@ -1,0 +1,76 @@
+//! What `put` and `get` share: a node of their own that connects, asks, and leaves.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mydht::native::{Config, NativeNode};
+use mydht::{Command, Limits, Metrics};
+use mydht_transports::tcp::TcpAddress;
+
+use crate::stats::StatsFile;
+
+/// How to reach the network.
+#[derive(clap::Args)]
+pub struct Network {
+    /// A node to connect with, as IP:PORT; may be given several times.
+    #[arg(long, value_name = "ADDR", required = true)]
+    bootstrap: Vec<TcpAddress>,
+    /// How long to wait for an answer of the network, in seconds. A transfer that moves has no limit.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    #[command(flatten)]
+    stats: StatsFile,
+}
+
+/// A connected node.
+pub struct Client {
+    node: NativeNode,
+    metrics: Metrics,
+    stats: StatsFile,
+}
+
+impl Network {
+    /// Connects. What arrives is kept in the folder `attachments`, if there is one.
+    pub fn connect(&self, attachments: Option<PathBuf>) -> io::Result<Client> {
+        let timeout = Duration::from_secs(self.timeout);
+        let node = Config {
+            bootstrap: self.bootstrap.clone(),
+            attachments,
+            limits: Limits {
+                request_timeout: timeout,
+                handshake_timeout: timeout,
+                ..Limits::default()
+            },
+            ..Config::default()
+        }
+        .start()?;
+        let client = Client {
+            metrics: node.metrics().clone(),
+            node,
+            stats: self.stats.clone(),
+        };
+        client
+            .node
+            .ask(Command::AwaitPeer(timeout), |_, _| ())
+            .map_err(|error| {
+                io::Error::other(format!(
+                    "{error} (is a node running at the --bootstrap address?)"
+                ))
+            })?;
+        Ok(client)
+    }
+}
+
+impl Client {
+    /// The node.
+    pub fn node(&self) -> &NativeNode {
+        &self.node
+    }
+
+    /// Leaves.
+    pub fn leave(self) -> io::Result<()> {
+        self.node.stop()?;
+        self.stats.write(&self.metrics)
+    }
+}

@@ -1,0 +1,142 @@
+//! `mydht get`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use mydht::{AttachmentId, Command, Event, Key, Value};
+
+use crate::client::Network;
+use crate::progress::Progress;
+
+/// Get a value or a file from the network.
+///
+/// A value is printed as it is. A file is written to --out, or to standard output if that is no terminal. A file
+/// that could not be fetched whole is kept in `PATH.mydht-part`, and the next get to the same PATH goes on from there.
+///
+/// Exits with 1 if nobody has it.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    network: Network,
+    /// What `put` printed.
+    key: String,
+    /// Where to write it; what is there is replaced when all of it has come.
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> io::Result<ExitCode> {
+    let key: Key = args
+        .key
+        .parse()
+        .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+    let folder = Folder::new(args.out.as_deref())?;
+    let client = args.network.connect(Some(folder.path.clone()))?;
+    let mut progress: Option<Progress> = None;
+    let result = client.node().ask(Command::Get { key }, |done, total| {
+        progress
+            .get_or_insert_with(|| Progress::new("received", Some(total)))
+            .set(done);
+    });
+    if let Some(progress) = &progress {
+        progress.finish();
+    }
+    // Stopped before what came is moved, so that all of it is on disk.
+    client.leave()?;
+    match result? {
+        Event::Found(record) => match record.value {
+            Value::Bytes(bytes) => write_value(&bytes, args.out.as_deref())?,
+            Value::Attachment { id, .. } => folder.give_out(&id, args.out.as_deref())?,
+        },
+        Event::NotFound => {
+            folder.remove_if_empty();
+            eprintln!("mydht: nobody has {}", args.key);
+            return Ok(ExitCode::FAILURE);
+        }
+        other => {
+            return Err(io::Error::other(format!(
+                "an answer that fits nothing: {other:?}"
+            )));
+        }
+    }
+    folder.remove();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder in which an attachment arrives.
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Beside the file that is wanted, so that it is moved there at once and found again by the next try.
+    fn new(out: Option<&Path>) -> io::Result<Self> {
+        let path = match out {
+            Some(out) if out.is_dir() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::IsADirectory,
+                    format!(
+                        "{} is a folder: name a file in it with --out",
+                        out.display()
+                    ),
+                ));
+            }
+            Some(out) => {
+                let mut name = out.as_os_str().to_owned();
+                name.push(".mydht-part");
+                name.into()
+            }
+            None => std::env::temp_dir().join(format!("mydht-get-{}", std::process::id())),
+        };
+        Ok(Folder { path })
+    }
+
+    fn give_out(&self, id: &AttachmentId, out: Option<&Path>) -> io::Result<()> {
+        let arrived = self.path.join(id.hash.to_string());
+        match out {
+            Some(out) => fs::rename(&arrived, out).map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!(
+                        "{} cannot be written: {error}; what came is in {}",
+                        out.display(),
+                        arrived.display()
+                    ),
+                )
+            }),
+            None => io::copy(&mut File::open(&arrived)?, &mut io::stdout().lock()).map(drop),
+        }
+    }
+
+    fn remove(&self) {
+        // What is left in it was only needed on the way.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+
+    /// Parts of an earlier try stay.
+    fn remove_if_empty(&self) {
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+fn write_value(bytes: &[u8], out: Option<&Path>) -> io::Result<()> {
+    match out {
+        Some(out) => fs::write(out, bytes).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("{} cannot be written: {error}", out.display()),
+            )
+        }),
+        None => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes)?;
+            // A prompt on the same line is no part of the value.
+            if io::IsTerminal::is_terminal(&stdout) {
+                stdout.write_all(b"\n")?;
+            }
+            stdout.flush()
+        }
+    }
+}

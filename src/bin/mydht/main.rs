@@ -1,0 +1,61 @@
+//! The `mydht` command.
+
+mod client;
+mod get;
+mod node;
+mod progress;
+mod put;
+mod stats;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A distributed hash table: nodes keep values and files for each other.
+///
+/// Start a node, and more that know it; put a value or a file through any of them; get it through any other.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "\
+Try it in three terminals:
+  mydht node --listen 127.0.0.1:4000
+  mydht node --bootstrap 127.0.0.1:4000
+  mydht put --bootstrap 127.0.0.1:4000 --key greeting hello
+  mydht get --bootstrap 127.0.0.1:4000 greeting
+
+Set MYDHT_LOG=info (or debug, trace) to see on standard error what happens."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Node(node::Args),
+    Put(put::Args),
+    Get(get::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("MYDHT_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match cli.command {
+        Command::Node(args) => node::run(args),
+        Command::Put(args) => put::run(&args),
+        Command::Get(args) => get::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mydht: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

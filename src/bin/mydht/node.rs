@@ -1,0 +1,84 @@
+//! `mydht node`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use mydht::PeerId;
+use mydht::native::Config;
+use mydht_transports::tcp::TcpAddress;
+
+use crate::stats::StatsFile;
+
+/// Run a node until it is stopped (Ctrl-C, or a SIGTERM).
+///
+/// The first line printed says where it listens and who it is: `listening tcp:127.0.0.1:PORT id=HEX`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where to listen, as IP:PORT; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: TcpAddress,
+    /// A node to connect with; may be given several times. It is tried again whenever it is lost.
+    #[arg(long, value_name = "ADDR")]
+    bootstrap: Vec<TcpAddress>,
+    /// The folder to keep records and attachments in. Without it, the node forgets them when it stops.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The file with the node's id; it is made if it is not there. Without it, the id is new at every start.
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    #[command(flatten)]
+    stats: StatsFile,
+}
+
+pub fn run(args: Args) -> io::Result<ExitCode> {
+    let id = args.identity.as_deref().map(identity).transpose()?;
+    let node = Config {
+        listen: Some(args.listen),
+        bootstrap: args.bootstrap,
+        store: args.store,
+        id,
+        ..Config::default()
+    }
+    .start()?;
+    let handle = node.handle();
+    // A second signal while the node stops changes nothing: it stops within its limit `stop_timeout`.
+    ctrlc::set_handler(move || drop(handle.stop())).map_err(io::Error::other)?;
+    if let Some(address) = node.address() {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "listening {address} id={}", node.id())?;
+        stdout.flush()?;
+    }
+    let metrics = node.metrics().clone();
+    node.join()?;
+    args.stats.write(&metrics)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the id, or makes one. What is in the way is never overwritten.
+fn identity(path: &std::path::Path) -> io::Result<PeerId> {
+    let named = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("the identity {}: {error}", path.display()),
+        )
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().parse().map(PeerId).map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "{} is no identity (64 hexadecimal digits): name another file with --identity",
+                    path.display()
+                ),
+            )
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let id = PeerId::random()?;
+            let mut file = std::fs::File::create_new(path).map_err(named)?;
+            writeln!(file, "{id}").map_err(named)?;
+            Ok(id)
+        }
+        Err(error) => Err(named(error)),
+    }
+}

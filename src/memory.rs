@@ -1,0 +1,142 @@
+//! A node inside this process: pipes for a network, memory for a store. For tests, simulations, and several nodes in
+//! one page.
+//!
+//! Its loop does not wait: whoever owns it gives it its turns, when it is woken and when its time has come.
+//!
+//! ```
+//! use mydht::memory::{self, Network};
+//! use mydht::{Command, Event, Record, Value};
+//! use mydht_evloop::VirtualClock;
+//!
+//! let clock = VirtualClock::new(1);
+//! let network = Network::new();
+//! let mut nodes = vec![memory::node(&network, clock.poll(), &[])?];
+//! let known = nodes[0].address;
+//! nodes.push(memory::node(&network, clock.poll(), &[known])?);
+//! memory::settle(&clock, &mut nodes)?;
+//!
+//! let record = Record::by_content(Value::Bytes(b"hello".to_vec()));
+//! let (put, get) = (record.clone(), record.key);
+//! nodes[0].handle().request(Command::Put { record: put, content: None }, |_| ())?;
+//! memory::settle(&clock, &mut nodes)?;
+//! let (send, found) = std::sync::mpsc::channel();
+//! nodes[1].handle().request(Command::Get { key: get }, move |event| drop(send.send(event)))?;
+//! memory::settle(&clock, &mut nodes)?;
+//! assert_eq!(found.try_recv(), Ok(Event::Found(record)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::ops::{Deref, DerefMut};
+
+use mydht_evloop::{Poll, VirtualClock};
+use mydht_transports::memory::{Memory, MemoryAddress};
+
+use crate::msg::{Bincode, MsgEnc};
+use crate::shadow::{NoShadow, Shadow};
+use crate::store::{AttachmentStore, KVStore, MemoryAttachments, MemoryKV};
+use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
+
+/// The nodes that can reach each other.
+pub type Network = mydht_transports::memory::Network<Poll>;
+
+/// The configuration of a node in memory; encoding, cipher layer and stores can be others.
+pub type Conf<E = Bincode, S = NoShadow, R = MemoryKV, A = MemoryAttachments> =
+    SingleThread<Poll, Memory<Poll>, E, S, R, A>;
+
+/// A node, and where others find it.
+pub struct MemoryNode<MC: MyDHTConf = Conf> {
+    node: Node<MC>,
+    /// Where others find it.
+    pub address: MemoryAddress,
+    /// Who it is.
+    pub id: PeerId,
+    /// What it counts.
+    pub metrics: Metrics,
+}
+
+impl<MC: MyDHTConf> Deref for MemoryNode<MC> {
+    type Target = Node<MC>;
+
+    fn deref(&self) -> &Node<MC> {
+        &self.node
+    }
+}
+
+impl<MC: MyDHTConf> DerefMut for MemoryNode<MC> {
+    fn deref_mut(&mut self) -> &mut Node<MC> {
+        &mut self.node
+    }
+}
+
+/// A node with the default parts.
+///
+/// # Errors
+/// As [`Node::new`]; also when there is no randomness for an id.
+pub fn node(
+    network: &Network,
+    poll: Poll,
+    bootstrap: &[MemoryAddress],
+) -> mydht_spawner::Result<MemoryNode> {
+    let (enc, shadow, limits) = (Bincode, NoShadow, Limits::default());
+    let stores = (MemoryKV::default(), MemoryAttachments::default());
+    node_with(network, poll, bootstrap, enc, shadow, limits, stores)
+}
+
+/// A node with parts of one's own.
+///
+/// # Errors
+/// As [`node`].
+pub fn node_with<E, S, R, A>(
+    network: &Network,
+    poll: Poll,
+    bootstrap: &[MemoryAddress],
+    enc: E,
+    shadow: S,
+    limits: Limits,
+    (records, attachments): (R, A),
+) -> mydht_spawner::Result<MemoryNode<Conf<E, S, R, A>>>
+where
+    E: MsgEnc + 'static,
+    S: Shadow + 'static,
+    R: KVStore + 'static,
+    A: AttachmentStore + 'static,
+{
+    let transport = network.endpoint();
+    let address = transport.address();
+    let id = PeerId::random()?;
+    let metrics = Metrics::default();
+    let parts = Parts {
+        poll,
+        transport,
+        enc,
+        shadow,
+        id,
+        limits,
+        metrics: metrics.clone(),
+        bootstrap: bootstrap.to_vec(),
+    };
+    Ok(MemoryNode {
+        node: Node::new(parts, records, attachments)?,
+        address,
+        id,
+        metrics,
+    })
+}
+
+/// Gives nodes on one virtual clock their turns until nothing is left to be done at this time.
+///
+/// # Errors
+/// What a node failed with.
+pub fn settle<MC: MyDHTConf>(
+    clock: &VirtualClock,
+    nodes: &mut [MemoryNode<MC>],
+) -> mydht_spawner::Result<()> {
+    loop {
+        for node in &mut *nodes {
+            node.turn()?;
+        }
+        if !clock.any_woken() {
+            return Ok(());
+        }
+    }
+}
