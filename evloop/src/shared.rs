@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// What the last poll that could not block waits for.
     pub noted: Option<Noted>,
     pub turn: Option<TurnBudget>,
+    /// Something was taken in from the inbox since the last poll looked.
+    pub drained: bool,
     /// The state of the generator that permutes events, on a virtual clock.
     pub shuffle: Option<u64>,
 }
@@ -99,6 +101,7 @@ impl State {
     fn harvest(&mut self, capacity: usize, sink: &mut impl FnMut(Fired)) -> usize {
         let events = self.core.harvest(capacity, sink);
         if events > 0 {
+            self.drained = false;
             self.streak = self.streak.saturating_add(1);
             self.noted = None;
             if let Some(turn) = &mut self.turn {
@@ -129,6 +132,7 @@ impl Shared {
                 os_budget: 1,
                 noted: None,
                 turn: None,
+                drained: false,
                 shuffle: None,
             }),
             inbox: Inbox::new(),
@@ -145,8 +149,9 @@ impl Shared {
     #[inline]
     pub fn enter(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let core = &mut state.core;
+        let State { core, drained, .. } = &mut *state;
         self.inbox.drain(|report| {
+            *drained = true;
             if report.merge {
                 core.trigger(report.key, report.ready);
             } else {
@@ -302,6 +307,9 @@ impl Shared {
                     return Ok(events);
                 }
             }
+            if state.compat == Compat::Mio06 && self.quirk(&mut state, timeout) {
+                return Ok(0);
+            }
             if !self.driver.may_block() {
                 match self.turn_over(state, timeout)? {
                     Waited::Look => continue,
@@ -333,6 +341,19 @@ impl Shared {
                 return Ok(self.enter().harvest(capacity, sink));
             }
         }
+    }
+
+    /// mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40), and, asked not
+    /// to wait, while another thread polls (statement 45).
+    fn quirk(&self, state: &mut State, timeout: Option<Duration>) -> bool {
+        let cleared = std::mem::take(&mut state.drained) && !state.core.has_ready();
+        let taken = timeout == Some(Duration::ZERO)
+            && self
+                .seat
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none();
+        cleared || taken
     }
 
     /// Nothing is ready and nothing may block.
