@@ -70,8 +70,13 @@ impl<MC: MyDHTConf> Conn<MC> {
         );
         let (outgoing, recv) = LocalRcChannel::unbounded().new_channel()?;
         let out = FromConn { conn, main };
+        let mut read = MC::read_spawn(limits).spawn(read, out, None, NextMessage, 0)?;
+        if read.is_finished() {
+            // Why it cannot be opened is said once: by the first read.
+            read.unyield()?;
+        }
         Ok(Conn {
-            read: MC::read_spawn(limits).spawn(read, out, None, NextMessage, 0)?,
+            read,
             write: MC::write_spawn(limits).spawn(write, NoSend, None, recv, 0)?,
             stream,
             address,

@@ -1,7 +1,7 @@
 //! `mydht get`.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -106,6 +106,9 @@ impl Folder {
                     ),
                 )
             }),
+            None if io::stdout().is_terminal() => {
+                Err(io::Error::other("this is a file: say with --out where to write it"))
+            }
             None => io::copy(&mut File::open(&arrived)?, &mut io::stdout().lock()).map(drop),
         }
     }
@@ -133,7 +136,7 @@ fn write_value(bytes: &[u8], out: Option<&Path>) -> io::Result<()> {
             let mut stdout = io::stdout().lock();
             stdout.write_all(bytes)?;
             // A prompt on the same line is no part of the value.
-            if io::IsTerminal::is_terminal(&stdout) {
+            if stdout.is_terminal() {
                 stdout.write_all(b"\n")?;
             }
             stdout.flush()
