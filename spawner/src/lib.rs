@@ -1,4 +1,4 @@
-//! Services that are suspended and resumed explicitly, on one thread, many, or none.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
     deny(

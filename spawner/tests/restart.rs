@@ -361,3 +361,19 @@ fn a_suspended_service_is_taken_apart_and_spawned_again() {
     assert_eq!(results.recv().unwrap(), Some(1));
     assert_eq!(results.recv().unwrap(), Some(2));
 }
+
+#[test]
+fn dropping_the_last_sender_through_a_handle_ends_the_service() {
+    let (commands, recv) = channel();
+    let mut handle = RestartOrError::new()
+        .spawn(Doer(act(Ok)), NoSend, None, recv, 0)
+        .unwrap();
+    let send = HandleSend::new(commands, handle.weak().unwrap());
+    let mut second = send.clone();
+    drop(send);
+    assert!(!handle.is_finished());
+    second.send(1).unwrap();
+    drop(second);
+    assert!(handle.is_finished());
+    assert_eq!(handle.counters().commands, 1);
+}

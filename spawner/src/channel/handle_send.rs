@@ -10,16 +10,33 @@ use crate::service::SpawnWeakUnyield;
 /// full, the service is unyielded to make room, and the command is tried once more. A failure of the service is not
 /// the sender's: it stays in the service's handle. If the service has ended, sending says so once its receiver is
 /// gone.
+///
+/// Dropping it unyields the service as well, so that the service sees a channel that was closed by that. It then runs
+/// inside the drop, if it is one of this thread.
 #[derive(Clone, Debug)]
-pub struct HandleSend<D, U> {
+pub struct HandleSend<D, U: SpawnWeakUnyield> {
+    // Dropped before the service is woken: it must find the channel closed when it looks.
     send: D,
-    handle: U,
+    handle: OnDrop<U>,
 }
 
-impl<D, U> HandleSend<D, U> {
+#[derive(Clone, Debug)]
+struct OnDrop<U: SpawnWeakUnyield>(U);
+
+impl<U: SpawnWeakUnyield> Drop for OnDrop<U> {
+    fn drop(&mut self) {
+        // Nobody is left to tell if a thread cannot be woken.
+        let _ = self.0.unyield();
+    }
+}
+
+impl<D, U: SpawnWeakUnyield> HandleSend<D, U> {
     /// Over `send`, whose receiver belongs to the service that `handle` unyields.
     pub const fn new(send: D, handle: U) -> Self {
-        HandleSend { send, handle }
+        HandleSend {
+            send,
+            handle: OnDrop(handle),
+        }
     }
 }
 
@@ -43,7 +60,7 @@ impl<C, D: SpawnSend<C>, U: SpawnWeakUnyield> SpawnSend<C> for HandleSend<D, U> 
                 error: Error::Full,
                 command: Some(command),
             }) => {
-                if let Err(error) = self.handle.unyield() {
+                if let Err(error) = self.handle.0.unyield() {
                     return Err(SendError {
                         error,
                         command: Some(command),
@@ -53,6 +70,6 @@ impl<C, D: SpawnSend<C>, U: SpawnWeakUnyield> SpawnSend<C> for HandleSend<D, U> 
             }
             Err(refused) => return Err(refused),
         }
-        self.handle.unyield().map_err(lost)
+        self.handle.0.unyield().map_err(lost)
     }
 }
