@@ -22,6 +22,8 @@ mod inbox;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
 pub mod local;
+#[cfg(all(feature = "mio06", not(target_arch = "wasm32")))]
+pub mod mio06;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod net;
 #[cfg(not(target_arch = "wasm32"))]
@@ -52,3 +54,6 @@ pub use token::Token;
 // mio's default features put these at the root too.
 #[doc(hidden)]
 pub use event::{Event, Evented, Iter as EventsIter};
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use iovec::IoVec;

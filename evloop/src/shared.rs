@@ -218,14 +218,7 @@ impl Shared {
         opts: PollOpt,
     ) -> io::Result<()> {
         let mut state = self.enter();
-        let first = source.home().is_none();
-        if !Arc::ptr_eq(source.bind(self), self) {
-            return Err(other_poll());
-        }
-        if first {
-            // The loop's own reference: `kill` or the drain after it gives it back.
-            std::mem::forget(source.clone());
-        }
+        self.bind(source)?;
         let interest = state.user_interest(interest, opts);
         let link = source.link();
         if !link.is_attached() || state.core.modify(link.key(), token.0, interest).is_err() {
@@ -239,11 +232,22 @@ impl Shared {
         self.leave(state)
     }
 
-    pub fn detach(self: &Arc<Self>, source: &Arc<Source>) -> io::Result<()> {
-        let mut state = self.enter();
+    /// Binds a source to this loop, for ever, at its first use. Under the lock.
+    fn bind(self: &Arc<Self>, source: &Arc<Source>) -> io::Result<()> {
+        let first = source.home().is_none();
         if !Arc::ptr_eq(source.bind(self), self) {
             return Err(other_poll());
         }
+        if first {
+            // The loop's own reference: `kill` or the drain after it gives it back.
+            std::mem::forget(source.clone());
+        }
+        Ok(())
+    }
+
+    pub fn detach(self: &Arc<Self>, source: &Arc<Source>) -> io::Result<()> {
+        let mut state = self.enter();
+        self.bind(source)?;
         let link = source.link();
         if link.is_attached() {
             link.detach();
@@ -265,7 +269,7 @@ impl Shared {
         let ours = link.kill();
         drop(state);
         if ours {
-            // SAFETY: `attach` forgot one reference when the source was bound; the source is not queued and never
+            // SAFETY: `bind` forgot one reference when the source was bound, which it is; the source is not queued and never
             // will be, so this is the only place that gives it back, and it runs once, in the registration's drop.
             unsafe { Arc::decrement_strong_count(Arc::as_ptr(source)) };
         }

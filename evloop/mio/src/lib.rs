@@ -1,0 +1,30 @@
+//! mio 0.6's public API over [`mydht_evloop`], for programs that name `mio` themselves:
+//!
+//! ```toml
+//! [patch.crates-io]
+//! mio = { git = "https://github.com/cheme/mydht" }
+//! ```
+//!
+//! It keeps every quirk of 0.6.23 ([`mydht_evloop::Compat::Mio06`]). Not there: the modules that mio deprecated in
+//! 0.6.5 and 0.6.6 (`channel`, `timer`, `deprecated`, `tcp`, `udp`), and Windows' `Binding` and `Overlapped`.
+
+pub use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
+
+pub mod event {
+    //! Readiness event types and utilities.
+    pub use mydht_evloop::event::{Event, Evented, Events, IntoIter, Iter};
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use mydht_evloop::net;
+
+#[cfg(unix)]
+pub use mydht_evloop::unix;
+
+#[cfg(feature = "with-deprecated")]
+#[doc(hidden)]
+pub use mydht_evloop::event::{Event, Evented, Iter as EventsIter};
+
+#[cfg(all(feature = "with-deprecated", not(target_arch = "wasm32")))]
+#[doc(hidden)]
+pub use mydht_evloop::IoVec;
