@@ -7,6 +7,7 @@
 //! Prints a table in markdown; with `--out`, writes it to `DIR/spawn.md` and a plot to `DIR/spawn.svg`. Without
 //! `--bench` (as `cargo test --all-targets` calls it) everything runs once, to see that it works.
 
+mod elsewhere;
 mod memory;
 mod ours;
 mod peers;
@@ -110,7 +111,10 @@ fn main() {
         let at = arguments.iter().position(|a| a == name)?;
         arguments.get(at + 1)
     };
-    let contenders: Vec<Contender> = ours::all().into_iter().chain(peers::all()).collect();
+    let contenders: Vec<Contender> = [ours::all(), elsewhere::all(), peers::all()]
+        .into_iter()
+        .flatten()
+        .collect();
     if let Some(name) = after("--weigh") {
         let crowd = after("--crowd").and_then(|n| n.parse().ok()).unwrap_or(10);
         let contender = contenders.iter().find(|c| c.name == name);

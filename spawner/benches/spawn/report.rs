@@ -116,7 +116,7 @@ pub fn plot(rows: &[Row]) -> String {
         y += 10.0;
         for (row, value) in rows.iter().zip(&values) {
             let length = ((value.log10() - low) * scale).max(2.0);
-            // Ours are those that `ours.rs` lists: the peers' names start in lower case.
+            // The names of the peers start in lower case.
             let ours = row.name.starts_with(char::is_uppercase);
             let fill = if ours { "#2b6cb0" } else { "#a0aec0" };
             let _ = writeln!(
