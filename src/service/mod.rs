@@ -8,6 +8,9 @@ mod route;
 mod store;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{ApiIn, ApiService};
 pub use main_loop::{MainLoop, Parts};
 pub use read::{NextMessage, ReadService};
