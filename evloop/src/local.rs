@@ -165,28 +165,26 @@ impl Poll {
         }
         events.list.clear();
         let inner = &*self.inner;
-        if inner.core.borrow().ready_len() == 0 {
-            return self.wait(events, timeout);
+        let mut core = inner.core.borrow_mut();
+        if core.ready_len() > 0 {
+            if inner.shared_first.get() && !self.shared.shared().is_empty() {
+                self.shared.poll(events, Some(Duration::ZERO))?;
+            }
+            let list = &mut events.list;
+            let found = core.harvest(capacity - list.len(), |fired| {
+                list.push(Event::new(
+                    Ready::from_bits(fired.ready),
+                    Token(fired.token),
+                ));
+            });
+            if !list.is_empty() {
+                // Whoever was left out now has the first word next time.
+                inner.shared_first.set(found > 0);
+                return Ok(events.list.len());
+            }
         }
-        if !self.shared.shared().is_empty() && inner.shared_first.replace(false) {
-            self.shared.poll(events, Some(Duration::ZERO))?;
-        }
-        let room = capacity - events.list.len();
-        let list = &mut events.list;
-        let found = inner.core.borrow_mut().harvest(room, |fired| {
-            list.push(Event::new(
-                Ready::from_bits(fired.ready),
-                Token(fired.token),
-            ));
-        });
-        if found > 0 {
-            inner.shared_first.set(true);
-        }
-        if events.list.is_empty() {
-            // All of it was cleared since.
-            return self.wait(events, timeout);
-        }
-        Ok(events.list.len())
+        drop(core);
+        self.wait(events, timeout)
     }
 
     /// Nothing local is ready, and on this thread nothing will be while it waits.

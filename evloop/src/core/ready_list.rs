@@ -24,29 +24,48 @@ impl ReadyList {
         self.len as usize
     }
 
-    #[inline]
-    pub fn head(&self) -> u32 {
-        self.head
-    }
-
-    /// Puts slot `index` at the tail. It must not be linked.
+    /// Puts slot `index` at the tail. Nothing happens if it is linked or empty.
     #[inline]
     pub fn push_back(&mut self, slots: &mut Slab<Slot>, index: u32) {
-        let old_tail = self.tail;
-        if let Some(slot) = slots.get_mut(index as usize) {
-            debug_assert!(!slot.linked);
-            slot.linked = true;
-            slot.prev = old_tail;
-            slot.next = NIL;
-        } else {
-            return;
+        let tail = self.tail;
+        match slots.get_mut(index as usize) {
+            Some(slot) if !slot.linked => {
+                slot.linked = true;
+                slot.prev = tail;
+                slot.next = NIL;
+            }
+            _ => return,
         }
-        match slots.get_mut(old_tail as usize) {
-            Some(tail) if old_tail != NIL => tail.next = index,
+        match slots.get_mut(tail as usize) {
+            Some(slot) if self.len > 0 => slot.next = index,
             _ => self.head = index,
         }
         self.tail = index;
         self.len += 1;
+    }
+
+    /// Takes the slot at the head out.
+    #[inline]
+    pub fn pop_front<'a>(&mut self, slots: &'a mut Slab<Slot>) -> Option<(u32, &'a mut Slot)> {
+        if self.len == 0 {
+            return None;
+        }
+        let index = self.head;
+        let slot = slots.get_mut(index as usize)?;
+        slot.linked = false;
+        // The new head's `prev` is left dangling: a head's is never read.
+        self.head = slot.next;
+        self.len -= 1;
+        Some((index, slot))
+    }
+
+    /// The slot at the head.
+    #[inline]
+    pub fn front<'a>(&self, slots: &'a Slab<Slot>) -> Option<(u32, &'a Slot)> {
+        if self.len == 0 {
+            return None;
+        }
+        Some((self.head, slots.get(self.head as usize)?))
     }
 
     /// Takes slot `index` out. Nothing happens if it is not linked.
@@ -59,12 +78,13 @@ impl ReadyList {
             }
             _ => return,
         };
+        let (first, last) = (index == self.head, index == self.tail);
         match slots.get_mut(prev as usize) {
-            Some(slot) if prev != NIL => slot.next = next,
+            Some(slot) if !first => slot.next = next,
             _ => self.head = next,
         }
         match slots.get_mut(next as usize) {
-            Some(slot) if next != NIL => slot.prev = prev,
+            Some(slot) if !last => slot.prev = prev,
             _ => self.tail = prev,
         }
         self.len -= 1;

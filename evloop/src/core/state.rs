@@ -203,9 +203,7 @@ impl Core {
             if reported == capacity {
                 break;
             }
-            let index = self.list.head();
-            self.list.unlink(&mut self.slots, index);
-            let Some(slot) = self.slots.get_mut(index as usize) else {
+            let Some((index, slot)) = self.list.pop_front(&mut self.slots) else {
                 break;
             };
             let ready = slot.effective();
@@ -240,18 +238,13 @@ impl Core {
     /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
     /// way, so this is O(1) amortised and consumes no edge.
     pub fn has_ready(&mut self) -> bool {
-        loop {
-            let index = self.list.head();
-            match self.slots.get(index as usize) {
-                Some(slot) if slot.linked => {
-                    if slot.effective() != 0 {
-                        return true;
-                    }
-                    self.list.unlink(&mut self.slots, index);
-                }
-                _ => return false,
+        while let Some((_, slot)) = self.list.front(&self.slots) {
+            if slot.effective() != 0 {
+                return true;
             }
+            self.list.pop_front(&mut self.slots);
         }
+        false
     }
 
     /// How many sources wait to be reported; some of them may have been cleared since.
