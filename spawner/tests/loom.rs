@@ -1,4 +1,5 @@
 //! `Signal` and `RunState` under loom: every interleaving of their atomics.
+#![cfg(not(target_arch = "wasm32"))]
 
 /// What the two modules are built on here, in the place of `src/sync.rs`.
 mod sync {
