@@ -24,6 +24,6 @@ pub use limit::{
     WindowLimits,
 };
 pub use restart::{
-    PrefixChanged, Replay, ReplayAttempt, ReplayLimits, ReplayStats, Rest, RetryPolicy, Skip,
-    SkipAttempt, SkipLimits, SkipStats,
+    PrefixChanged, PrefixCheck, Replay, ReplayAttempt, ReplayLimits, ReplayStats, Rest,
+    RetryPolicy, Skip, SkipAttempt, SkipLimits, SkipStats,
 };

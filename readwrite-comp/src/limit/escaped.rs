@@ -126,8 +126,11 @@ impl ExtRead for EscapedR {
                 Ok(None) => self.ended = true,
                 Err(e) if n == 0 => return Err(e),
                 Err(e) => {
-                    // A blocked reader blocks again; other errors may be told only once.
-                    if e.kind() != io::ErrorKind::WouldBlock {
+                    // A reader that only blocked says so again; other errors may be told only once.
+                    if !matches!(
+                        e.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) {
                         self.postponed = Some(e.kind());
                     }
                     break;

@@ -52,6 +52,7 @@ impl SizedWindowsR {
     }
 
     /// Opens the next window; false at the end mark.
+    #[inline(never)]
     fn open<R: Read>(&mut self, r: &mut R) -> io::Result<bool> {
         if let Some(limit) = self.failed {
             return Err(limit.into());
@@ -91,7 +92,8 @@ impl ExtRead for SizedWindowsR {
         Ok(())
     }
 
-    #[inline]
+    // Always: this is all that a byte costs in the middle of a window.
+    #[inline(always)]
     fn read_from<R: Read>(&mut self, r: &mut R, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() || (self.left == 0 && !self.open(r)?) {
             return Ok(0);
@@ -104,7 +106,7 @@ impl ExtRead for SizedWindowsR {
 
     fn read_end<R: Read>(&mut self, r: &mut R) -> io::Result<()> {
         let mut skipped = [0; 1024];
-        while self.read_from(r, &mut skipped)? > 0 {}
+        while !self.ended && self.read_from(r, &mut skipped)? > 0 {}
         self.ended = false;
         self.total = 0;
         Ok(())

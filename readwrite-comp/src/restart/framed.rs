@@ -41,7 +41,7 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads on. True when the message is whole and its end was read, false when the source ended before its first
-    /// byte; the second value is what was taken from the source.
+    /// byte; what was taken from the source is added to `received`.
     #[inline]
     pub(super) fn fill<L: ExtRead, R: Read>(
         &mut self,
@@ -55,21 +55,27 @@ impl Body {
             taken: 0,
             ended: false,
         };
-        let result = self.fill_from(limits, limiter, &mut tap);
-        self.taken += tap.taken;
-        *received += tap.taken;
+        let result = loop {
+            match self.fill_from(limits, limiter, &mut tap) {
+                Err(e) => match e.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    kind => break Err((e, kind)),
+                },
+                Ok(()) => break Ok(()),
+            }
+        };
+        let Tap { taken, ended, .. } = tap;
+        self.taken += taken;
+        *received += taken;
+        let nothing = ended && self.taken == 0;
         match result {
             Ok(()) => {
                 // A limiter whose body ends with the source found nothing but the end.
-                self.whole = self.taken > 0 || !tap.ended;
+                self.whole = !nothing;
                 Ok(self.whole)
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(e),
-            Err(e) => {
-                let clean =
-                    self.taken == 0 && tap.ended && e.kind() == io::ErrorKind::UnexpectedEof;
-                if clean { Ok(false) } else { Err(e) }
-            }
+            Err((_, io::ErrorKind::UnexpectedEof)) if nothing => Ok(false),
+            Err((e, _)) => Err(e),
         }
     }
 
@@ -82,7 +88,8 @@ impl Body {
     ) -> io::Result<()> {
         if !self.whole {
             limiter.read_header(source)?;
-            while let Some(room) = self.bytes.get_mut(self.filled..) {
+            loop {
+                let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
                 let n = if room.is_empty() {
                     self.read_full(limits, limiter, source)?
                 } else {
@@ -101,6 +108,7 @@ impl Body {
 
     /// Reads when the buffer is full: perhaps there is only the end mark left, then it need not grow.
     #[cold]
+    #[inline(never)]
     fn read_full<L: ExtRead, R: Read>(
         &mut self,
         limits: &ReplayLimits,

@@ -56,46 +56,57 @@ impl Default for RetryPolicy {
 /// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipLimits {
-    /// How many bytes a first attempt may hold back: a message that fits is encoded once. The memory is taken as it
-    /// is needed. Default 64 KiB.
-    pub first_window: usize,
-    /// The window grows fourfold with each attempt, up to this. Default 16 MiB: at most a third of the message is
-    /// encoded again.
-    pub max_window: usize,
+    /// How many bytes are held back at most while the sink blocks. Default 16 MiB.
+    ///
+    /// A message that fits is encoded once. The memory is taken as it is needed, and a sink that does not block is given
+    /// the bytes every 64 KiB. A longer message is encoded again for each window that it fills.
+    pub window: usize,
     /// The longest message, in bytes. Default 16 MiB.
     pub max_message: u64,
     /// How many bytes of one message may be encoded again, over all its attempts. Default 256 MiB.
     pub max_skipped: u64,
     /// The largest window that is kept between messages; a larger one is freed. Default 256 KiB.
     pub retain: usize,
+    /// How the bytes of another attempt are checked.
+    pub check: PrefixCheck,
 }
 
 impl Default for SkipLimits {
     fn default() -> Self {
         Self {
-            first_window: 64 << 10,
-            max_window: 16 << 20,
+            window: 16 << 20,
             max_message: 16 << 20,
             max_skipped: 256 << 20,
             retain: 256 << 10,
+            check: PrefixCheck::default(),
         }
     }
 }
 
 impl SkipLimits {
-    /// A window that never grows over `window` bytes, with the work that the longest message then needs:
-    /// length² / 2 window.
+    /// At most `window` bytes held back, with the work that the longest message then needs: length² / 2 window.
     #[must_use]
     pub fn bounded(window: usize) -> Self {
         let defaults = Self::default();
         let window = window.max(1);
         let attempts = defaults.max_message / window as u64 + 1;
         Self {
-            first_window: window,
-            max_window: window,
+            window,
             max_skipped: defaults.max_message.saturating_mul(attempts) / 2,
             retain: defaults.retain.min(window),
             ..defaults
         }
     }
+}
+
+/// How a [`Skip`](super::Skip) makes sure that an encoder which runs again gives the bytes that the sink has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrefixCheck {
+    /// By a hash of all of them. A change is an error before a wrong byte reaches the sink.
+    #[default]
+    Bytes,
+    /// By their number only, at half the cost. For messages that cannot change: the service owns them and changes
+    /// nothing until they are written.
+    Length,
 }

@@ -15,9 +15,10 @@ mod prefix;
 mod replay;
 mod skip;
 mod skip_attempt;
+mod window;
 
 pub use attempt::{ReplayAttempt, Rest};
-pub use limits::{ReplayLimits, RetryPolicy, SkipLimits};
+pub use limits::{PrefixCheck, ReplayLimits, RetryPolicy, SkipLimits};
 pub use prefix::PrefixChanged;
 pub use replay::{Replay, ReplayStats};
 pub use skip::{Skip, SkipStats};

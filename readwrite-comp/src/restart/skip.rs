@@ -1,8 +1,8 @@
 use std::io::{self, Write};
 
 use super::limits::SkipLimits;
-use super::prefix::PrefixChanged;
-use super::skip_attempt::{Prefix, Refused, SkipAttempt, Window};
+use super::skip_attempt::{Outcome, SkipAttempt};
+use super::window::Window;
 use crate::comp::{CompW, NoExt};
 use crate::ext::ExtWrite;
 use crate::limit::LimitExceeded;
@@ -36,8 +36,7 @@ enum Stage {
 
 /// The writing half of restart: keeps track of the message in flight between the calls of a service.
 ///
-/// An encoder writes into a window; what does not fit goes to the sink. When the window is full and the sink blocks,
-/// the call gives `WouldBlock`; the next call empties the window, runs the encoder again, compares and drops what it
+/// An encoder writes into a window, which goes to the sink. When the window is full and the sink blocks, the call gives `WouldBlock`; the next call empties the window, runs the encoder again, compares and drops what it
 /// produced before, and goes on. A message that fits the window is encoded once.
 ///
 /// ```
@@ -57,9 +56,6 @@ enum Stage {
 pub struct Skip {
     limits: SkipLimits,
     window: Window,
-    prefix: Prefix,
-    /// The window's bound, once a first attempt has grown it.
-    size: usize,
     /// Bytes of this message that were produced again.
     skipped: u64,
     stage: Stage,
@@ -88,7 +84,7 @@ impl Skip {
 
     /// True if a message was begun and is not wholly written.
     pub fn in_flight(&self) -> bool {
-        self.stage != Stage::Encoding || self.prefix.produced() > 0
+        self.stage != Stage::Encoding || self.window.produced > 0
     }
 
     /// Forgets the message in flight: the connection is gone.
@@ -121,7 +117,7 @@ impl Skip {
     /// that gave the error back.
     ///
     /// # Errors
-    /// What the sink and the limiter say. [`PrefixChanged`] if a later attempt gives other bytes or fewer;
+    /// What the sink and the limiter say. [`PrefixChanged`](super::PrefixChanged) if a later attempt gives other bytes or fewer;
     /// [`LimitExceeded`] `max_message` or `max_skipped`; what the encoder says. If the sink has a part of the message
     /// by then, every later call fails until [`reset`](Self::reset): what is in the sink cannot be taken back.
     #[inline]
@@ -135,30 +131,30 @@ impl Skip {
             let mut coded = CompW::new(&mut *limiter, &mut *sink);
             self.drain(&mut coded)?;
             self.check_work()?;
-            let size = self.size.max(self.limits.first_window).max(1);
-            let mut attempt = SkipAttempt::new(
-                &mut self.window,
-                &mut self.prefix,
-                &mut coded,
-                size,
-                self.limits.max_message,
-            );
+            // For an encoder that panics: what is in the sink by then cannot be taken back.
+            self.stage = Stage::Broken;
+            let mut attempt = SkipAttempt::new(&mut self.window, &mut coded, &self.limits);
             let result = encode(&mut attempt);
-            let outcome = Outcome::of(attempt, result);
+            let outcome = attempt.finish(result);
             self.settle(outcome)?;
         }
         self.finish(limiter, sink)
     }
 
     fn drain<W: Write>(&mut self, sink: &mut W) -> io::Result<()> {
+        if self.window.bytes.is_empty() {
+            return Ok(());
+        }
         let before = self.window.taken;
-        let result = self.window.drain(sink);
+        let result = self.window.offer(sink);
         self.stats.bytes_written += self.window.taken - before;
-        result
+        result?;
+        self.window.clear();
+        Ok(())
     }
 
     fn check_work(&mut self) -> io::Result<()> {
-        let again = self.skipped + self.prefix.produced();
+        let again = self.skipped + self.window.produced;
         if again > self.limits.max_skipped {
             self.stage = Stage::Broken;
             return Err(LimitExceeded {
@@ -180,17 +176,11 @@ impl Skip {
         match outcome.result {
             Ok(()) => self.stage = Stage::Encoded,
             Err(e) if outcome.resumable => {
-                self.size = self
-                    .size
-                    .max(self.limits.first_window)
-                    .max(1)
-                    .saturating_mul(4)
-                    .min(self.limits.max_window.max(self.limits.first_window));
+                self.stage = Stage::Encoding;
                 return Err(e);
             }
             Err(e) => {
                 if self.window.taken > 0 {
-                    self.stage = Stage::Broken;
                     self.window.bytes = Vec::new();
                 } else {
                     self.reset();
@@ -223,48 +213,5 @@ impl Skip {
         self.reset();
         self.window.bytes = bytes;
         Ok(())
-    }
-}
-
-/// What an attempt came to.
-struct Outcome {
-    result: io::Result<()>,
-    /// The same message may be tried again.
-    resumable: bool,
-    /// Bytes that were produced again.
-    skipped: u64,
-    /// Bytes that the sink took.
-    taken: u64,
-}
-
-impl Outcome {
-    fn of(mut attempt: SkipAttempt<'_>, result: io::Result<()>) -> Self {
-        let position = attempt.position();
-        let outcome = |result, resumable| Self {
-            result,
-            resumable,
-            skipped: 0,
-            taken: 0,
-        };
-        let known = attempt.known;
-        let refused = std::mem::replace(&mut attempt.refused, Refused::No);
-        let mut outcome = match (refused, result) {
-            (Refused::Sink(e), _) => outcome(Err(e), true),
-            (Refused::Changed(change), _) => outcome(Err(change.into()), false),
-            (Refused::Limit(limit), _) => outcome(Err(limit.into()), false),
-            // The encoder waits for something else than the sink.
-            (Refused::No, Err(e)) if e.kind() == io::ErrorKind::WouldBlock => {
-                attempt.close_piece();
-                outcome(Err(e), true)
-            }
-            (Refused::No, Err(e)) => outcome(Err(e), false),
-            (Refused::No, Ok(())) if position < known => {
-                outcome(Err(PrefixChanged { before: known }.into()), false)
-            }
-            (Refused::No, Ok(())) => outcome(Ok(()), false),
-        };
-        outcome.skipped = position.min(known);
-        outcome.taken = attempt.taken();
-        outcome
     }
 }

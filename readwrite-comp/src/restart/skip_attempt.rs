@@ -1,305 +1,276 @@
 use std::io::{self, Write};
 
-use super::prefix::{PrefixChanged, digest, mix};
+use super::limits::{PrefixCheck, SkipLimits};
+use super::prefix::{BLOCK, Digest, PrefixChanged, hash};
+use super::window::Window;
 use crate::limit::LimitExceeded;
 
-/// What is known of the bytes that earlier attempts produced.
-///
-/// The first `mark` bytes are known by a hash over the encoder's writes, which is what is cheap to check. What the last
-/// attempt added behind them is known by digests of pieces, because the bytes were not hashed when they were written:
-/// a message that fits the window never pays for a hash. The next attempt collects those pieces again, compares, and
-/// moves the mark behind them.
-#[derive(Debug, Default)]
-pub(super) struct Prefix {
-    pub(super) mark: u64,
-    hash: u64,
-    /// End and digest of each piece, in order.
-    pieces: Vec<(u64, u64)>,
-}
-
-impl Prefix {
-    /// How many bytes were produced.
-    pub(super) fn produced(&self) -> u64 {
-        self.pieces.last().map_or(self.mark, |(end, _)| *end)
-    }
-}
-
-/// The bytes that the sink did not take yet.
-#[derive(Debug, Default)]
-pub(super) struct Window {
-    pub(super) bytes: Vec<u8>,
-    pub(super) sent: usize,
-    /// What the sink took of this message.
-    pub(super) taken: u64,
-}
-
-impl Window {
-    /// Gives the sink what it takes; `Ok` when nothing is left.
-    pub(super) fn drain<W: Write + ?Sized>(&mut self, sink: &mut W) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match sink.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    let n = n.min(rest.len());
-                    self.sent += n;
-                    self.taken += n as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        self.bytes.clear();
-        self.sent = 0;
-        Ok(())
-    }
-}
+/// After how many bytes the sink is offered what there is.
+const OFFER: usize = 64 << 10;
+/// The smallest window's memory.
+const FIRST: usize = 512;
+/// How much is collected before it is compared.
+const STAGE: usize = 4 * BLOCK;
 
 /// Why an attempt's writer refused to go on.
 #[derive(Debug)]
 pub(super) enum Refused {
     No,
-    /// The window is full and the sink blocked or failed, with this error.
+    /// The window is full and the sink blocked, or the sink failed, with this error.
     Sink(io::Error),
     Changed(PrefixChanged),
     Limit(LimitExceeded),
 }
 
+/// What is done with the bytes that come.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    /// Earlier attempts produced them: they are collected for a few blocks, hashed and dropped.
+    Compare(Digest),
+    /// They are new: they are collected for the sink.
+    Collect,
+}
+
 /// The writer that an encoder gets for one attempt at a message.
 ///
-/// What earlier attempts produced is compared and dropped; the rest goes into the window and, when that is full, to the
-/// sink. Once it has said `WouldBlock` it says so to every write of this attempt. `flush` does nothing: the message is
-/// flushed at its end.
+/// What earlier attempts produced is compared and dropped; the rest is held back for the sink. Once it has said
+/// `WouldBlock` it says so to every write of this attempt. `flush` does nothing: the message is flushed at its end.
 pub struct SkipAttempt<'a> {
+    /// What was written and not looked at: in `Compare` from the digest's end, in `Collect` the window's bytes. Its
+    /// capacity is how much may come before that, so that a write costs what it costs on a `Vec`. (A capacity beyond
+    /// what was asked for does no harm: all limits are checked again by what came.)
+    bytes: Vec<u8>,
     window: &'a mut Window,
-    prefix: &'a mut Prefix,
     sink: &'a mut dyn Write,
-    /// How many bytes the window takes without further thought; zero while earlier bytes are compared.
-    room: usize,
-    /// How many bytes before the mark, or zero.
-    left: usize,
-    hash: u64,
-    /// Where this attempt is, except for what `room` and `left` count.
-    base: u64,
-    size: usize,
-    max_message: u64,
+    limits: &'a SkipLimits,
+    mode: Mode,
+    /// The sink blocked in this attempt: it is not asked again.
+    blocked: bool,
     /// What earlier attempts produced.
-    pub(super) known: u64,
+    known: u64,
     /// What the sink had when this attempt began.
     taken_before: u64,
-    pub(super) refused: Refused,
+    refused: Refused,
 }
 
 impl<'a> SkipAttempt<'a> {
+    /// An attempt over a window that is empty but for what it knows of earlier attempts.
     pub(super) fn new(
         window: &'a mut Window,
-        prefix: &'a mut Prefix,
         sink: &'a mut dyn Write,
-        size: usize,
-        max_message: u64,
+        limits: &'a SkipLimits,
     ) -> Self {
-        let mut attempt = Self {
-            known: prefix.produced(),
+        let known = window.produced;
+        let (mode, bytes) = match known {
+            0 => (Mode::Collect, std::mem::take(&mut window.bytes)),
+            _ => (Mode::Compare(Digest::default()), Vec::with_capacity(STAGE)),
+        };
+        Self {
+            bytes,
+            known,
             taken_before: window.taken,
             window,
-            prefix,
             sink,
-            room: 0,
-            left: 0,
-            hash: 0,
-            base: 0,
-            size,
-            max_message,
+            limits,
+            mode,
+            blocked: false,
             refused: Refused::No,
-        };
-        attempt.left = usize::try_from(attempt.prefix.mark).unwrap_or(usize::MAX);
-        attempt.base = attempt.left as u64;
-        if attempt.prefix.produced() == 0 {
-            attempt.open_room();
         }
-        attempt
     }
 
     /// Where this attempt is in the message.
     pub fn position(&self) -> u64 {
-        self.base - self.left as u64 - self.room as u64
-    }
-
-    /// The rest of the window may be filled, as far as the message's limit allows. The attempt must be behind
-    /// everything that was produced.
-    fn open_room(&mut self) {
-        let position = self.position();
-        let allowed = usize::try_from(self.max_message - position).unwrap_or(usize::MAX);
-        self.room = allowed.min(self.size - self.window.bytes.len());
-        self.base = position + self.room as u64;
-    }
-
-    /// What the sink took in this attempt.
-    pub(super) fn taken(&self) -> u64 {
-        self.window.taken - self.taken_before
-    }
-
-    /// The attempt stops here and another will follow: remembers what is in the window, unless that is known bytes
-    /// which were being compared.
-    pub(super) fn close_piece(&mut self) {
-        let end = self.position();
-        if end > self.prefix.produced() {
-            self.prefix.pieces.push((end, digest(&self.window.bytes)));
-        } else if end < self.known {
-            self.window.bytes.clear();
+        let held = self.bytes.len() as u64;
+        match self.mode {
+            Mode::Compare(digest) => digest.at + held,
+            Mode::Collect => self.window.base + held,
         }
     }
 
+    /// Refuses this write and all that follow in this attempt.
     fn refuse(&mut self, refused: Refused) -> io::Error {
-        self.base = self.position();
-        self.room = 0;
-        self.left = 0;
-        let error = match &refused {
-            Refused::Sink(e) => e.kind().into(),
-            Refused::Changed(change) => (*change).into(),
-            Refused::Limit(limit) => (*limit).into(),
-            Refused::No => io::ErrorKind::Other.into(),
-        };
         self.refused = refused;
-        error
+        self.refusal()
+            .unwrap_or_else(|| io::ErrorKind::Other.into())
     }
 
-    /// What the fast paths do not do: the ends of the known bytes and of the window. Takes some of `buf`, which is not
-    /// empty; all of it unless something refuses.
-    #[inline(never)]
-    fn slow(&mut self, buf: &[u8]) -> io::Result<usize> {
+    fn refusal(&self) -> Option<io::Error> {
         match &self.refused {
-            Refused::No => {}
-            Refused::Sink(e) => return Err(e.kind().into()),
-            Refused::Changed(change) => return Err((*change).into()),
-            Refused::Limit(limit) => return Err((*limit).into()),
+            Refused::No => None,
+            Refused::Sink(e) => Some(e.kind().into()),
+            Refused::Changed(change) => Some((*change).into()),
+            Refused::Limit(limit) => Some((*limit).into()),
         }
-        let known = self.skip_known(buf)?;
-        let mut taken = known;
-        while taken < buf.len() {
-            if self.room == 0
-                && let Err(e) = self.next_window()
-            {
-                return if taken > 0 { Ok(taken) } else { Err(e) };
-            }
-            let n = self.room.min(buf.len() - taken);
-            self.window.bytes.extend_from_slice(&buf[taken..taken + n]);
-            self.room -= n;
-            taken += n;
-        }
-        Ok(taken)
     }
 
-    /// Empties the full window into the sink and opens the next one.
-    fn next_window(&mut self) -> io::Result<()> {
-        let position = self.position();
-        if position >= self.max_message {
-            let limit = LimitExceeded {
-                limit: "max_message",
-                value: position + 1,
-                max: self.max_message,
-            };
-            return Err(self.refuse(Refused::Limit(limit)));
-        }
-        if self.window.bytes.len() >= self.size {
-            self.close_piece();
-            if let Err(e) = self.window.drain(self.sink) {
-                return Err(self.refuse(Refused::Sink(e)));
+    /// Writes what does not fit the capacity.
+    #[cold]
+    #[inline(never)]
+    fn slow(&mut self, buf: &[u8]) -> io::Result<()> {
+        let mut rest = buf;
+        while !rest.is_empty() {
+            if let Some(e) = self.refusal() {
+                return Err(e);
+            }
+            let room = self.bytes.capacity() - self.bytes.len();
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.bytes.extend_from_slice(now);
+            rest = later;
+            if room == 0 {
+                match self.mode {
+                    Mode::Compare(digest) => self.compare(digest)?,
+                    Mode::Collect => self.collect()?,
+                }
             }
         }
-        self.open_room();
         Ok(())
     }
 
-    /// Compares the part of `buf` that earlier attempts produced; gives its length.
-    fn skip_known(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let position = self.position();
-        let produced = self.prefix.produced();
-        if position >= produced {
-            return Ok(0);
-        }
-        let end = position + buf.len() as u64;
-        let before = self.hash;
-        let mut at = position;
-        if position < self.prefix.mark {
-            let mark = self.prefix.mark;
-            if end < mark {
-                // Only when the mark is too far for `left` to count.
-                self.hash = mix(before, buf);
-                self.base += buf.len() as u64;
-                return Ok(buf.len());
-            }
-            let part = (mark - position) as usize;
-            if mix(before, &buf[..part]) != self.prefix.hash {
-                return Err(self.refuse(Refused::Changed(PrefixChanged { before: mark })));
-            }
-            at = mark;
-        }
-        // The pieces are collected in the window, which is empty while known bytes are skipped.
-        self.left = 0;
-        self.base = at;
-        while let Some((piece_end, expected)) = self.piece(at) {
-            let from = (at - position) as usize;
-            let to = (piece_end.min(end) - position) as usize;
-            self.window.bytes.extend_from_slice(&buf[from..to]);
-            at = position + to as u64;
-            self.base = at;
-            if at < piece_end {
-                break;
-            }
-            if digest(&self.window.bytes) != expected {
-                self.window.bytes.clear();
-                let change = PrefixChanged { before: piece_end };
-                return Err(self.refuse(Refused::Changed(change)));
-            }
-            self.window.bytes.clear();
-            if at == end {
-                break;
-            }
-        }
-        let known = (at - position) as usize;
-        if at == produced {
-            self.prefix.hash = mix(before, &buf[..known]);
-            self.prefix.mark = produced;
-            self.prefix.pieces.clear();
-            self.open_room();
+    /// Hashes the known bytes that are here; when all of them were, decides.
+    fn compare(&mut self, mut digest: Digest) -> io::Result<()> {
+        let known = usize::try_from(self.known - digest.at).unwrap_or(usize::MAX);
+        let here = known.min(self.bytes.len());
+        let before = digest.at;
+        if self.hashed() {
+            digest.add(&self.bytes[..here]);
         } else {
-            self.hash = mix(before, buf);
+            digest.skip(here);
         }
-        Ok(known)
+        let done = (digest.at - before) as usize;
+        if here < known {
+            self.bytes.drain(..done);
+            self.mode = Mode::Compare(digest);
+            return Ok(());
+        }
+        let tail = &self.bytes[done..here];
+        if self.hashed() && (digest != self.window.digest || hash(tail) != self.window.tail) {
+            let change = PrefixChanged { before: self.known };
+            return Err(self.refuse(Refused::Changed(change)));
+        }
+        // The tail stays, as sent: the block that it is in is not hashed yet.
+        self.window.base = digest.at;
+        self.window.sent = tail.len();
+        std::mem::swap(&mut self.bytes, &mut self.window.bytes);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&self.window.bytes[done..]);
+        self.window.bytes = Vec::new();
+        self.mode = Mode::Collect;
+        Ok(())
     }
 
-    /// The piece that the byte `at` is in.
-    fn piece(&self, at: u64) -> Option<(u64, u64)> {
-        let pieces = &self.prefix.pieces;
-        let next = pieces.partition_point(|(end, _)| *end <= at);
-        pieces.get(next).copied()
+    /// Gives the window more room, after offering the sink what there is.
+    fn collect(&mut self) -> io::Result<()> {
+        self.check_length()?;
+        let window = self.limits.window.max(1);
+        let held = self.bytes.len() - self.window.sent;
+        if held >= OFFER.min(window) && !self.blocked {
+            std::mem::swap(&mut self.bytes, &mut self.window.bytes);
+            let offered = self.window.offer(self.sink);
+            self.window.release(self.hashed());
+            std::mem::swap(&mut self.bytes, &mut self.window.bytes);
+            match offered {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+                Err(e) => return Err(self.refuse(Refused::Sink(e))),
+                Ok(()) => {}
+            }
+        }
+        if self.bytes.capacity() > self.bytes.len() {
+            return Ok(());
+        }
+        let free = window.saturating_sub(self.bytes.len() - self.window.sent);
+        if free == 0 {
+            let blocked = io::ErrorKind::WouldBlock.into();
+            return Err(self.refuse(Refused::Sink(blocked)));
+        }
+        let more = self.bytes.len().max(FIRST);
+        self.bytes.reserve_exact(more.min(free));
+        Ok(())
     }
+
+    fn check_length(&mut self) -> io::Result<()> {
+        let here = self.position();
+        if here > self.limits.max_message {
+            let limit = LimitExceeded {
+                limit: "max_message",
+                value: here,
+                max: self.limits.max_message,
+            };
+            return Err(self.refuse(Refused::Limit(limit)));
+        }
+        Ok(())
+    }
+
+    fn hashed(&self) -> bool {
+        self.limits.check == PrefixCheck::Bytes
+    }
+
+    /// Closes the attempt, of which the encoder said `result`.
+    pub(super) fn finish(mut self, mut result: io::Result<()>) -> Outcome {
+        let produced_again = self.position().min(self.known);
+        if result.is_ok() && matches!(self.refused, Refused::No) {
+            result = self.whole();
+        }
+        if let Mode::Collect = self.mode {
+            self.window.bytes = std::mem::take(&mut self.bytes);
+        }
+        let (result, resumable) = match (self.refused, result) {
+            // Whatever the encoder made of it.
+            (Refused::Sink(e), _) => (Err(e), true),
+            (Refused::Changed(change), _) => (Err(change.into()), false),
+            (Refused::Limit(limit), _) => (Err(limit.into()), false),
+            // The encoder waits for something else than the sink.
+            (Refused::No, Err(e)) if e.kind() == io::ErrorKind::WouldBlock => (Err(e), true),
+            (Refused::No, result) => (result, false),
+        };
+        if resumable && let Mode::Collect = self.mode {
+            self.window.seal(self.limits.check == PrefixCheck::Bytes);
+        }
+        Outcome {
+            result,
+            resumable,
+            skipped: produced_again,
+            taken: self.window.taken - self.taken_before,
+        }
+    }
+
+    /// The encoder is done: were the known bytes all there, and are there not too many?
+    fn whole(&mut self) -> io::Result<()> {
+        if self.position() < self.known {
+            return Err(PrefixChanged { before: self.known }.into());
+        }
+        while let Mode::Compare(digest) = self.mode {
+            self.compare(digest)?;
+        }
+        self.check_length()
+    }
+}
+
+/// What an attempt came to.
+pub(super) struct Outcome {
+    pub(super) result: io::Result<()>,
+    /// The same message may be tried again.
+    pub(super) resumable: bool,
+    /// Bytes that were produced again.
+    pub(super) skipped: u64,
+    /// Bytes that the sink took.
+    pub(super) taken: u64,
 }
 
 impl Write for SkipAttempt<'_> {
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let n = buf.len();
-        if n <= self.room {
-            self.window.bytes.extend_from_slice(buf);
-            self.room -= n;
-            Ok(n)
-        } else if n < self.left {
-            self.left -= n;
-            self.hash = mix(self.hash, buf);
-            Ok(n)
+        self.write_all(buf).map(|()| buf.len())
+    }
+
+    // Always: an encoder's writes are a few bytes each, and of a length that is known where they are made.
+    #[inline(always)]
+    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        if buf.len() <= self.bytes.capacity() - self.bytes.len() {
+            self.bytes.extend_from_slice(buf);
+            Ok(())
         } else {
             self.slow(buf)
         }
-    }
-
-    #[inline]
-    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        let mut written = self.write(buf)?;
-        while written < buf.len() {
-            written += self.write(&buf[written..])?;
-        }
-        Ok(())
     }
 
     #[inline]

@@ -1,0 +1,221 @@
+//! Ways to decode a message that arrives in chunks.
+
+use crate::data::{Message, Turns, config};
+use readwrite_comp::{CompW, Replay, SizedWindowsR, SizedWindowsW};
+use std::io::{self, ErrorKind, Read, Write};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From a whole slice: the floor.
+    OneShot,
+    /// Ours, with frames.
+    Framed,
+    /// Ours, without frames.
+    Unframed,
+    /// tokio-util's `LengthDelimitedCodec`, then from the slice.
+    LengthDelimited,
+    /// corosensei: the decoder is suspended on its own stack.
+    Coroutine,
+    /// Decodes again from the start at each `WouldBlock`.
+    Naive,
+}
+
+impl Way {
+    pub const ALL: [Way; 6] = [
+        Way::OneShot,
+        Way::Framed,
+        Way::Unframed,
+        Way::LengthDelimited,
+        Way::Coroutine,
+        Way::Naive,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::OneShot => "one decode from a slice",
+            Way::Framed => "**ours, growing windows**",
+            Way::Unframed => "**ours, no frames**",
+            Way::LengthDelimited => "tokio-util LengthDelimitedCodec",
+            Way::Coroutine => "corosensei",
+            Way::Naive => "naive replay",
+        }
+    }
+
+    /// What this way reads, of a message that is `plain` in bincode.
+    pub fn wire(self, plain: &[u8]) -> Vec<u8> {
+        match self {
+            Way::Framed => {
+                let mut w = CompW::new(SizedWindowsW::default(), Vec::new());
+                w.write_all(plain).expect("a Vec takes all");
+                w.write_end().expect("a Vec takes all");
+                w.into_inner().1
+            }
+            Way::LengthDelimited => {
+                let mut wire = (plain.len() as u32).to_be_bytes().to_vec();
+                wire.extend_from_slice(plain);
+                wire
+            }
+            _ => plain.to_vec(),
+        }
+    }
+}
+
+fn from_read<R: Read>(r: &mut R) -> io::Result<Message> {
+    bincode::serde::decode_from_std_read(r, config()).map_err(|e| match e {
+        bincode::error::DecodeError::Io { inner, .. } => inner,
+        e => io::Error::new(ErrorKind::InvalidData, e),
+    })
+}
+
+fn from_slice(body: &mut &[u8]) -> io::Result<Message> {
+    let (message, used) = bincode::serde::decode_from_slice(body, config())
+        .map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
+    *body = &body[used..];
+    Ok(message)
+}
+
+/// What lives as long as a connection.
+pub struct Decoder {
+    way: Way,
+    replay: Replay,
+    limiter: SizedWindowsR,
+    frames: tokio_util::codec::LengthDelimitedCodec,
+    bytes: bytes::BytesMut,
+    kept: Vec<u8>,
+    piece: Box<[u8]>,
+    stack: Option<corosensei::stack::DefaultStack>,
+}
+
+impl Decoder {
+    pub fn new(way: Way) -> Self {
+        let mut frames = tokio_util::codec::LengthDelimitedCodec::new();
+        frames.set_max_frame_length(64 << 20);
+        Self {
+            way,
+            replay: Replay::default(),
+            limiter: SizedWindowsR::default(),
+            frames,
+            bytes: bytes::BytesMut::new(),
+            kept: Vec::new(),
+            piece: vec![0; 8 << 10].into(),
+            stack: None,
+        }
+    }
+
+    pub fn stats(&self) -> readwrite_comp::ReplayStats {
+        self.replay.stats()
+    }
+
+    /// One message out of `wire`, `chunk` bytes per turn.
+    pub fn run(&mut self, wire: &[u8], chunk: usize) -> Message {
+        let mut source = Turns::new(wire, chunk);
+        match self.way {
+            Way::OneShot => from_slice(&mut &wire[..]).expect("a whole message"),
+            Way::Framed => turns(|| {
+                self.replay
+                    .read_framed(&mut self.limiter, &mut source, from_slice)
+            })
+            .expect("a message"),
+            Way::Unframed => {
+                turns(|| self.replay.read(&mut source, |r| from_read(r))).expect("a message")
+            }
+            Way::LengthDelimited => turns(|| self.length_delimited(&mut source)),
+            Way::Coroutine => self.coroutine(source),
+            Way::Naive => {
+                self.kept.clear();
+                turns(|| {
+                    let mut naive = Naive {
+                        kept: &mut self.kept,
+                        piece: &mut self.piece,
+                        pos: 0,
+                        source: &mut source,
+                    };
+                    from_read(&mut naive)
+                })
+            }
+        }
+    }
+
+    fn length_delimited(&mut self, source: &mut Turns<'_>) -> io::Result<Message> {
+        use tokio_util::codec::Decoder as _;
+        loop {
+            let n = source.read(&mut self.piece)?;
+            self.bytes.extend_from_slice(&self.piece[..n]);
+            if let Some(frame) = self.frames.decode(&mut self.bytes)? {
+                return from_slice(&mut &frame[..]);
+            }
+        }
+    }
+
+    fn coroutine(&mut self, source: Turns<'_>) -> Message {
+        let stack = self.stack.get_or_insert_default();
+        let mut source = Some(source);
+        let coroutine = corosensei::ScopedCoroutine::with_stack(
+            stack,
+            |yielder: &corosensei::Yielder<(), ()>, ()| {
+                let mut suspended = Suspended {
+                    source: source.take().expect("runs once"),
+                    yielder,
+                };
+                // The same buffer as ours, or each field would be a switch of its own to a read of the source.
+                from_read(&mut io::BufReader::with_capacity(8 << 10, &mut suspended))
+                    .expect("a message")
+            },
+        );
+        coroutine.scope(|mut coroutine| {
+            loop {
+                if let corosensei::CoroutineResult::Return(message) = coroutine.as_mut().resume(())
+                {
+                    break message;
+                }
+            }
+        })
+    }
+}
+
+/// Calls again while it blocks, as an event loop would.
+fn turns<T>(mut step: impl FnMut() -> io::Result<T>) -> T {
+    loop {
+        match step() {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            other => return other.expect("a whole message"),
+        }
+    }
+}
+
+struct Suspended<'a, 'y> {
+    source: Turns<'a>,
+    yielder: &'y corosensei::Yielder<(), ()>,
+}
+
+impl Read for Suspended<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.source.read(buf) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => self.yielder.suspend(()),
+                other => return other,
+            }
+        }
+    }
+}
+
+/// A replay that tries at once and each time: what not to do.
+struct Naive<'a, 's, 'd> {
+    kept: &'a mut Vec<u8>,
+    piece: &'a mut [u8],
+    pos: usize,
+    source: &'s mut Turns<'d>,
+}
+
+impl Read for Naive<'_, '_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.pos == self.kept.len() {
+            let n = self.source.read(self.piece)?;
+            self.kept.extend_from_slice(&self.piece[..n]);
+        }
+        let n = buf.len().min(self.kept.len() - self.pos);
+        buf[..n].copy_from_slice(&self.kept[self.pos..self.pos + n]);
+        self.pos += n;
+        Ok(n)
+    }
+}
