@@ -8,10 +8,12 @@
 //! | [`RefChannel`] | values that cannot cross threads as they are (an `Rc`), over a channel that does |
 //! | [`DefaultRecvChannel`] | a service that has something to do at every wake, commanded or not |
 //! | [`HandleSend`] | a sender that resumes the receiving service at once |
+//! | [`HandleRecv`] | a receiver that resumes a sending service which waits for room |
 //! | [`NoChannel`] | no commands, or answers that nobody reads |
 
 mod default;
 mod evented;
+mod handle_recv;
 mod handle_send;
 mod local;
 mod mpsc;
@@ -20,6 +22,7 @@ mod reference;
 
 pub use default::{DefaultRecv, DefaultRecvChannel};
 pub use evented::{MioChannel, MioRecv, MioSend};
+pub use handle_recv::HandleRecv;
 pub use handle_send::HandleSend;
 pub use local::{LocalRcChannel, LocalRcRecv, LocalRcSend};
 pub use mpsc::{MpscChannel, MpscRecv, MpscSend};

@@ -288,3 +288,5 @@ impl SpawnerYield for CoroutineYield<'_> {
         Some(*self)
     }
 }
+
+crate::debug::opaque_debug!(CoroutineHandle<S, D, R>, CoroutineWeak<S, D, R>);

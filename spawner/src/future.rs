@@ -331,3 +331,5 @@ where
     R: SpawnRecv<S::CommandIn>,
 {
 }
+
+crate::debug::opaque_debug!(FutureHandle<S: Service, D, R>, FutureWeak<S: Service, D, R>, ServiceFuture<S: Service, D, R>);

@@ -18,6 +18,7 @@ mod blocker;
 mod contain;
 #[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
 mod coroutine;
+mod debug;
 #[cfg(feature = "future")]
 mod future;
 #[cfg(all(feature = "pool", not(target_arch = "wasm32")))]

@@ -316,3 +316,5 @@ where
     R: SpawnRecv<S::CommandIn> + Send + 'static,
 {
 }
+
+crate::debug::opaque_debug!(PoolHandle<S: Service, D, R>, PoolWeak<S: Service, D, R>);

@@ -349,3 +349,5 @@ where
     R: SpawnRecv<S::CommandIn>,
 {
 }
+
+crate::debug::opaque_debug!(RestartHandle<S: Service, D, R>, RestartWeak<S: Service, D, R>);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use mydht_spawner::channel::{
-    HandleSend, LocalRcChannel, LocalRcRecv, LocalRcSend, NoRecv, NoSend,
+    HandleRecv, HandleSend, LocalRcChannel, LocalRcRecv, LocalRcSend, NoRecv, NoSend,
 };
 use mydht_spawner::{
     Error, RestartHandle, RestartOrError, RestartWeak, Result, Service, ServiceRestartable,
@@ -376,4 +376,22 @@ fn dropping_the_last_sender_through_a_handle_ends_the_service() {
     drop(second);
     assert!(handle.is_finished());
     assert_eq!(handle.counters().commands, 1);
+}
+
+#[test]
+fn a_reader_that_wakes_its_writer_drains_a_bounded_channel() {
+    let (mut commands, recv) = channel();
+    for n in 0..1000 {
+        commands.send(n).unwrap();
+    }
+    let (out, between) = LocalRcChannel::bounded(1).new_channel().unwrap();
+    let mut spawner = RestartOrError::new();
+    let writer = spawner.spawn(Doer(act(Ok)), out, None, recv, 0).unwrap();
+    let between = HandleRecv::new(between, writer.weak().unwrap());
+    let (out, mut results) = channel();
+    // Nobody else unyields the writer.
+    let _reader = spawner.spawn(Doer(act(Ok)), out, None, between, 0).unwrap();
+    for n in 0..1000 {
+        assert_eq!(results.recv().unwrap(), Some(n));
+    }
 }

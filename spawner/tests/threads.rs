@@ -206,3 +206,80 @@ fn a_thread_has_the_name_it_was_given() {
     handle.join().unwrap().3.unwrap();
     assert_eq!(results.recv().unwrap(), Some(Some("reader".to_owned())));
 }
+
+/// Stands in its first command until the test says go.
+struct Stands {
+    started: mpsc::Sender<u32>,
+    go: mpsc::Receiver<()>,
+}
+
+impl Service for Stands {
+    type CommandIn = u32;
+    type CommandOut = ();
+    fn call<Y: SpawnerYield>(&mut self, n: u32, _: &mut Y) -> Result<()> {
+        self.started.send(n).map_err(|_| Error::Closed)?;
+        self.go.recv().map_err(|_| Error::Closed)
+    }
+}
+
+impl ServiceRestartable for Stands {
+    fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<()>> {
+        Ok(None)
+    }
+}
+
+fn ends_between_two_commands<P: Spawner<Stands, NoSend, MpscRecv<u32>>>(mut spawner: P) {
+    let (mut send, recv) = MpscChannel::unbounded().new_channel().unwrap();
+    let (started, starts) = mpsc::channel();
+    let (open, go) = mpsc::channel();
+    for n in 0..3 {
+        send.send(n).unwrap();
+    }
+    let handle = spawner
+        .spawn(Stands { started, go }, NoSend, None, recv, 0)
+        .unwrap();
+    assert_eq!(starts.recv().unwrap(), 0);
+    drop(handle);
+    for _ in 0..3 {
+        // It may be gone already.
+        let _ = open.send(());
+    }
+    assert!(starts.recv().is_err(), "it took another command");
+}
+
+#[test]
+fn a_dropped_thread_ends_between_two_commands() {
+    ends_between_two_commands(ThreadPark::new());
+    ends_between_two_commands(ThreadBlock::new());
+}
+
+#[cfg(feature = "pool")]
+#[test]
+fn a_dropped_service_of_a_pool_ends_between_two_commands() {
+    ends_between_two_commands(mydht_spawner::Pool::new(1).unwrap());
+}
+
+#[cfg(feature = "pool")]
+#[test]
+fn a_pool_runs_many_commands_in_shares_and_nobody_must_unyield() {
+    const N: u32 = 5 * mydht_spawner::POOL_BUDGET + 1;
+    let mut spawner = mydht_spawner::Pool::new(1).unwrap();
+    let (sink, results) = mpsc::channel();
+    let mut handles = Vec::new();
+    for service in 0..2 {
+        let (mut send, recv) = MpscChannel::unbounded().new_channel().unwrap();
+        for n in 0..N {
+            send.send(service * N + n).unwrap();
+        }
+        let handle = spawner.spawn(Sink(sink.clone()), NoSend, None, recv, 0);
+        handles.push(handle.unwrap());
+    }
+    for _ in 0..2 * N {
+        let n = results.recv_timeout(Duration::from_secs(60));
+        n.expect("it waits with work left");
+    }
+    for handle in handles {
+        let (_, _, _, ended) = handle.join().unwrap();
+        ended.unwrap();
+    }
+}

@@ -135,3 +135,5 @@ impl<P: Poll, R, G: Registerable<P>> Registerable<P> for MioRecv<R, G> {
         self.registration.deregister(poll)
     }
 }
+
+crate::debug::opaque_debug!(MioSend<D, T: TriggerReady>);

@@ -157,3 +157,5 @@ impl<C> Drop for LocalRcRecv<C> {
         drop(commands);
     }
 }
+
+crate::debug::opaque_debug!(LocalRcSend<C>, LocalRcRecv<C>);

@@ -109,3 +109,5 @@ impl<C> SpawnRecv<C> for MpscRecv<C> {
         }
     }
 }
+
+crate::debug::opaque_debug!(MpscSend<C>, MpscRecv<C>);
