@@ -1,0 +1,85 @@
+//! Nodes that have ended keep nothing of the host: a process exits by itself.
+#![cfg(target_arch = "wasm32")]
+
+mod page;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use mydht::memory::Network;
+use mydht::{Command, Event, Key};
+use mydht_transports::memory::MemoryAddress;
+use page::{PageNode, pause};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What keeps this process from exiting.
+    #[wasm_bindgen(js_namespace = process, js_name = getActiveResourcesInfo)]
+    fn active_resources() -> Vec<String>;
+}
+
+fn count(kind: &str) -> usize {
+    let resources = active_resources();
+    resources.iter().filter(|name| *name == kind).count()
+}
+
+/// Ports and timers that keep this process alive.
+fn held() -> [usize; 2] {
+    ["MessagePort", "Timeout"].map(count)
+}
+
+/// A closed port is gone only some rounds of the host's loop later.
+async fn settled_at(expected: [usize; 2]) -> [usize; 2] {
+    for _ in 0..100 {
+        if held() == expected {
+            break;
+        }
+        pause(1.0).await;
+    }
+    held()
+}
+
+async fn pair() -> [PageNode; 2] {
+    let (network, turns) = (Network::new(), Rc::default());
+    let a = PageNode::start(&network, &[], &turns);
+    let b = PageNode::start(&network, &[a.address], &turns);
+    let wait = Command::AwaitPeer(Duration::from_secs(10));
+    assert!(matches!(b.ask(wait).await, Event::Status { .. }));
+    [a, b]
+}
+
+#[wasm_bindgen_test]
+async fn nodes_that_were_stopped_hold_nothing() {
+    let before = held();
+    let [a, b] = pair().await;
+    assert!(held()[0] > before[0], "a node in a page waits at a port");
+    b.stop().await;
+    a.stop().await;
+    assert_eq!(settled_at(before).await, before);
+}
+
+#[wasm_bindgen_test]
+async fn nodes_that_the_page_lets_go_hold_nothing() {
+    let before = held();
+    let [a, b] = pair().await;
+    // A question that b will not hear, and timers for its answer.
+    let key = Key::named("nothing");
+    a.handle.request(Command::Get { key }, |_| ()).unwrap();
+    b.abandon();
+    a.abandon();
+    assert_eq!(settled_at(before).await, before);
+}
+
+#[wasm_bindgen_test]
+async fn a_node_that_waits_for_a_peer_which_is_not_there_can_be_stopped() {
+    let before = held();
+    let network = Network::new();
+    let lone = PageNode::start(&network, &[MemoryAddress(99)], &Rc::default());
+    let wait = Command::AwaitPeer(Duration::from_secs(10));
+    assert!(matches!(lone.ask(wait).await, Event::Failed(_)));
+    assert!(held()[1] > before[1], "a timer for the next try");
+    lone.stop().await;
+    assert_eq!(settled_at(before).await, before);
+}
