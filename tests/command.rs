@@ -1,0 +1,243 @@
+//! The `mydht` command, as a user runs it.
+#![cfg(all(unix, feature = "cli"))]
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// A node in a process of its own; killed if the test ends without stopping it.
+struct Node {
+    process: Child,
+    /// Kept open, or the node could not print.
+    _stdout: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Node {
+    fn start(args: &[&str]) -> Self {
+        let mut process = mydht()
+            .arg("node")
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let (address, id) = line
+            .strip_prefix("listening ")
+            .and_then(|rest| rest.trim_end().split_once(" id="))
+            .unwrap_or_else(|| panic!("the first line is «{line}»"));
+        assert!(address.starts_with("tcp:127.0.0.1:"), "{address}");
+        assert_eq!(id.len(), 64);
+        Node {
+            address: address.to_owned(),
+            process,
+            _stdout: stdout,
+        }
+    }
+
+    /// Stops it as a service manager does, and sees that it ends well.
+    fn stop(mut self) {
+        let pid = self.process.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(killed.success());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It has ended already if the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn mydht() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mydht"))
+}
+
+fn run(args: &[&str]) -> Output {
+    mydht().args(args).output().unwrap()
+}
+
+/// What it printed, if it succeeded.
+fn prints(args: &[&str]) -> String {
+    let output = run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "mydht {args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line of its error, if it failed with 1.
+fn fails(args: &[&str]) -> String {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(1), "mydht {args:?}");
+    assert!(output.stdout.is_empty());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_value_goes_through_three_terminals() {
+    let a = Node::start(&[]);
+    let b = Node::start(&["--bootstrap", &a.address]);
+    let key = prints(&[
+        "put",
+        "--bootstrap",
+        &a.address,
+        "--key",
+        "greeting",
+        "hello",
+    ]);
+    assert_eq!(key, "greeting\n");
+    assert_eq!(
+        prints(&["get", "--bootstrap", &b.address, "greeting"]),
+        "hello"
+    );
+    // With and without `tcp:`.
+    let short = a.address.strip_prefix("tcp:").unwrap();
+    let key = prints(&["put", "--bootstrap", short, "hello"]);
+    assert_eq!(
+        prints(&["get", "--bootstrap", short, key.trim_end()]),
+        "hello"
+    );
+    b.stop();
+    a.stop();
+}
+
+#[test]
+fn an_unknown_key_is_said_to_be_unknown() {
+    let a = Node::start(&[]);
+    let error = fails(&["get", "--bootstrap", &a.address, "nothing"]);
+    assert!(error.contains("nobody has nothing"), "{error}");
+    a.stop();
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = Node::start(&[]);
+    let missing = dir.path().join("missing");
+    let error = fails(&["put", "--bootstrap", &a.address, "--file", text(&missing)]);
+    assert!(error.contains(text(&missing)), "{error}");
+    let error = fails(&[
+        "get",
+        "--bootstrap",
+        &a.address,
+        "x",
+        "--out",
+        text(dir.path()),
+    ]);
+    assert!(error.contains("is a folder"), "{error}");
+    let error = fails(&["node", "--listen", a.address.as_str()]);
+    assert!(error.contains("another port"), "{error}");
+    let identity = dir.path().join("identity");
+    fs::write(&identity, "my precious notes").unwrap();
+    let error = fails(&["node", "--identity", text(&identity)]);
+    assert!(error.contains("no identity"), "{error}");
+    assert_eq!(fs::read_to_string(&identity).unwrap(), "my precious notes");
+    let error = fails(&[
+        "put",
+        "--bootstrap",
+        &a.address,
+        "--key",
+        &"0".repeat(64),
+        "x",
+    ]);
+    assert!(error.contains("another content"), "{error}");
+    let address = a.address.clone();
+    a.stop();
+    let error = fails(&["get", "--bootstrap", &address, "x"]);
+    assert!(error.contains("refused"), "{error}");
+}
+
+#[test]
+fn an_identity_is_made_once_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = dir.path().join("identity");
+    Node::start(&["--identity", text(&identity)]).stop();
+    let first = fs::read_to_string(&identity).unwrap();
+    Node::start(&["--identity", text(&identity)]).stop();
+    assert_eq!(fs::read_to_string(&identity).unwrap(), first);
+}
+
+#[test]
+fn what_a_node_keeps_is_there_after_it_was_stopped_and_after_it_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let content: Vec<u8> = (0..300_000u32).map(|i| (i / 5) as u8).collect();
+    fs::write(&path, &content).unwrap();
+    let store = dir.path().join("store");
+    let node = || Node::start(&["--store", text(&store)]);
+    let a = node();
+    let key = prints(&["put", "--bootstrap", &a.address, "--file", text(&path)]);
+    let (key, out) = (key.trim_end(), dir.path().join("out"));
+    a.stop();
+    for _ in 0..2 {
+        let a = node();
+        prints(&["get", "--bootstrap", &a.address, key, "--out", text(&out)]);
+        assert!(fs::read(&out).unwrap() == content);
+        // Dropped, so killed.
+    }
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().contains("mydht-part"))
+        .collect();
+    assert!(left.is_empty(), "left over: {left:?}");
+    // To standard output, which is no terminal here.
+    let a = node();
+    let output = run(&["get", "--bootstrap", &a.address, key]);
+    assert!(output.stdout == content);
+    a.stop();
+}
+
+/// Puts a file of `len` zero bytes into a node and gets it out; gives the most memory that any of the three
+/// processes had, in bytes.
+fn peak_memory(len: u64) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name);
+    File::create(file("in")).unwrap().set_len(len).unwrap();
+    let (store, node_stats) = (file("store"), file("node.json"));
+    let a = Node::start(&["--store", text(&store), "--stats", text(&node_stats)]);
+    let bootstrap = ["--bootstrap", &a.address];
+    let stats = [file("put.json"), file("get.json")];
+    let (input, out) = (file("in"), file("out"));
+    let put = ["put", "--stats", text(&stats[0]), "--file", text(&input)];
+    let key = prints(&[&put[..], &bootstrap].concat());
+    let get = ["get", "--stats", text(&stats[1]), "--out", text(&out)];
+    prints(&[&get[..], &bootstrap, &[key.trim_end()]].concat());
+    a.stop();
+    assert_eq!(fs::metadata(&out).unwrap().len(), len);
+    let zeros = BufReader::new(File::open(&out).unwrap()).bytes();
+    assert!(zeros.take(1 << 20).all(|byte| byte.unwrap() == 0));
+    let peak = |path: &Path| -> u64 {
+        let stats: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        stats["peak_rss_bytes"].as_u64().unwrap()
+    };
+    let [put, get] = stats;
+    [put, get, node_stats]
+        .iter()
+        .map(|path| peak(path))
+        .max()
+        .unwrap()
+}
+
+/// A gibibyte, whose tree of 16,384 parts is all that may grow: 100 bytes a part.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_does_not_grow_with_an_attachment() {
+    let small = peak_memory(16 << 20);
+    let large = peak_memory(1 << 30);
+    let grown = large.saturating_sub(small);
+    assert!(grown < 8 << 20, "{small} bytes, then {large}");
+}
