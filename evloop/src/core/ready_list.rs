@@ -24,24 +24,26 @@ impl ReadyList {
         self.len as usize
     }
 
-    /// Puts slot `index` at the tail. Nothing happens if it is linked or empty.
+    /// Makes `slot` the new tail; [`join`](ReadyList::join) must follow. In two steps, so that a caller who has the
+    /// slot already does not look it up again.
     #[inline]
-    pub fn push_back(&mut self, slots: &mut Slab<Slot>, index: u32) {
-        let tail = self.tail;
-        match slots.get_mut(index as usize) {
-            Some(slot) if !slot.linked => {
-                slot.linked = true;
-                slot.prev = tail;
-                slot.next = NIL;
-            }
-            _ => return,
-        }
-        match slots.get_mut(tail as usize) {
-            Some(slot) if self.len > 0 => slot.next = index,
-            _ => self.head = index,
-        }
-        self.tail = index;
+    pub fn mark(&self, slot: &mut Slot) {
+        debug_assert!(!slot.linked);
+        slot.linked = true;
+        slot.prev = self.tail;
+        slot.next = NIL;
+    }
+
+    /// Joins the marked slot `index` to the tail.
+    #[inline]
+    pub fn join(&mut self, slots: &mut Slab<Slot>, index: u32) {
+        let tail = std::mem::replace(&mut self.tail, index);
         self.len += 1;
+        if self.len == 1 {
+            self.head = index;
+        } else if let Some(slot) = slots.get_mut(tail as usize) {
+            slot.next = index;
+        }
     }
 
     /// Takes the slot at the head out.

@@ -73,7 +73,7 @@ impl Core {
         // Unique over 2^32 insertions, whichever index is taken: the slab forgets what was in a free slot.
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let index = self.slots.insert(Slot {
+        let mut slot = Slot {
             token,
             generation,
             prev: 0,
@@ -84,9 +84,14 @@ impl Core {
             oneshot: interest.oneshot,
             linked: false,
             cause: Cause::Registered,
-        }) as u32;
-        if ready & interest.mask != 0 {
-            self.list.push_back(&mut self.slots, index);
+        };
+        let fires = slot.effective() != 0;
+        if fires {
+            self.list.mark(&mut slot);
+        }
+        let index = self.slots.insert(slot) as u32;
+        if fires {
+            self.list.join(&mut self.slots, index);
         }
         Key { index, generation }
     }
@@ -102,12 +107,11 @@ impl Core {
         slot.mask = interest.mask;
         slot.trigger = interest.trigger;
         slot.oneshot = interest.oneshot;
-        let fires = slot.effective() != 0;
-        if fires && !slot.linked {
+        // What does not match any more stays on the list, as in the kernel: the harvest passes over it.
+        if slot.effective() != 0 && !slot.linked {
             slot.cause = Cause::Registered;
-            self.list.push_back(&mut self.slots, key.index);
-        } else if !fires && slot.linked {
-            self.list.unlink(&mut self.slots, key.index);
+            self.list.mark(slot);
+            self.list.join(&mut self.slots, key.index);
         }
         Ok(())
     }
@@ -151,7 +155,8 @@ impl Core {
         slot.ready |= ready;
         if ready & slot.mask != 0 && !slot.linked {
             slot.cause = cause;
-            self.list.push_back(&mut self.slots, key.index);
+            self.list.mark(slot);
+            self.list.join(&mut self.slots, key.index);
         }
     }
 
@@ -173,7 +178,8 @@ impl Core {
         let hit = woken & slot.mask != 0;
         if hit && !slot.linked {
             slot.cause = Cause::Set;
-            self.list.push_back(&mut self.slots, key.index);
+            self.list.mark(slot);
+            self.list.join(&mut self.slots, key.index);
         }
         hit
     }
@@ -227,7 +233,8 @@ impl Core {
                 Trigger::Pulse => slot.ready = 0,
                 Trigger::Level if slot.mask != 0 => {
                     slot.cause = Cause::Level;
-                    self.list.push_back(&mut self.slots, index);
+                    self.list.mark(slot);
+                    self.list.join(&mut self.slots, index);
                 }
                 Trigger::Level | Trigger::Edge => {}
             }

@@ -29,7 +29,8 @@ impl Flags {
     /// Edge-triggered.
     pub const ET: Flags = Flags(1 << 31);
 
-    const READINESS: u32 = 0x201f;
+    /// All kinds of readiness, no option.
+    pub const READINESS: Flags = Flags(0x201f);
 
     /// The kernel's number.
     pub const fn bits(self) -> u32 {
@@ -58,7 +59,7 @@ impl Flags {
 
     /// The readiness in it, without the options, as the core's bits.
     pub(super) const fn core(self) -> u16 {
-        (self.0 & Flags::READINESS) as u16
+        (self.0 & Flags::READINESS.0) as u16
     }
 
     pub(super) const fn from_core(bits: u16) -> Flags {

@@ -10,6 +10,7 @@ use crate::shared::Shared;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(super) struct Instance {
     /// By queue and handle.
     entries: Mutex<HashMap<(u64, u64), Entry>>,
     queue: Mutex<Weak<Queue>>,
+    /// Some epoll has watched this one: from then on it must be told of every change.
+    nested: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl Epoll {
             shared: Shared::new(Box::new(driver)),
             entries: Mutex::default(),
             queue: Mutex::default(),
+            nested: AtomicBool::new(false),
         });
         let source = Source::of(Some(Arc::downgrade(&instance)));
         *instance
@@ -165,6 +169,8 @@ impl Epoll {
             Some(inner) => {
                 let lock = nesting::lock();
                 nesting::check(&self.instance, inner)?;
+                inner.nested.store(true, Ordering::SeqCst);
+                inner.refresh(0);
                 Some(lock)
             }
             None => None,
@@ -193,11 +199,17 @@ impl Epoll {
                     exclusive,
                 },
             );
-            queue.waiters.push(Waiter {
+            let waiter = Waiter {
                 instance: Arc::downgrade(&self.instance),
                 key,
                 exclusive,
-            });
+            };
+            // The kernel's order: the newest first, then the exclusive ones, the oldest first.
+            if exclusive {
+                queue.waiters.push(waiter);
+            } else {
+                queue.waiters.insert(0, waiter);
+            }
         }
         drop(topology);
         self.instance.changed(woken);
@@ -292,13 +304,13 @@ impl Instance {
 
     /// Tells those who watch this epoll whether anything in it is really ready.
     fn refresh(&self, woken: u16) {
+        if !self.nested.load(Ordering::SeqCst) {
+            return;
+        }
         let Some(queue) = self.queue() else {
             return;
         };
         let mut state = queue.lock();
-        if state.waiters.is_empty() && woken == 0 && state.ready == 0 {
-            return;
-        }
         // Held together: the answer and its telling must not be overtaken by a later answer.
         let ready = self.shared.enter().core.has_ready();
         state.ready = if ready { Flags::IN.core() } else { 0 };

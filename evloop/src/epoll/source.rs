@@ -99,6 +99,12 @@ impl Source {
         self.queue.update(|old| old & !ready.core(), 0);
     }
 
+    /// It is ready for exactly `ready` now, and whoever watches for any of `woken` is woken. What the kernel does
+    /// when it wakes a queue with a mask; a file that is closed wakes with all of it.
+    pub fn update(&self, ready: Flags, woken: Flags) {
+        self.queue.update(|_| ready.core(), woken.core());
+    }
+
     pub(super) fn identity(&self) -> (u64, u64) {
         (self.queue.id, self.handle)
     }
