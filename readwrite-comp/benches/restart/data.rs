@@ -102,7 +102,12 @@ impl Read for Turns<'_> {
             return Err(blocked());
         }
         let (now, later) = self.data.split_at(n);
-        buf[..n].copy_from_slice(now);
+        // A call of memcpy for one byte would be a tenth of what is measured.
+        if let ([only], Some(place)) = (now, buf.first_mut()) {
+            *place = *only;
+        } else {
+            buf[..n].copy_from_slice(now);
+        }
         self.data = later;
         self.left -= n;
         Ok(n)

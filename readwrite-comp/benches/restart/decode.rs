@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind, Read, Write};
 pub enum Way {
     /// From a whole slice: the floor.
     OneShot,
+    /// The turns alone: the bytes are collected, nothing is decoded, the message is not even looked for.
+    Turns,
     /// Ours, with frames.
     Framed,
     /// Ours, without frames.
@@ -21,8 +23,9 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Way; 6] = [
+    pub const ALL: [Way; 7] = [
         Way::OneShot,
+        Way::Turns,
         Way::Framed,
         Way::Unframed,
         Way::LengthDelimited,
@@ -33,6 +36,7 @@ impl Way {
     pub fn name(self) -> &'static str {
         match self {
             Way::OneShot => "one decode from a slice",
+            Way::Turns => "the turns alone, nothing decoded",
             Way::Framed => "**ours, growing windows**",
             Way::Unframed => "**ours, no frames**",
             Way::LengthDelimited => "tokio-util LengthDelimitedCodec",
@@ -111,6 +115,18 @@ impl Decoder {
         let mut source = Turns::new(wire, chunk);
         match self.way {
             Way::OneShot => from_slice(&mut &wire[..]).expect("a whole message"),
+            Way::Turns => {
+                self.kept.clear();
+                turns(|| {
+                    loop {
+                        let n = source.read(&mut self.piece)?;
+                        self.kept.extend_from_slice(&self.piece[..n]);
+                        if self.kept.len() == wire.len() {
+                            return Ok(Message::Records(Vec::new()));
+                        }
+                    }
+                })
+            }
             Way::Framed => turns(|| {
                 self.replay
                     .read_framed(&mut self.limiter, &mut source, from_slice)

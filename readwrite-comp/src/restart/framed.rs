@@ -7,18 +7,22 @@ use crate::limit::LimitExceeded;
 /// The smallest buffer for a body.
 const FIRST: usize = 4 << 10;
 
-/// Counts what a limiter takes, to tell an end between messages from one inside.
+/// Sees whether a limiter takes anything, to tell an end between messages from one inside.
 struct Tap<'a, R> {
     source: &'a mut R,
-    taken: u64,
+    taken: bool,
     ended: bool,
+}
+
+fn interrupted(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }
 
 impl<R: Read> Read for Tap<'_, R> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buf)?;
-        self.taken += n as u64;
+        self.taken |= n > 0;
         self.ended |= n == 0 && !buf.is_empty();
         Ok(n)
     }
@@ -31,8 +35,8 @@ pub(super) struct Body {
     /// what a peer announces.
     bytes: Vec<u8>,
     filled: usize,
-    /// What the limiter took from the source for this message.
-    taken: u64,
+    /// The limiter took something from the source for this message.
+    begun: bool,
     /// The body is whole, the limiter's end is not read yet.
     whole: bool,
     /// The body was too long: bytes of it are lost, so no later call may go on.
@@ -41,41 +45,56 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads on. True when the message is whole and its end was read, false when the source ended before its first
-    /// byte; what was taken from the source is added to `received`.
+    /// byte.
     #[inline]
     pub(super) fn fill<L: ExtRead, R: Read>(
         &mut self,
         limits: &ReplayLimits,
         limiter: &mut L,
         source: &mut R,
-        received: &mut u64,
+    ) -> io::Result<bool> {
+        if !self.begun {
+            return self.begin(limits, limiter, source);
+        }
+        loop {
+            match self.fill_from(limits, limiter, source) {
+                Ok(()) => return Ok(true),
+                // The kind of an error is a call, and this is every turn: only the system interrupts.
+                Err(e) if e.raw_os_error().is_some() && interrupted(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Reads until the first byte came, and on.
+    #[inline(never)]
+    fn begin<L: ExtRead, R: Read>(
+        &mut self,
+        limits: &ReplayLimits,
+        limiter: &mut L,
+        source: &mut R,
     ) -> io::Result<bool> {
         let mut tap = Tap {
             source,
-            taken: 0,
+            taken: false,
             ended: false,
         };
         let result = loop {
             match self.fill_from(limits, limiter, &mut tap) {
-                Err(e) => match e.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    kind => break Err((e, kind)),
-                },
-                Ok(()) => break Ok(()),
+                Err(e) if interrupted(&e) => {}
+                result => break result,
             }
         };
-        let Tap { taken, ended, .. } = tap;
-        self.taken += taken;
-        *received += taken;
-        let nothing = ended && self.taken == 0;
+        self.begun = tap.taken;
+        let nothing = tap.ended && !tap.taken;
         match result {
             Ok(()) => {
                 // A limiter whose body ends with the source found nothing but the end.
                 self.whole = !nothing;
                 Ok(self.whole)
             }
-            Err((_, io::ErrorKind::UnexpectedEof)) if nothing => Ok(false),
-            Err((e, _)) => Err(e),
+            Err(e) if nothing && e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(e) => Err(e),
         }
     }
 
@@ -88,19 +107,26 @@ impl Body {
     ) -> io::Result<()> {
         if !self.whole {
             limiter.read_header(source)?;
-            loop {
-                let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
-                let n = if room.is_empty() {
-                    self.read_full(limits, limiter, source)?
-                } else {
-                    let n = limiter.read_from(source, room)?;
-                    self.filled += n;
-                    n
-                };
-                if n == 0 {
-                    break;
+            // Counted aside, so that a turn of one byte costs a few registers and no memory.
+            let mut filled = self.filled;
+            let ended = loop {
+                let room = self.bytes.get_mut(filled..).unwrap_or_default();
+                if room.is_empty() {
+                    self.filled = filled;
+                    if self.read_full(limits, limiter, source)? == 0 {
+                        break Ok(());
+                    }
+                    filled = self.filled;
+                    continue;
                 }
-            }
+                match limiter.read_from(source, room) {
+                    Ok(0) => break Ok(()),
+                    Ok(n) => filled += n,
+                    Err(e) => break Err(e),
+                }
+            };
+            self.filled = filled;
+            ended?;
             self.whole = true;
         }
         limiter.read_end(source)
@@ -147,8 +173,10 @@ impl Body {
     pub(super) fn decode<T>(
         &mut self,
         retain: usize,
+        received: &mut u64,
         decode: impl FnOnce(&mut &[u8]) -> io::Result<T>,
     ) -> io::Result<T> {
+        *received += self.filled as u64;
         // Taken out, so that a panic of the decoder leaves an empty body behind.
         let body = std::mem::take(self);
         let mut rest = body.bytes.get(..body.filled).unwrap_or_default();
@@ -177,6 +205,6 @@ impl Body {
     }
 
     pub(super) fn in_flight(&self) -> bool {
-        self.taken > 0
+        self.begun
     }
 }

@@ -18,7 +18,8 @@ pub struct ReplayStats {
     pub messages: u64,
     /// Times a decoder ran.
     pub attempts: u64,
-    /// Bytes taken from the sources.
+    /// Plain bytes received: those of the bodies of messages with frames, when whole, and everything that was read for
+    /// messages without.
     pub bytes_received: u64,
     /// Bytes that a decoder read more than once, counted each time but the first.
     pub bytes_replayed: u64,
@@ -130,27 +131,22 @@ impl Replay {
         source: &mut R,
         decode: impl FnOnce(&mut &[u8]) -> io::Result<T>,
     ) -> io::Result<Option<T>> {
-        let received = &mut self.stats.bytes_received;
         let whole = if self.ahead.have() == 0 {
-            self.body.fill(&self.limits, limiter, source, received)?
+            self.body.fill(&self.limits, limiter, source)?
         } else {
-            // Counted when they were read ahead.
-            let mut again = 0;
             let mut rest = Rest {
                 ahead: &mut self.ahead,
                 limits: &self.limits,
                 source,
             };
-            let before = rest.ahead.have();
-            let result = self.body.fill(&self.limits, limiter, &mut rest, &mut again);
-            *received += again - (before - rest.ahead.have()) as u64;
-            result?
+            self.body.fill(&self.limits, limiter, &mut rest)?
         };
         if !whole {
             return Ok(None);
         }
         self.stats.attempts += 1;
-        let value = self.body.decode(self.limits.retain, decode)?;
+        let received = &mut self.stats.bytes_received;
+        let value = self.body.decode(self.limits.retain, received, decode)?;
         self.stats.messages += 1;
         Ok(Some(value))
     }
