@@ -41,3 +41,7 @@ pub use metrics::Metrics;
 pub use node::{Node, NodeHandle};
 pub use record::{AttachmentId, Record, Value};
 pub use service::Parts;
+
+#[cfg(all(doctest, feature = "redb"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,7 +7,7 @@ use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
 use crate::id::Key;
 use crate::msg::{ProtoMessage, QueryId};
-use crate::record::{Record, Value};
+use crate::record::{AttachmentId, Record, Value};
 
 /// Who wants to know.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,10 @@ struct Lookup {
     origin: Option<Origin>,
     /// Peers that were asked and have not answered.
     waiting: usize,
+    /// Why a record that was found could not be taken.
+    trouble: Option<String>,
+    /// The download that may still gain providers from this lookup.
+    feeds: Option<AttachmentId>,
 }
 
 /// The lookups under way.
@@ -32,6 +36,13 @@ pub(super) struct Lookups {
     open: HashMap<u64, Lookup>,
 }
 
+impl Lookups {
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.open.len()
+    }
+}
+
 impl Engine {
     pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key) {
         let hops = self.limits.hops;
@@ -39,6 +50,10 @@ impl Engine {
     }
 
     pub(super) fn look_up_for_peer(&mut self, conn: ConnId, query: QueryId, key: Key, hops: u8) {
+        // Nobody is asked for one who left meanwhile.
+        if !self.peers.contains_key(&conn) {
+            return;
+        }
         if hops == 0 {
             return self.send(conn, ProtoMessage::NotFound { query });
         }
@@ -48,27 +63,31 @@ impl Engine {
         self.look_up(key, hops - 1, Origin::Peer(conn, query), Some(conn));
     }
 
-    /// Asks every peer but `except`, who asked.
-    fn look_up(&mut self, key: Key, hops: u8, origin: Origin, except: Option<ConnId>) {
-        let mut peers: Vec<ConnId> = self.peers.keys().copied().collect();
-        peers.retain(|conn| Some(*conn) != except);
+    /// Asks every peer but the one that asked, on whatever connection.
+    fn look_up(&mut self, key: Key, hops: u8, origin: Origin, asker: Option<ConnId>) {
+        let asker = asker.and_then(|conn| self.peers.get(&conn)).map(|p| p.id);
+        let others = self.peers.iter().filter(|(_, p)| Some(p.id) != asker);
+        let mut peers: Vec<ConnId> = others.map(|(conn, _)| *conn).collect();
         peers.sort_unstable();
         let lookup = self.lookups.next;
         self.lookups.next += 1;
         // Who asks others in turn needs less time the fewer hops are left, so that an answer still finds a waiter.
-        let share = (u32::from(hops) + 1) * self.limits.request_timeout;
-        let deadline = self.now + share / (u32::from(self.limits.hops) + 1);
+        let steps = u32::from(self.limits.hops) + 1;
+        let share = (self.limits.request_timeout / steps).saturating_mul(u32::from(hops) + 1);
+        let deadline = self.now.saturating_add(share);
         for conn in &peers {
             let query = self.requests.add(*conn, Request::Find(lookup), deadline);
             self.send(*conn, ProtoMessage::Find { query, key, hops });
         }
         if peers.is_empty() {
-            return self.answer_not_found(origin);
+            return self.answer_not_found(origin, None);
         }
         let open = Lookup {
             key,
             origin: Some(origin),
             waiting: peers.len(),
+            trouble: None,
+            feeds: None,
         };
         self.lookups.open.insert(lookup, open);
     }
@@ -77,18 +96,20 @@ impl Engine {
         let Some(open) = self.lookups.open.get_mut(&lookup) else {
             return;
         };
-        let checked = if record.key == open.key {
-            record.check(&self.limits)
-        } else {
-            Err("the record is another than was asked for".into())
-        };
-        if let Err(what) = checked {
+        if record.key != open.key || is_forged(&record) {
             self.not_found(lookup);
-            return self.violation(conn, what);
+            return self.violation(conn, "it answered with another record".into());
+        }
+        if let Err(what) = record.check(&self.limits) {
+            // The peer takes more than this node does, which is no lie.
+            open.trouble.get_or_insert(what);
+            return self.not_found(lookup);
         }
         let origin = open.origin.take();
-        self.not_found(lookup);
         let attachment = record.value.attachment();
+        if let (Some(Origin::User(_)), Some(id)) = (origin, attachment) {
+            open.feeds = Some(id);
+        }
         if let Some(id) = attachment {
             self.note_provider(id, conn);
         }
@@ -98,7 +119,8 @@ impl Engine {
                 self.send(conn, ProtoMessage::Found { query, record });
             }
             (Some(Origin::User(ticket)), Some(id)) => {
-                self.download(id, None, Some(OnArrival::Found(ticket, record)));
+                self.download(id, OnArrival::Found(ticket, record));
+                self.hope(id, lookup);
             }
             (Some(Origin::User(ticket)), None) => {
                 // A member keeps what it came across. Should its store fail, the user has the value all the same.
@@ -108,6 +130,7 @@ impl Engine {
                 self.reply(ticket, Event::Found(record));
             }
         }
+        self.not_found(lookup);
     }
 
     /// One of the asked peers has said all it will say.
@@ -116,18 +139,33 @@ impl Engine {
             return;
         };
         open.waiting -= 1;
-        if open.waiting == 0
-            && let Some(open) = self.lookups.open.remove(&lookup)
-            && let Some(origin) = open.origin
-        {
-            self.answer_not_found(origin);
+        if open.waiting > 0 {
+            return;
+        }
+        let Some(open) = self.lookups.open.remove(&lookup) else {
+            return;
+        };
+        if let Some(id) = open.feeds {
+            self.hope_gone(id, lookup);
+        }
+        if let Some(origin) = open.origin {
+            self.answer_not_found(origin, open.trouble);
         }
     }
 
-    fn answer_not_found(&mut self, origin: Origin) {
-        match origin {
-            Origin::User(ticket) => self.reply(ticket, Event::NotFound),
-            Origin::Peer(conn, query) => self.send(conn, ProtoMessage::NotFound { query }),
+    fn answer_not_found(&mut self, origin: Origin, trouble: Option<String>) {
+        match (origin, trouble) {
+            (Origin::User(ticket), None) => self.reply(ticket, Event::NotFound),
+            (Origin::User(ticket), Some(what)) => self.reply(ticket, Event::Failed(what)),
+            (Origin::Peer(conn, query), None) => {
+                self.send(conn, ProtoMessage::NotFound { query });
+            }
+            (Origin::Peer(conn, query), Some(what)) => self.refuse(conn, query, &what),
         }
     }
+}
+
+/// Whether the content of a record is not what its key names.
+fn is_forged(record: &Record) -> bool {
+    matches!(record.key, Key::Content(hash) if hash != record.value.hash())
 }

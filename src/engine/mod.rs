@@ -2,169 +2,39 @@
 //!
 //! Pure: [`Engine::handle`] is told what happened and when, and [`Engine::next_output`] says what to do. The
 //! services around it carry it out. So every case of it is tested without a socket or a clock.
+//!
+//! Every request of the user ends in exactly one last [`Event`], whatever peers and the store do. The store must
+//! answer in the order in which it was asked.
 
+mod interface;
 mod lookup;
+mod providers;
 mod put;
 mod requests;
+mod serve;
 mod transfer;
 
 #[cfg(test)]
 mod tests;
+
+pub use interface::{
+    Command, ConnId, Event, Input, Output, StoreOp, StoreReply, StoreTicket, Ticket,
+};
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
 use crate::attachment::ReceivedPart;
-use crate::attachment::fetch::PartSet;
-use crate::attachment::tree::{Node, Tree};
 use crate::id::{Key, PeerId};
 use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
-use crate::store::Content;
 
 use lookup::Lookups;
 use put::Puts;
 use requests::{Request, Requests};
 use transfer::Transfers;
-
-/// Names a connection. Never used twice.
-pub type ConnId = usize;
-
-/// Names a request of this node's user.
-pub type Ticket = u64;
-
-/// What the node's user asks.
-#[derive(Debug)]
-pub enum Command {
-    /// Keep a record here and with the peers this node knows.
-    Put {
-        /// The record.
-        record: Record,
-        /// Its attachment, if it has one: the whole tree, and where the content is.
-        content: Option<(Tree, Content)>,
-    },
-    /// Find a record, here or at the peers, and bring its attachment here.
-    Get {
-        /// Its key.
-        key: Key,
-    },
-    /// Give a part of an attachment that is here.
-    Read {
-        /// The attachment.
-        id: AttachmentId,
-        /// The part.
-        part: u64,
-    },
-    /// Say how the node is.
-    Status,
-    /// Wait until a peer is there, for so long at most; then say how the node is.
-    AwaitPeer(Duration),
-}
-
-/// What the node's user hears. All but `Progress` are the last that is heard of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// So many bytes of an attachment have moved.
-    Progress {
-        /// Bytes that moved, those of an earlier try included.
-        done: u64,
-        /// Bytes in all.
-        total: u64,
-    },
-    /// The record; its attachment is here as a whole.
-    Found(Record),
-    /// Neither this node nor any peer that it asked has such a record.
-    NotFound,
-    /// The record is kept, here and by so many peers.
-    Stored {
-        /// Peers that keep it.
-        copies: usize,
-    },
-    /// The part that was asked for; `None` if it is not here.
-    Part(Option<Vec<u8>>),
-    /// How the node is.
-    Status {
-        /// The peers that it is connected with.
-        peers: Vec<PeerId>,
-        /// Attachments on their way here.
-        downloads: usize,
-    },
-    /// The request failed, and why, for people.
-    Failed(String),
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// The user asked.
-    Command(Ticket, Command),
-    /// A peer is there and has said who it is.
-    PeerUp(ConnId, PeerId),
-    /// A connection is gone.
-    PeerDown(ConnId),
-    /// A peer that was to be connected with could not be: why, and whether no other is being tried now.
-    ConnectFailed(String, bool),
-    /// A message came, with what followed it.
-    Message(ConnId, ProtoMessage, Option<ReceivedPart>),
-    /// The store did what it was asked.
-    Stored(StoreTicket, io::Result<StoreReply>),
-    /// Time has passed: nothing else happened.
-    Tick,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a message, and these bytes after it.
-    Send(ConnId, ProtoMessage, Option<Vec<u8>>),
-    /// Close a connection, and why.
-    Disconnect(ConnId, String),
-    /// Ask the store.
-    Store(StoreTicket, StoreOp),
-    /// Tell the user.
-    Reply(Ticket, Event),
-}
-
-/// Names a request to the store.
-pub type StoreTicket = u64;
-
-/// What the store is asked.
-#[derive(Debug)]
-pub enum StoreOp {
-    /// The record under a key, if all of it is here.
-    Get(Key),
-    /// Keep a record, durably.
-    Put(Record),
-    /// Give out content that is elsewhere.
-    Link(Tree, Content),
-    /// Begin or go on with an attachment.
-    Open(AttachmentId),
-    /// Keep a verified part.
-    Write(AttachmentId, u64, ReceivedPart, Vec<Node>),
-    /// A part and its proof.
-    Read(AttachmentId, u64),
-    /// An attachment is not being written any more.
-    Close(AttachmentId),
-}
-
-/// What the store answers.
-#[derive(Debug)]
-pub enum StoreReply {
-    /// To `Get`.
-    Record(Option<Record>),
-    /// To `Put`, `Link` and `Close`.
-    Done,
-    /// To `Open`: nothing is missing.
-    Whole,
-    /// To `Open`: these parts are here.
-    Partial(PartSet),
-    /// To `Write`: whether the attachment is whole now.
-    Written(bool),
-    /// To `Read`.
-    Part(Option<(Vec<u8>, Vec<Node>)>),
-}
 
 /// What to do with an answer of the store.
 #[derive(Debug)]
@@ -172,20 +42,37 @@ enum AfterStore {
     Nothing,
     LocalGet(Ticket, Key),
     PeerGet(ConnId, QueryId, Key, u8),
+    LocalLink(Ticket, Record),
     LocalPut(Ticket, Record),
     PeerPut(ConnId, QueryId),
-    Opened(AttachmentId),
-    Written(AttachmentId, ConnId, u64),
+    /// The attachment and the number of its download.
+    Opened(AttachmentId, u64),
+    /// The same, and the part.
+    Written(AttachmentId, u64, u64),
     PeerRead(ConnId, QueryId, AttachmentId, u64),
     LocalRead(Ticket),
+}
+
+impl AfterStore {
+    /// The peer that the store was asked for.
+    fn peer(&self) -> Option<ConnId> {
+        match self {
+            AfterStore::PeerGet(conn, ..)
+            | AfterStore::PeerPut(conn, ..)
+            | AfterStore::PeerRead(conn, ..) => Some(*conn),
+            _ => None,
+        }
+    }
 }
 
 /// A connected peer.
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
-    /// When it last gave or asked for a part: what is slow is not dead.
-    progress: Duration,
+    /// When it last gave a part that it was asked for: what is slow is not dead.
+    gave: Duration,
+    /// What the store was asked for it and has not answered.
+    at_store: usize,
     /// Times in a row that it did not answer in time.
     strikes: u32,
 }
@@ -210,14 +97,18 @@ pub struct Engine {
 /// A peer that so many times in a row did not answer in time is let go.
 const MAX_STRIKES: u32 = 3;
 
+/// Requests that were given up, beside those of downloads that ended, and that a peer may leave unanswered.
+const MAX_OWED: usize = 1024;
+
 impl Engine {
     /// A node without peers.
     pub fn new(limits: Limits) -> Self {
+        let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
         Engine {
             limits,
             now: Duration::ZERO,
             peers: HashMap::new(),
-            requests: Requests::default(),
+            requests: Requests::new(of_downloads.saturating_add(MAX_OWED)),
             lookups: Lookups::default(),
             puts: Puts::default(),
             transfers: Transfers::default(),
@@ -236,7 +127,8 @@ impl Engine {
             Input::PeerUp(conn, id) => {
                 let peer = Peer {
                     id,
-                    progress: self.now,
+                    gave: self.now,
+                    at_store: 0,
                     strikes: 0,
                 };
                 self.peers.insert(conn, peer);
@@ -254,7 +146,11 @@ impl Engine {
             Input::Message(conn, message, part) => self.message(conn, message, part),
             Input::Stored(ticket, result) => {
                 let after = self.after_store.remove(&ticket);
-                self.stored(after.unwrap_or(AfterStore::Nothing), result);
+                let after = after.unwrap_or(AfterStore::Nothing);
+                if let Some(peer) = after.peer().and_then(|conn| self.peers.get_mut(&conn)) {
+                    peer.at_store = peer.at_store.saturating_sub(1);
+                }
+                self.stored(after, result);
             }
             Input::Tick => {}
         }
@@ -269,7 +165,9 @@ impl Engine {
     /// When `handle` wants to be called, even if nothing happened.
     pub fn next_deadline(&self) -> Option<Duration> {
         let awaiting = self.awaiting_peer.iter().map(|(_, until)| *until);
-        awaiting.chain(self.requests.next_deadline()).min()
+        let requests = self.requests.next_deadline();
+        let transfers = self.transfers.next_deadline(&self.limits);
+        awaiting.chain(requests).chain(transfers).min()
     }
 
     fn command(&mut self, ticket: Ticket, command: Command) {
@@ -283,20 +181,37 @@ impl Engine {
             }
             Command::Status => self.status(ticket),
             Command::AwaitPeer(_) if !self.peers.is_empty() => self.status(ticket),
-            Command::AwaitPeer(wait) => self.awaiting_peer.push((ticket, self.now + wait)),
+            Command::AwaitPeer(wait) => {
+                let until = self.now.saturating_add(wait);
+                self.awaiting_peer.push((ticket, until));
+            }
         }
     }
 
     fn status(&mut self, ticket: Ticket) {
         let mut peers: Vec<PeerId> = self.peers.values().map(|peer| peer.id).collect();
         peers.sort_unstable();
+        // One that is connected twice is one peer.
+        peers.dedup();
         let downloads = self.transfers.count();
         self.reply(ticket, Event::Status { peers, downloads });
     }
 
     fn message(&mut self, conn: ConnId, message: ProtoMessage, part: Option<ReceivedPart>) {
+        // What was on its way from one that was let go.
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
         let name = message.name();
         match message {
+            ProtoMessage::Find { query, .. }
+            | ProtoMessage::Store { query, .. }
+            | ProtoMessage::Fetch { query, .. }
+                if peer.at_store >= self.limits.pending_messages =>
+            {
+                let why = "too many requests wait for the store (limit pending_messages)";
+                self.refuse(conn, query, why);
+            }
             ProtoMessage::Find { query, key, hops } => {
                 let hops = hops.min(self.limits.hops);
                 self.store(
@@ -314,9 +229,7 @@ impl Engine {
                 let Some(request) = self.requests.answered(conn, query) else {
                     return self.violation(conn, format!("it sent {name} and was not asked"));
                 };
-                if let Some(peer) = self.peers.get_mut(&conn) {
-                    peer.strikes = 0;
-                }
+                peer.strikes = 0;
                 self.answer(conn, request, message, part);
             }
             ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
@@ -343,8 +256,10 @@ impl Engine {
             (Request::Find(lookup), M::NotFound { .. } | M::Refused { .. }) => {
                 self.not_found(lookup);
             }
-            (Request::Store(put), M::Stored { .. }) => self.copy_done(put, None),
-            (Request::Store(put), M::Refused { reason, .. }) => self.copy_done(put, Some(reason)),
+            (Request::Store(put), M::Stored { .. }) => self.copy_done(put, conn, None),
+            (Request::Store(put), M::Refused { reason, .. }) => {
+                self.copy_done(put, conn, Some(reason));
+            }
             (
                 Request::Fetch(id, index),
                 M::Part {
@@ -359,10 +274,14 @@ impl Engine {
                 self.provider_gone(id, conn);
             }
             (Request::Abandoned, _) => {}
-            _ => self.violation(
-                conn,
-                format!("its {name} does not answer what it was asked"),
-            ),
+            _ => {
+                // It is not among the open requests any more, of which the end of the connection takes care.
+                self.unanswered(conn, request, "the peer broke the protocol");
+                self.violation(
+                    conn,
+                    format!("its {name} does not answer what it was asked"),
+                );
+            }
         }
     }
 
@@ -382,16 +301,19 @@ impl Engine {
                     None => self.look_up_for_peer(conn, query, key, hops),
                 }
             }
+            (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
             (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
                 self.send_copies(ticket, record);
             }
             (AfterStore::PeerPut(conn, query), StoreReply::Done) => {
                 self.send(conn, ProtoMessage::Stored { query });
             }
-            (AfterStore::Opened(id), StoreReply::Whole) => self.arrived(id),
-            (AfterStore::Opened(id), StoreReply::Partial(have)) => self.opened(id, have),
-            (AfterStore::Written(id, conn, part), StoreReply::Written(whole)) => {
-                self.part_kept(id, conn, part, whole);
+            (AfterStore::Opened(id, number), StoreReply::Whole) => self.arrived(id, number),
+            (AfterStore::Opened(id, number), StoreReply::Partial(have)) => {
+                self.opened(id, number, have);
+            }
+            (AfterStore::Written(id, number, part), StoreReply::Written(whole)) => {
+                self.part_kept(id, number, part, whole);
             }
             (AfterStore::PeerRead(conn, query, id, part), StoreReply::Part(found)) => {
                 self.part_read(conn, query, id, part, found);
@@ -400,7 +322,9 @@ impl Engine {
                 self.reply(ticket, Event::Part(found.map(|(bytes, _)| bytes)));
             }
             (AfterStore::Nothing, _) => {}
-            (after, reply) => tracing::error!(?after, ?reply, "the store answered another request"),
+            (after, _) => {
+                self.store_failed(after, &io::Error::other("it answered another request"));
+            }
         }
     }
 
@@ -411,6 +335,7 @@ impl Engine {
         match after {
             AfterStore::Nothing => {}
             AfterStore::LocalGet(ticket, _)
+            | AfterStore::LocalLink(ticket, _)
             | AfterStore::LocalPut(ticket, _)
             | AfterStore::LocalRead(ticket) => {
                 self.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
@@ -418,8 +343,8 @@ impl Engine {
             AfterStore::PeerGet(conn, query, ..)
             | AfterStore::PeerPut(conn, query)
             | AfterStore::PeerRead(conn, query, ..) => self.refuse(conn, query, HERE),
-            AfterStore::Opened(id) | AfterStore::Written(id, ..) => {
-                self.download_failed(id, &format!("{HERE}: {error}"));
+            AfterStore::Opened(id, number) | AfterStore::Written(id, number, _) => {
+                self.download_not_kept(id, number, &format!("{HERE}: {error}"));
             }
         }
     }
@@ -427,7 +352,7 @@ impl Engine {
     fn peer_down(&mut self, conn: ConnId) {
         self.peers.remove(&conn);
         for request in self.requests.lost(conn) {
-            self.unanswered(request, "the peer left");
+            self.unanswered(conn, request, "the peer left");
         }
         self.provider_lost(conn);
     }
@@ -444,17 +369,22 @@ impl Engine {
         let Engine {
             requests,
             peers,
+            puts,
             limits,
             ..
         } = self;
-        let patience = limits.request_timeout;
-        let expired = requests.expired(now, |conn| {
-            peers.get(&conn).map(|peer| peer.progress + patience)
+        let expired = requests.expired(now, |conn, request| {
+            let progress = match request {
+                Request::Fetch(..) => peers.get(&conn)?.gave,
+                Request::Store(put) => puts.moved(put, conn)?,
+                Request::Find(_) | Request::Abandoned => return None,
+            };
+            Some(progress.saturating_add(limits.request_timeout))
         });
         let mut silent = BTreeSet::new();
         for (conn, request) in expired {
             silent.insert(conn);
-            self.unanswered(request, "the peer did not answer in time");
+            self.unanswered(conn, request, "the peer did not answer in time");
             if let Request::Fetch(id, _) = request {
                 self.provider_gone(id, conn);
             }
@@ -468,13 +398,17 @@ impl Engine {
                 self.disconnect(conn, "it does not answer".into());
             }
         }
+        self.expire_downloads();
+        while let Some(conn) = self.requests.next_debtor() {
+            self.disconnect(conn, "it leaves too many requests unanswered".into());
+        }
     }
 
     /// A request will have no answer.
-    fn unanswered(&mut self, request: Request, why: &str) {
+    fn unanswered(&mut self, conn: ConnId, request: Request, why: &str) {
         match request {
             Request::Find(lookup) => self.not_found(lookup),
-            Request::Store(put) => self.copy_done(put, Some(why.into())),
+            Request::Store(put) => self.copy_done(put, conn, Some(why.into())),
             // The provider is dealt with as a whole.
             Request::Fetch(..) | Request::Abandoned => {}
         }
@@ -483,6 +417,9 @@ impl Engine {
     fn store(&mut self, op: StoreOp, after: AfterStore) {
         let ticket = self.next_store_ticket;
         self.next_store_ticket += 1;
+        if let Some(peer) = after.peer().and_then(|conn| self.peers.get_mut(&conn)) {
+            peer.at_store += 1;
+        }
         self.after_store.insert(ticket, after);
         self.outputs.push_back(Output::Store(ticket, op));
     }
@@ -514,5 +451,26 @@ impl Engine {
             self.outputs.push_back(Output::Disconnect(conn, why));
             self.peer_down(conn);
         }
+    }
+
+    /// What is kept in memory, by name, where it is anything at all.
+    #[cfg(test)]
+    fn held(&self) -> Vec<(&'static str, usize)> {
+        let [pending, owed, debtors] = self.requests.held();
+        let [downloads, providers] = self.transfers.held();
+        let all = [
+            ("peers", self.peers.len()),
+            ("requests", pending),
+            ("owed", owed),
+            ("debtors", debtors),
+            ("lookups", self.lookups.held()),
+            ("puts", self.puts.held()),
+            ("downloads", downloads),
+            ("providers", providers),
+            ("awaiting_peer", self.awaiting_peer.len()),
+            ("after_store", self.after_store.len()),
+            ("outputs", self.outputs.len()),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 }

@@ -1,11 +1,13 @@
 //! Keeping a record: here, and a copy with every known peer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::requests::Request;
 use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
 use crate::attachment::tree::{PART_LEN, Tree};
+use crate::id::PeerId;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
 use crate::store::Content;
@@ -16,17 +18,39 @@ struct Put {
     attachment: Option<AttachmentId>,
     /// Peers that were asked and have not answered.
     waiting: usize,
-    copies: usize,
+    /// Peers, not connections: one that is connected twice keeps one copy.
+    kept_by: BTreeSet<PeerId>,
     refusal: Option<String>,
-    /// Bytes of the attachment that each peer has asked for.
-    sent: HashMap<ConnId, u64>,
+    sent: HashMap<ConnId, Sent>,
+    /// What the user has heard of it.
+    progress: u64,
+}
+
+/// What a peer has taken of a put's attachment.
+#[derive(Debug, Default)]
+struct Sent {
+    bytes: u64,
+    /// When it took what it had not taken: asking for the same again and again is no progress.
+    moved: Duration,
 }
 
 /// The puts whose copies are under way.
 #[derive(Debug, Default)]
 pub(super) struct Puts {
     next: u64,
-    open: HashMap<u64, Put>,
+    open: BTreeMap<u64, Put>,
+}
+
+impl Puts {
+    /// When `conn` last took a part for this put.
+    pub(super) fn moved(&self, put: u64, conn: ConnId) -> Option<Duration> {
+        Some(self.open.get(&put)?.sent.get(&conn)?.moved)
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.open.len()
+    }
 }
 
 impl Engine {
@@ -37,13 +61,19 @@ impl Engine {
         match (content, record.value.attachment()) {
             (None, None) => {}
             (Some((tree, content)), Some(id)) if tree.id() == id => {
-                self.store(StoreOp::Link(tree, content), AfterStore::Nothing);
+                let after = AfterStore::LocalLink(ticket, record);
+                return self.store(StoreOp::Link(tree, content), after);
             }
             _ => {
                 let what = "the content that was given is not the record's attachment";
                 return self.reply(ticket, Event::Failed(what.into()));
             }
         }
+        self.keep(ticket, record);
+    }
+
+    /// The content can be given out: now the record.
+    pub(super) fn keep(&mut self, ticket: Ticket, record: Record) {
         let after = AfterStore::LocalPut(ticket, record.clone());
         self.store(StoreOp::Put(record), after);
     }
@@ -61,13 +91,14 @@ impl Engine {
             ticket,
             attachment: record.value.attachment(),
             waiting: peers.len(),
-            copies: 0,
+            kept_by: BTreeSet::new(),
             refusal: None,
             sent: HashMap::new(),
+            progress: 0,
         };
         self.puts.open.insert(put, open);
         for conn in peers {
-            let deadline = self.now + self.limits.request_timeout;
+            let deadline = self.now.saturating_add(self.limits.request_timeout);
             let query = self.requests.add(conn, Request::Store(put), deadline);
             let record = record.clone();
             self.send(conn, ProtoMessage::Store { query, record });
@@ -75,32 +106,27 @@ impl Engine {
     }
 
     /// A peer keeps the record, or says why not.
-    pub(super) fn copy_done(&mut self, put: u64, refusal: Option<String>) {
+    pub(super) fn copy_done(&mut self, put: u64, conn: ConnId, refusal: Option<String>) {
         let Some(open) = self.puts.open.get_mut(&put) else {
             return;
         };
         open.waiting -= 1;
         match refusal {
-            None => open.copies += 1,
+            None => open.kept_by.extend(self.peers.get(&conn).map(|p| p.id)),
             Some(reason) => open.refusal = Some(reason),
         }
         if open.waiting > 0 {
             return;
         }
-        if let Some(Put {
-            ticket,
-            copies,
-            refusal,
-            ..
-        }) = self.puts.open.remove(&put)
-        {
-            let event = match refusal {
+        if let Some(open) = self.puts.open.remove(&put) {
+            let copies = open.kept_by.len();
+            let event = match open.refusal {
                 Some(reason) if copies == 0 => {
                     Event::Failed(format!("kept here, but by no peer: {reason}"))
                 }
                 _ => Event::Stored { copies },
             };
-            self.reply(ticket, event);
+            self.reply(open.ticket, event);
         }
     }
 
@@ -108,11 +134,20 @@ impl Engine {
     pub(super) fn copy_progress(&mut self, conn: ConnId, id: AttachmentId, part: u64) {
         let mut moved = Vec::new();
         for put in self.puts.open.values_mut() {
-            if put.attachment == Some(id) {
-                let sent = put.sent.entry(conn).or_default();
-                *sent += id.part_len(part).unwrap_or(PART_LEN) as u64;
-                let done = (*sent).min(id.len);
-                let total = id.len;
+            if put.attachment != Some(id) {
+                continue;
+            }
+            let sent = put.sent.entry(conn).or_default();
+            if sent.bytes >= id.len {
+                continue;
+            }
+            let len = id.part_len(part).unwrap_or(PART_LEN) as u64;
+            sent.bytes = sent.bytes.saturating_add(len).min(id.len);
+            sent.moved = self.now;
+            // That of the peer that is furthest: it never goes back.
+            if sent.bytes > put.progress {
+                put.progress = sent.bytes;
+                let (done, total) = (put.progress, id.len);
                 moved.push((put.ticket, Event::Progress { done, total }));
             }
         }
@@ -129,8 +164,8 @@ impl Engine {
         match record.value.attachment() {
             None => self.store(StoreOp::Put(record), AfterStore::PeerPut(conn, query)),
             Some(id) => {
-                let then = OnArrival::Stored(conn, query, record);
-                self.download(id, Some(conn), Some(then));
+                self.note_provider(id, conn);
+                self.download(id, OnArrival::Stored(conn, query, record));
             }
         }
     }

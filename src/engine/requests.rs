@@ -28,15 +28,33 @@ struct Pending {
 }
 
 /// The open requests of all connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     next: QueryId,
     pending: HashMap<QueryId, Pending>,
     /// No later than the first deadline: the map is looked through only when it has passed.
     first_deadline: Option<Duration>,
+    /// How many of the abandoned requests each connection has still to answer. They cannot be forgotten, or a late
+    /// answer would look like one to nothing; so they are bounded.
+    owed: HashMap<ConnId, usize>,
+    most_owed: usize,
+    /// Connections that went past it.
+    debtors: Vec<ConnId>,
 }
 
 impl Requests {
+    /// No requests. A connection may leave `most_owed` abandoned ones unanswered.
+    pub(super) fn new(most_owed: usize) -> Self {
+        Requests {
+            next: 0,
+            pending: HashMap::new(),
+            first_deadline: None,
+            owed: HashMap::new(),
+            most_owed,
+            debtors: Vec::new(),
+        }
+    }
+
     /// Notes a request and gives its number on the wire.
     pub(super) fn add(&mut self, conn: ConnId, request: Request, deadline: Duration) -> QueryId {
         let query = self.next;
@@ -59,20 +77,38 @@ impl Requests {
         if self.pending.get(&query)?.conn != conn {
             return None;
         }
-        Some(self.pending.remove(&query)?.request)
+        let request = self.pending.remove(&query)?.request;
+        if request == Request::Abandoned
+            && let Some(owed) = self.owed.get_mut(&conn)
+        {
+            *owed -= 1;
+            if *owed == 0 {
+                self.owed.remove(&conn);
+            }
+        }
+        Some(request)
     }
 
     /// Takes all requests of a connection that is gone.
     pub(super) fn lost(&mut self, conn: ConnId) -> Vec<Request> {
-        self.take(|_, pending| pending.conn == conn)
+        self.owed.remove(&conn);
+        self.debtors.retain(|debtor| *debtor != conn);
+        let mut lost: Vec<_> = self
+            .pending
+            .extract_if(|_, pending| pending.conn == conn)
+            .collect();
+        if self.pending.is_empty() {
+            self.first_deadline = None;
+        }
+        lost.sort_unstable_by_key(|(query, _)| *query);
+        lost.into_iter().map(|(_, p)| p.request).collect()
     }
 
-    /// Gives up what is due at `now`. Requests that move content are due only when their connection has made no
-    /// progress: `patience` says until when it is given time.
+    /// Gives up what is due at `now`. `patience` may put a deadline off, for a connection that works on the request.
     pub(super) fn expired(
         &mut self,
         now: Duration,
-        patience: impl Fn(ConnId) -> Option<Duration>,
+        patience: impl Fn(ConnId, Request) -> Option<Duration>,
     ) -> Vec<(ConnId, Request)> {
         if self.first_deadline.is_none_or(|first| now < first) {
             return Vec::new();
@@ -83,8 +119,8 @@ impl Requests {
             if pending.request == Request::Abandoned {
                 continue;
             }
-            if matches!(pending.request, Request::Store(_) | Request::Fetch(..))
-                && let Some(until) = patience(pending.conn)
+            if pending.deadline <= now
+                && let Some(until) = patience(pending.conn, pending.request)
             {
                 pending.deadline = pending.deadline.max(until);
             }
@@ -98,16 +134,38 @@ impl Requests {
         self.first_deadline = first;
         // In the order in which they were made, whatever the map's order is.
         expired.sort_unstable_by_key(|(query, ..)| *query);
+        for (_, conn, _) in &expired {
+            self.owes(*conn);
+        }
         expired.into_iter().map(|(_, c, r)| (c, r)).collect()
     }
 
     /// Gives up all requests that `given_up` names.
-    pub(super) fn abandon(&mut self, given_up: impl Fn(Request) -> bool) {
+    pub(super) fn abandon(&mut self, given_up: impl Fn(ConnId, Request) -> bool) {
+        let mut owing = Vec::new();
         for pending in self.pending.values_mut() {
-            if given_up(pending.request) {
+            if pending.request != Request::Abandoned && given_up(pending.conn, pending.request) {
                 pending.request = Request::Abandoned;
+                owing.push(pending.conn);
             }
         }
+        owing.sort_unstable();
+        for conn in owing {
+            self.owes(conn);
+        }
+    }
+
+    fn owes(&mut self, conn: ConnId) {
+        let owed = self.owed.entry(conn).or_default();
+        *owed += 1;
+        if *owed == self.most_owed.saturating_add(1) {
+            self.debtors.push(conn);
+        }
+    }
+
+    /// A connection that left more abandoned requests unanswered than it may.
+    pub(super) fn next_debtor(&mut self) -> Option<ConnId> {
+        self.debtors.pop()
     }
 
     /// When [`expired`](Self::expired) has something to say, at the earliest.
@@ -115,15 +173,8 @@ impl Requests {
         self.first_deadline
     }
 
-    fn take(&mut self, which: impl Fn(QueryId, &Pending) -> bool) -> Vec<Request> {
-        let mut taken: Vec<_> = self
-            .pending
-            .extract_if(|query, pending| which(*query, pending))
-            .collect();
-        taken.sort_unstable_by_key(|(query, _)| *query);
-        taken
-            .into_iter()
-            .map(|(_, pending)| pending.request)
-            .collect()
+    #[cfg(test)]
+    pub(super) fn held(&self) -> [usize; 3] {
+        [self.pending.len(), self.owed.len(), self.debtors.len()]
     }
 }

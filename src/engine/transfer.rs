@@ -1,12 +1,15 @@
-//! Attachments on their way here, and parts on their way to peers.
+//! Attachments on their way here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
+use super::providers::Providers;
 use super::requests::Request;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::{FetchPlan, PartSet};
 use crate::attachment::tree::Node;
+use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
 
@@ -21,95 +24,170 @@ pub(super) enum OnArrival {
 
 #[derive(Debug)]
 struct Download {
+    /// Tells this download from an earlier one of the same attachment, whose answers of the store are still to come.
+    number: u64,
     /// `None` while the store looks for what is here already.
     plan: Option<FetchPlan<ConnId>>,
-    /// Found before there was a plan.
+    /// Who may have it, as far as they did not fail.
     providers: Vec<ConnId>,
     then: Vec<OnArrival>,
     /// Peers that want parts which are not here yet.
-    waiting: HashMap<u64, Vec<(ConnId, QueryId)>>,
+    waiting: BTreeMap<u64, Vec<(ConnId, QueryId)>>,
     waiting_count: usize,
     /// Where only peers want it, no part is fetched much before one of them asks: nobody can make this node fetch
     /// what they do not take.
     demand: u64,
+    /// Parts that arrived, and that the store has not said it kept.
+    writing: BTreeSet<u64>,
+    /// Lookups which may still name somebody who has it.
+    hopes: BTreeSet<u64>,
+    /// When a peer last asked for a part, or one was kept.
+    touched: Duration,
+}
+
+impl Download {
+    /// Since when nobody waits for it.
+    fn idle_since(&self) -> Option<Duration> {
+        let wanted = !self.then.is_empty() || !self.waiting.is_empty();
+        (self.plan.is_some() && !wanted).then_some(self.touched)
+    }
 }
 
 /// The attachments on their way here.
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
+    next: u64,
     downloads: HashMap<AttachmentId, Download>,
-    /// Who was seen to have what, oldest first.
-    providers: HashMap<AttachmentId, Vec<ConnId>>,
-    noted: VecDeque<AttachmentId>,
+    providers: Providers,
 }
+
+const STORE_LOST_IT: &str =
+    "the store of this node does not have all parts that it kept: get it again";
+const TOO_MANY: &str = "too many attachments are on their way already (limit downloads): try again";
+const TOO_MANY_WAIT: &str = "too many requests wait for this attachment (limit waiting_requests)";
 
 impl Transfers {
     pub(super) fn count(&self) -> usize {
         self.downloads.len()
     }
+
+    /// When a download that nobody waits for is to be dropped.
+    pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Duration> {
+        let idle = self.downloads.values().filter_map(Download::idle_since);
+        idle.min()
+            .map(|at| at.saturating_add(limits.request_timeout))
+    }
+
+    /// Lets a peer wait for a part.
+    pub(super) fn wait(
+        &mut self,
+        id: &AttachmentId,
+        part: u64,
+        who: (ConnId, QueryId),
+        limits: &Limits,
+    ) -> Result<(), &'static str> {
+        let Some(download) = self.downloads.get_mut(id) else {
+            return Err("this part is not here");
+        };
+        let plan = download.plan.as_ref();
+        if plan.is_some_and(|plan| plan.have().contains(part)) && !download.writing.contains(&part)
+        {
+            // It was kept, but the store cannot give it out yet: nothing would ever end the wait.
+            return Err("this part cannot be given out yet");
+        }
+        if download.waiting_count >= limits.waiting_requests {
+            return Err(TOO_MANY_WAIT);
+        }
+        download.waiting.entry(part).or_default().push(who);
+        download.waiting_count += 1;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> [usize; 2] {
+        [self.downloads.len(), self.providers.held()]
+    }
 }
 
 impl Engine {
-    /// Brings an attachment here, from `provider` and from whoever else is known to have it.
-    pub(super) fn download(
-        &mut self,
-        id: AttachmentId,
-        provider: Option<ConnId>,
-        then: Option<OnArrival>,
-    ) {
-        if let Some(conn) = provider {
-            self.note_provider(id, conn);
-        }
-        if let Some(download) = self.transfers.downloads.get_mut(&id) {
-            download.then.extend(then);
+    /// Brings an attachment here, from whoever is known to have it.
+    pub(super) fn download(&mut self, id: AttachmentId, then: OnArrival) {
+        if self.transfers.downloads.contains_key(&id) {
+            let stored = matches!(then, OnArrival::Stored(..));
+            let Some(download) = self.transfers.downloads.get_mut(&id) else {
+                return;
+            };
+            if stored && download.then.len() >= self.limits.waiting_requests {
+                return self.not_arrived(then, TOO_MANY_WAIT, TOO_MANY_WAIT);
+            }
+            download.then.push(then);
             return self.pump(id);
         }
-        if self.transfers.downloads.len() >= self.limits.downloads && !self.drop_idle_download() {
-            let why = "too many attachments are on their way already (limit downloads): try again";
-            return then
-                .into_iter()
-                .for_each(|then| self.not_arrived(then, why));
+        match self.begin(id) {
+            Ok(download) => download.then.push(then),
+            Err(why) => self.not_arrived(then, why, why),
         }
-        let download = Download {
-            plan: None,
-            providers: self
-                .transfers
-                .providers
-                .get(&id)
-                .cloned()
-                .unwrap_or_default(),
-            then: then.into_iter().collect(),
-            waiting: HashMap::new(),
-            waiting_count: 0,
-            demand: 0,
-        };
-        self.transfers.downloads.insert(id, download);
-        self.store(StoreOp::Open(id), AfterStore::Opened(id));
     }
 
-    /// Makes room by dropping a download that only peers wanted, and no more.
-    fn drop_idle_download(&mut self) -> bool {
-        let mut idle = self.transfers.downloads.iter().filter(|(_, download)| {
-            download.plan.is_some() && download.then.is_empty() && download.waiting.is_empty()
+    /// Brings an attachment here as far as peers ask for its parts.
+    pub(super) fn download_for_peers(&mut self, id: AttachmentId) -> Result<(), &'static str> {
+        match self.transfers.downloads.contains_key(&id) {
+            true => Ok(()),
+            false => self.begin(id).map(|_| ()),
+        }
+    }
+
+    fn begin(&mut self, id: AttachmentId) -> Result<&mut Download, &'static str> {
+        if self.transfers.downloads.len() >= self.limits.downloads && !self.drop_idle(None) {
+            return Err(TOO_MANY);
+        }
+        let number = self.transfers.next;
+        self.transfers.next += 1;
+        self.store(StoreOp::Open(id), AfterStore::Opened(id, number));
+        let providers = self.transfers.providers.of(&id).to_vec();
+        Ok(self.transfers.downloads.entry(id).or_insert(Download {
+            number,
+            plan: None,
+            providers,
+            then: Vec::new(),
+            waiting: BTreeMap::new(),
+            waiting_count: 0,
+            demand: 0,
+            writing: BTreeSet::new(),
+            hopes: BTreeSet::new(),
+            touched: self.now,
+        }))
+    }
+
+    /// Drops the download that nobody has waited for the longest: any, or only one idle since `before`.
+    fn drop_idle(&mut self, before: Option<Duration>) -> bool {
+        let downloads = self.transfers.downloads.iter();
+        let idle = downloads.filter_map(|(id, download)| {
+            let since = download.idle_since()?;
+            (before.is_none_or(|before| since <= before)).then_some((since, id.hash, id.len, *id))
         });
-        let Some((&id, _)) = idle.next() else {
+        let Some((.., id)) = idle.min_by_key(|(since, hash, len, _)| (*since, *hash, *len)) else {
             return false;
         };
-        self.transfers.downloads.remove(&id);
-        self.requests
-            .abandon(|request| matches!(request, Request::Fetch(of, _) if of == id));
-        self.store(StoreOp::Close(id), AfterStore::Nothing);
+        self.download_failed(id, "nobody waits for it", "nobody waits for it");
         true
     }
 
-    pub(super) fn opened(&mut self, id: AttachmentId, have: PartSet) {
-        let Some(download) = self.transfers.downloads.get_mut(&id) else {
+    /// Drops the downloads that nobody has waited for in a long time.
+    pub(super) fn expire_downloads(&mut self) {
+        if let Some(before) = self.now.checked_sub(self.limits.request_timeout) {
+            while self.drop_idle(Some(before)) {}
+        }
+    }
+
+    pub(super) fn opened(&mut self, id: AttachmentId, number: u64, have: PartSet) {
+        let Some(download) = self.current(id, number) else {
             return;
         };
         let done = have.bytes(&id);
         let mut plan = FetchPlan::new(id, have);
-        for conn in download.providers.drain(..) {
-            plan.add_provider(conn);
+        for conn in &download.providers {
+            plan.add_provider(*conn);
         }
         download.plan = Some(plan);
         if done > 0 {
@@ -118,8 +196,16 @@ impl Engine {
         self.pump(id);
     }
 
+    /// The download that an answer of the store is about, if it is not over.
+    fn current(&mut self, id: AttachmentId, number: u64) -> Option<&mut Download> {
+        let download = self.transfers.downloads.get_mut(&id);
+        download.filter(|download| download.number == number)
+    }
+
     /// Asks for as much as may be asked for now.
     fn pump(&mut self, id: AttachmentId) {
+        // With none at all it would wait forever.
+        let in_flight = self.limits.parts_in_flight.max(1);
         loop {
             let Some(download) = self.transfers.downloads.get_mut(&id) else {
                 return;
@@ -127,23 +213,30 @@ impl Engine {
             let Some(plan) = &mut download.plan else {
                 return;
             };
-            if plan.is_stuck() {
+            let settled = download.writing.is_empty();
+            if settled && plan.is_complete() {
+                return self.download_failed(id, STORE_LOST_IT, "the attachment was not kept");
+            }
+            if settled && plan.is_stuck() && download.hopes.is_empty() {
                 let (here, parts) = (plan.have().count(), id.parts());
                 let why = format!(
                     "nobody gives out the rest of the attachment now: {here} of {parts} parts are kept, get it \
                      again to go on"
                 );
-                return self.download_failed(id, &why);
+                return self.download_failed(id, &why, "the attachment did not arrive");
             }
-            let ahead = self.limits.parts_in_flight as u64;
+            // What the store has still to write is in memory.
+            if download.writing.len() >= in_flight {
+                return;
+            }
             let below = match download.then.is_empty() {
-                true => download.demand.saturating_add(ahead),
+                true => download.demand.saturating_add(in_flight as u64),
                 false => u64::MAX,
             };
-            let Some((conn, part)) = plan.next_request(self.limits.parts_in_flight, below) else {
+            let Some((conn, part)) = plan.next_request(in_flight, below) else {
                 return;
             };
-            let deadline = self.now + self.limits.request_timeout;
+            let deadline = self.now.saturating_add(self.limits.request_timeout);
             let query = self.requests.add(conn, Request::Fetch(id, part), deadline);
             self.send(conn, ProtoMessage::Fetch { query, id, part });
         }
@@ -163,31 +256,37 @@ impl Engine {
             return self.violation(conn, format!("it sent a wrong part of {}", id.hash));
         }
         if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.progress = self.now;
+            peer.gave = self.now;
         }
-        if self.transfers.downloads.contains_key(&id) {
-            let after = AfterStore::Written(id, conn, part);
-            self.store(StoreOp::Write(id, part, received, proof), after);
-        }
-    }
-
-    pub(super) fn part_kept(&mut self, id: AttachmentId, conn: ConnId, part: u64, whole: bool) {
         let Some(download) = self.transfers.downloads.get_mut(&id) else {
             return;
         };
-        let Some(plan) = &mut download.plan else {
+        // From here on the part is not asked for again: it must not depend on its giver staying until it is written.
+        if !(download.plan.as_mut()).is_some_and(|plan| plan.received(conn, part)) {
+            return;
+        }
+        download.writing.insert(part);
+        let after = AfterStore::Written(id, download.number, part);
+        self.store(StoreOp::Write(id, part, received, proof), after);
+        self.pump(id);
+    }
+
+    pub(super) fn part_kept(&mut self, id: AttachmentId, number: u64, part: u64, whole: bool) {
+        let now = self.now;
+        let Some(download) = self.current(id, number) else {
             return;
         };
-        plan.received(conn, part);
-        let done = plan.have().bytes(&id);
+        download.writing.remove(&part);
+        download.touched = now;
+        let done = download.plan.as_ref().map(|plan| plan.have().bytes(&id));
         let waiting = download.waiting.remove(&part).unwrap_or_default();
         download.waiting_count -= waiting.len();
         for (conn, query) in waiting {
             self.read_for_peer(conn, query, id, part);
         }
-        self.progress(id, done);
+        self.progress(id, done.unwrap_or_default());
         if whole {
-            self.arrived(id);
+            self.arrived(id, number);
         } else {
             self.pump(id);
         }
@@ -204,9 +303,29 @@ impl Engine {
         }
     }
 
+    /// A peer takes `part`, or waits for it: what follows may be fetched too.
+    pub(super) fn demand(&mut self, id: AttachmentId, part: u64) {
+        if let Some(download) = self.transfers.downloads.get_mut(&id) {
+            download.touched = self.now;
+            download.demand = download.demand.max(part.saturating_add(1));
+            self.pump(id);
+        }
+    }
+
+    /// Ends a download: nothing is asked for it any more.
+    fn end(&mut self, id: AttachmentId) -> Option<Download> {
+        let download = self.transfers.downloads.remove(&id)?;
+        self.requests
+            .abandon(|_, request| matches!(request, Request::Fetch(of, _) if of == id));
+        Some(download)
+    }
+
     /// The attachment is here as a whole.
-    pub(super) fn arrived(&mut self, id: AttachmentId) {
-        let Some(download) = self.transfers.downloads.remove(&id) else {
+    pub(super) fn arrived(&mut self, id: AttachmentId, number: u64) {
+        if self.current(id, number).is_none() {
+            return;
+        }
+        let Some(download) = self.end(id) else {
             return;
         };
         for (part, peers) in download.waiting {
@@ -227,36 +346,40 @@ impl Engine {
         }
     }
 
+    /// The store failed at a download.
+    pub(super) fn download_not_kept(&mut self, id: AttachmentId, number: u64, why: &str) {
+        if self.current(id, number).is_some() {
+            self.download_failed(id, why, "the store of this node failed");
+        }
+    }
+
     /// The attachment will not be whole; what is here of it stays for the next time.
-    pub(super) fn download_failed(&mut self, id: AttachmentId, why: &str) {
-        let Some(download) = self.transfers.downloads.remove(&id) else {
+    fn download_failed(&mut self, id: AttachmentId, why: &str, for_peers: &str) {
+        let Some(download) = self.end(id) else {
             return;
         };
-        self.requests
-            .abandon(|request| matches!(request, Request::Fetch(of, _) if of == id));
         self.store(StoreOp::Close(id), AfterStore::Nothing);
         for (conn, query) in download.waiting.into_values().flatten() {
             self.refuse(conn, query, "the part is not to be had now");
         }
         for then in download.then {
-            self.not_arrived(then, why);
+            self.not_arrived(then, why, for_peers);
         }
     }
 
-    fn not_arrived(&mut self, then: OnArrival, why: &str) {
+    fn not_arrived(&mut self, then: OnArrival, why: &str, for_peers: &str) {
         match then {
             OnArrival::Found(ticket, _) => self.reply(ticket, Event::Failed(why.into())),
-            OnArrival::Stored(conn, query, _) => {
-                self.refuse(conn, query, "the attachment did not arrive");
-            }
+            OnArrival::Stored(conn, query, _) => self.refuse(conn, query, for_peers),
         }
     }
 
     /// A provider that will not give out this attachment, or not any more.
     pub(super) fn provider_gone(&mut self, id: AttachmentId, conn: ConnId) {
-        if let Some(noted) = self.transfers.providers.get_mut(&id) {
-            noted.retain(|other| *other != conn);
-        }
+        self.transfers.providers.forget(&id, conn);
+        self.requests.abandon(|asked, request| {
+            asked == conn && matches!(request, Request::Fetch(of, _) if of == id)
+        });
         if let Some(download) = self.transfers.downloads.get_mut(&id) {
             download.providers.retain(|other| *other != conn);
             if let Some(plan) = &mut download.plan {
@@ -269,7 +392,7 @@ impl Engine {
     /// A connection that is gone: as provider, and as one that waits.
     pub(super) fn provider_lost(&mut self, conn: ConnId) {
         let mut ids: Vec<AttachmentId> = self.transfers.downloads.keys().copied().collect();
-        ids.sort_unstable_by_key(|id| id.hash);
+        ids.sort_unstable_by_key(|id| (id.hash, id.len));
         for id in ids {
             if let Some(download) = self.transfers.downloads.get_mut(&id) {
                 download.waiting.retain(|_, peers| {
@@ -280,114 +403,50 @@ impl Engine {
                 download
                     .then
                     .retain(|then| !matches!(then, OnArrival::Stored(peer, ..) if *peer == conn));
+                if download.providers.contains(&conn) {
+                    self.provider_gone(id, conn);
+                }
             }
-            self.provider_gone(id, conn);
         }
-        self.transfers.providers.retain(|_, noted| {
-            noted.retain(|other| *other != conn);
-            !noted.is_empty()
-        });
+        self.transfers.providers.lost(conn);
     }
 
     /// `conn` says that it has the attachment.
     pub(super) fn note_provider(&mut self, id: AttachmentId, conn: ConnId) {
-        let transfers = &mut self.transfers;
-        let noted = transfers.providers.entry(id).or_default();
-        if noted.is_empty() {
-            transfers.noted.push_back(id);
-        }
-        if !noted.contains(&conn) {
-            noted.push(conn);
-        }
-        while transfers.noted.len() > self.limits.known_providers {
-            if let Some(oldest) = transfers.noted.pop_front() {
-                transfers.providers.remove(&oldest);
+        let most = self.limits.known_providers.max(1);
+        self.transfers.providers.note(id, conn, most);
+        if let Some(download) = self.transfers.downloads.get_mut(&id) {
+            if !download.providers.contains(&conn) {
+                download.providers.push(conn);
             }
-        }
-        if let Some(download) = transfers.downloads.get_mut(&id) {
-            match &mut download.plan {
-                Some(plan) => plan.add_provider(conn),
-                None => download.providers.push(conn),
+            if let Some(plan) = &mut download.plan {
+                plan.add_provider(conn);
             }
             self.pump(id);
         }
     }
 
-    /// A peer asks for a part.
-    pub(super) fn asked_for_part(
-        &mut self,
-        conn: ConnId,
-        query: QueryId,
-        id: AttachmentId,
-        part: u64,
-    ) {
-        if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.progress = self.now;
-        }
-        if id.len > self.limits.attachment_bytes || id.part_len(part).is_none() {
-            return self.refuse(conn, query, "there is no such part");
-        }
-        self.read_for_peer(conn, query, id, part);
+    /// Whether anybody but `conn` is known to have the attachment.
+    pub(super) fn others_have(&self, id: &AttachmentId, conn: ConnId) -> bool {
+        let download = self.transfers.downloads.get(id);
+        let asked = download.map_or(&[][..], |download| &download.providers);
+        let mut known = self.transfers.providers.of(id).iter().chain(asked);
+        known.any(|other| *other != conn)
     }
 
-    fn read_for_peer(&mut self, conn: ConnId, query: QueryId, id: AttachmentId, part: u64) {
-        let after = AfterStore::PeerRead(conn, query, id, part);
-        self.store(StoreOp::Read(id, part), after);
+    /// While the lookup goes on, the download may still come to a provider.
+    pub(super) fn hope(&mut self, id: AttachmentId, lookup: u64) {
+        if let Some(download) = self.transfers.downloads.get_mut(&id) {
+            download.hopes.insert(lookup);
+        }
     }
 
-    pub(super) fn part_read(
-        &mut self,
-        conn: ConnId,
-        query: QueryId,
-        id: AttachmentId,
-        part: u64,
-        found: Option<(Vec<u8>, Vec<Node>)>,
-    ) {
-        let Some((bytes, proof)) = found else {
-            return self.wait_for_part(conn, query, id, part);
-        };
-        if !self.peers.contains_key(&conn) {
-            return;
-        }
-        let message = ProtoMessage::Part {
-            query,
-            hash: id.hash,
-            part,
-            len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            proof,
-        };
-        self.outputs
-            .push_back(super::Output::Send(conn, message, Some(bytes)));
-        self.copy_progress(conn, id, part);
-    }
-
-    /// The part is not here. If somebody is known to have it, the peer waits while it is fetched.
-    fn wait_for_part(&mut self, conn: ConnId, query: QueryId, id: AttachmentId, part: u64) {
-        let known = self.transfers.providers.get(&id);
-        let others = known.is_some_and(|noted| noted.iter().any(|other| *other != conn));
-        if !others {
-            return self.refuse(conn, query, "this part is not here");
-        }
-        if !self.transfers.downloads.contains_key(&id) {
-            self.download(id, None, None);
-        }
-        let most = self.limits.waiting_requests;
-        match self.transfers.downloads.get_mut(&id) {
-            Some(download) if download.waiting_count < most => {
-                download
-                    .waiting
-                    .entry(part)
-                    .or_default()
-                    .push((conn, query));
-                download.waiting_count += 1;
-                download.demand = download.demand.max(part + 1);
-                self.pump(id);
-            }
-            _ => self.refuse(
-                conn,
-                query,
-                "too many requests wait (limit waiting_requests)",
-            ),
+    /// The lookup is over.
+    pub(super) fn hope_gone(&mut self, id: AttachmentId, lookup: u64) {
+        if let Some(download) = self.transfers.downloads.get_mut(&id)
+            && download.hopes.remove(&lookup)
+        {
+            self.pump(id);
         }
     }
 }

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use mydht_evloop::Poll;
 use mydht_spawner::channel::{LocalRcChannel, NoSend};
-use mydht_spawner::{
-    RestartOrError, Result, SpawnChannel, SpawnSend, SpawnUnyield, Spawner,
-};
+use mydht_spawner::{RestartOrError, Result, SpawnChannel, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::memory::{Faults, MemoryStream};
 use mydht_transports::{Stream, Transport};
 use proptest::prelude::*;
@@ -190,7 +188,10 @@ fn read_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
 
 fn every_split<E: MsgEnc + Default + 'static, S: Shadow + 'static>(shadow: &S) {
     let (whole, _) = write_all::<E, S>(shadow, &Faults::none());
-    assert_eq!(read_all::<E, S>(shadow, &Faults::none(), &whole), expected());
+    assert_eq!(
+        read_all::<E, S>(shadow, &Faults::none(), &whole),
+        expected()
+    );
     for split in 0..=whole.len() as u64 {
         let faults = Faults::stop_at([split]);
         let (wire, _) = write_all::<E, S>(shadow, &faults);

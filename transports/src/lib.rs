@@ -25,3 +25,7 @@ pub mod tcp;
 mod transport;
 
 pub use transport::{Stream, Transport};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -106,9 +106,9 @@ impl Folder {
                     ),
                 )
             }),
-            None if io::stdout().is_terminal() => {
-                Err(io::Error::other("this is a file: say with --out where to write it"))
-            }
+            None if io::stdout().is_terminal() => Err(io::Error::other(
+                "this is a file: say with --out where to write it",
+            )),
             None => io::copy(&mut File::open(&arrived)?, &mut io::stdout().lock()).map(drop),
         }
     }

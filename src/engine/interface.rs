@@ -1,0 +1,149 @@
+//! What goes into the protocol and what comes out of it.
+
+use std::io;
+use std::time::Duration;
+
+use crate::attachment::ReceivedPart;
+use crate::attachment::fetch::PartSet;
+use crate::attachment::tree::{Node, Tree};
+use crate::id::{Key, PeerId};
+use crate::msg::ProtoMessage;
+use crate::record::{AttachmentId, Record};
+use crate::store::Content;
+
+/// Names a connection. Never used twice.
+pub type ConnId = usize;
+
+/// Names a request of this node's user.
+pub type Ticket = u64;
+
+/// What the node's user asks.
+#[derive(Debug)]
+pub enum Command {
+    /// Keep a record here and with the peers this node knows.
+    Put {
+        /// The record.
+        record: Record,
+        /// Its attachment, if it has one: the whole tree, and where the content is.
+        content: Option<(Tree, Content)>,
+    },
+    /// Find a record, here or at the peers, and bring its attachment here.
+    Get {
+        /// Its key.
+        key: Key,
+    },
+    /// Give a part of an attachment that is here.
+    Read {
+        /// The attachment.
+        id: AttachmentId,
+        /// The part.
+        part: u64,
+    },
+    /// Say how the node is.
+    Status,
+    /// Wait until a peer is there, for so long at most; then say how the node is.
+    AwaitPeer(Duration),
+}
+
+/// What the node's user hears. All but `Progress` are the last that is heard of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// So many bytes of an attachment have moved.
+    Progress {
+        /// Bytes that moved, those of an earlier try included.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The record; its attachment is here as a whole.
+    Found(Record),
+    /// Neither this node nor any peer that it asked has such a record.
+    NotFound,
+    /// The record is kept, here and by so many peers.
+    Stored {
+        /// Peers that keep it.
+        copies: usize,
+    },
+    /// The part that was asked for; `None` if it is not here.
+    Part(Option<Vec<u8>>),
+    /// How the node is.
+    Status {
+        /// The peers that it is connected with.
+        peers: Vec<PeerId>,
+        /// Attachments on their way here.
+        downloads: usize,
+    },
+    /// The request failed, and why, for people.
+    Failed(String),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The user asked.
+    Command(Ticket, Command),
+    /// A peer is there and has said who it is.
+    PeerUp(ConnId, PeerId),
+    /// A connection is gone.
+    PeerDown(ConnId),
+    /// A peer that was to be connected with could not be: why, and whether no other is being tried now.
+    ConnectFailed(String, bool),
+    /// A message came, with what followed it.
+    Message(ConnId, ProtoMessage, Option<ReceivedPart>),
+    /// The store did what it was asked.
+    Stored(StoreTicket, io::Result<StoreReply>),
+    /// Time has passed: nothing else happened.
+    Tick,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a message, and these bytes after it.
+    Send(ConnId, ProtoMessage, Option<Vec<u8>>),
+    /// Close a connection, and why.
+    Disconnect(ConnId, String),
+    /// Ask the store.
+    Store(StoreTicket, StoreOp),
+    /// Tell the user.
+    Reply(Ticket, Event),
+}
+
+/// Names a request to the store.
+pub type StoreTicket = u64;
+
+/// What the store is asked.
+#[derive(Debug)]
+pub enum StoreOp {
+    /// The record under a key, if all of it is here.
+    Get(Key),
+    /// Keep a record, durably.
+    Put(Record),
+    /// Give out content that is elsewhere.
+    Link(Tree, Content),
+    /// Begin or go on with an attachment.
+    Open(AttachmentId),
+    /// Keep a verified part.
+    Write(AttachmentId, u64, ReceivedPart, Vec<Node>),
+    /// A part and its proof.
+    Read(AttachmentId, u64),
+    /// An attachment is not being written any more.
+    Close(AttachmentId),
+}
+
+/// What the store answers.
+#[derive(Debug)]
+pub enum StoreReply {
+    /// To `Get`.
+    Record(Option<Record>),
+    /// To `Put`, `Link` and `Close`.
+    Done,
+    /// To `Open`: nothing is missing.
+    Whole,
+    /// To `Open`: these parts are here.
+    Partial(PartSet),
+    /// To `Write`: whether the attachment is whole now.
+    Written(bool),
+    /// To `Read`.
+    Part(Option<(Vec<u8>, Vec<Node>)>),
+}

@@ -1,0 +1,335 @@
+//! Finding records.
+
+use super::*;
+
+#[test]
+fn what_is_here_is_found_without_asking_anybody() {
+    let mut bench = Bench::with_peers(2);
+    let record = value(b"a");
+    bench.store.records.insert(record.key, record.clone());
+    let ticket = bench.get(record.key);
+    assert_eq!(bench.last_events(), [(ticket, Event::Found(record))]);
+    assert!(bench.sent.is_empty());
+}
+
+#[test]
+fn what_is_not_here_is_not_found_where_there_are_no_peers() {
+    let mut bench = Bench::with_peers(0);
+    let ticket = bench.get(Key::named("x"));
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+}
+
+#[test]
+fn every_peer_is_asked_and_the_first_answer_wins() {
+    let mut bench = Bench::with_peers(3);
+    let record = value(b"a");
+    let ticket = bench.get(record.key);
+    let hops = Limits::default().hops;
+    let finds = bench.finds();
+    let asked: Vec<_> = finds.iter().map(|(conn, _, hops)| (*conn, *hops)).collect();
+    assert_eq!(asked, [(1, hops), (2, hops), (3, hops)]);
+    bench.hears(1, ProtoMessage::NotFound { query: finds[0].1 });
+    assert!(bench.events.is_empty());
+    for (conn, query, _) in &finds[1..] {
+        let (query, record) = (*query, record.clone());
+        bench.hears(*conn, ProtoMessage::Found { query, record });
+    }
+    assert_eq!(
+        bench.last_events(),
+        [(ticket, Event::Found(record.clone()))]
+    );
+    assert_eq!(bench.store.records.get(&record.key), Some(&record), "kept");
+    assert!(bench.closed.is_empty());
+}
+
+#[test]
+fn not_found_when_the_last_peer_has_said_so() {
+    let mut bench = Bench::with_peers(3);
+    let ticket = bench.get(Key::named("x"));
+    for (conn, query, _) in bench.finds() {
+        assert!(bench.events.is_empty());
+        match conn {
+            1 => bench.hears(conn, ProtoMessage::NotFound { query }),
+            _ => bench.hears(
+                conn,
+                ProtoMessage::Refused {
+                    query,
+                    reason: "no".into(),
+                },
+            ),
+        }
+    }
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+}
+
+#[test]
+fn a_peer_that_lies_is_let_go_and_the_others_are_waited_for() {
+    let record = value(b"a");
+    let lies = [
+        value(b"another"),
+        Record::new(record.key, Value::Bytes(b"b".to_vec())),
+    ];
+    for lie in lies {
+        let mut bench = Bench::with_peers(2);
+        let ticket = bench.get(record.key);
+        let finds = bench.finds();
+        bench.hears(
+            1,
+            ProtoMessage::Found {
+                query: finds[0].1,
+                record: lie,
+            },
+        );
+        assert_eq!(bench.closed.len(), 1);
+        assert!(bench.events.is_empty());
+        let truth = ProtoMessage::Found {
+            query: finds[1].1,
+            record: record.clone(),
+        };
+        bench.hears(2, truth);
+        assert_eq!(
+            bench.last_events(),
+            [(ticket, Event::Found(record.clone()))]
+        );
+    }
+}
+
+#[test]
+fn one_liar_alone_is_as_good_as_nobody() {
+    let mut bench = Bench::with_peers(1);
+    let ticket = bench.get(Key::named("x"));
+    let query = bench.finds()[0].1;
+    bench.hears(
+        1,
+        ProtoMessage::Found {
+            query,
+            record: value(b"y"),
+        },
+    );
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+}
+
+/// Once, such an answer left the request open for ever.
+#[test]
+fn an_answer_of_another_kind_ends_the_request_and_the_connection() {
+    let sample = Sample::parts(1);
+    let answers = |query| [ProtoMessage::Stored { query }, sample.message(query, 0).0];
+    for which in 0..2 {
+        let mut bench = Bench::with_peers(1);
+        let ticket = bench.get(Key::named("x"));
+        let query = bench.finds()[0].1;
+        let [stored, part] = answers(query);
+        bench.hears(1, if which == 0 { stored } else { part });
+        assert_eq!(bench.closed.len(), 1);
+        assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+    }
+}
+
+#[test]
+fn peers_that_vanish_one_by_one_are_not_waited_for() {
+    let mut bench = Bench::with_peers(3);
+    let ticket = bench.get(Key::named("x"));
+    bench.down(2);
+    bench.down(1);
+    assert!(bench.events.is_empty());
+    bench.down(3);
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+}
+
+#[test]
+fn a_silent_peer_is_waited_for_until_the_deadline_and_may_answer_after_it() {
+    let mut bench = Bench::with_peers(1);
+    let ticket = bench.get(Key::named("x"));
+    let query = bench.finds()[0].1;
+    assert_eq!(bench.engine.next_deadline(), Some(bench.now + TIMEOUT));
+    bench.passes(TIMEOUT - Duration::from_nanos(1));
+    assert!(bench.events.is_empty());
+    bench.passes(Duration::from_nanos(1));
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+    bench.hears(1, ProtoMessage::NotFound { query });
+    assert!(bench.closed.is_empty(), "late is no lie");
+    bench.hears(1, ProtoMessage::NotFound { query });
+    assert_eq!(bench.closed.len(), 1, "twice is one");
+}
+
+#[test]
+fn an_answer_to_nothing_or_to_the_request_of_another_ends_the_connection() {
+    let mut bench = Bench::with_peers(2);
+    let ticket = bench.get(Key::named("x"));
+    let finds = bench.finds();
+    bench.hears(2, ProtoMessage::NotFound { query: finds[0].1 });
+    assert_eq!(bench.closed.len(), 1);
+    assert!(bench.events.is_empty());
+    bench.hears(1, ProtoMessage::NotFound { query: u64::MAX });
+    assert_eq!(bench.closed.len(), 2);
+    assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+}
+
+#[test]
+fn who_is_silent_three_times_in_a_row_is_let_go() {
+    let mut bench = Bench::with_peers(1);
+    for round in 0..4 {
+        bench.get(Key::named("x"));
+        let query = bench.finds()[0].1;
+        if round == 0 {
+            // An answer in time, or a late one, begins the count anew.
+            bench.passes(TIMEOUT);
+            bench.hears(1, ProtoMessage::NotFound { query });
+            continue;
+        }
+        assert!(bench.closed.is_empty());
+        bench.passes(TIMEOUT);
+    }
+    assert_eq!(bench.closed, [(1, "it does not answer".to_owned())]);
+}
+
+#[test]
+fn a_peer_is_answered_from_here() {
+    let mut bench = Bench::with_peers(2);
+    let record = value(b"a");
+    bench.store.records.insert(record.key, record.clone());
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: record.key,
+            hops: 3,
+        },
+    );
+    assert_eq!(
+        bench.sent,
+        [(1, ProtoMessage::Found { query: 9, record }, None)]
+    );
+}
+
+#[test]
+fn others_are_asked_on_behalf_of_a_peer_but_not_the_peer() {
+    let mut bench = Bench::with_peers(3);
+    // The asker has a second connection.
+    bench.up_as(4, peer_id(1));
+    let record = value(b"a");
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: record.key,
+            hops: 2,
+        },
+    );
+    let finds = bench.finds();
+    let asked: Vec<_> = finds.iter().map(|(conn, _, hops)| (*conn, *hops)).collect();
+    assert_eq!(asked, [(2, 1), (3, 1)]);
+    bench.hears(
+        3,
+        ProtoMessage::Found {
+            query: finds[1].1,
+            record: record.clone(),
+        },
+    );
+    let answer = ProtoMessage::Found {
+        query: 9,
+        record: record.clone(),
+    };
+    assert_eq!(bench.sent, [(1, answer, None)]);
+    assert!(
+        !bench.store.records.contains_key(&record.key),
+        "only passed on"
+    );
+    bench.hears(2, ProtoMessage::NotFound { query: finds[0].1 });
+    assert_eq!(bench.sent.len(), 1, "answered once");
+}
+
+#[test]
+fn a_question_has_a_last_hop() {
+    let mut bench = Bench::with_peers(2);
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: Key::named("x"),
+            hops: 0,
+        },
+    );
+    assert_eq!(bench.sent, [(1, ProtoMessage::NotFound { query: 9 }, None)]);
+    // Without others the answer is the same, whatever the hops.
+    let mut bench = Bench::with_peers(1);
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: Key::named("x"),
+            hops: 3,
+        },
+    );
+    assert_eq!(bench.sent, [(1, ProtoMessage::NotFound { query: 9 }, None)]);
+}
+
+#[test]
+fn hops_are_clamped_to_the_own_limit() {
+    let mut bench = Bench::with_peers(2);
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: Key::named("x"),
+            hops: 255,
+        },
+    );
+    let hops = Limits::default().hops;
+    assert!(matches!(bench.finds()[..], [(2, _, asked)] if asked == hops - 1));
+}
+
+#[test]
+fn an_asker_is_answered_before_it_gives_up() {
+    let mut bench = Bench::with_peers(2);
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: Key::named("x"),
+            hops: 3,
+        },
+    );
+    bench.passes(TIMEOUT * 3 / 4);
+    assert_eq!(bench.pick(|_, m| Some(m.name())), ["FIND", "NOTFOUND"]);
+}
+
+#[test]
+fn nobody_is_asked_for_a_peer_that_left_meanwhile() {
+    let mut bench = Bench::with_peers(2);
+    bench.answers = false;
+    bench.hears(
+        1,
+        ProtoMessage::Find {
+            query: 9,
+            key: Key::named("x"),
+            hops: 3,
+        },
+    );
+    bench.down(1);
+    bench.store_answers();
+    assert!(bench.sent.is_empty());
+}
+
+#[test]
+fn messages_of_who_is_not_there_do_nothing() {
+    let mut bench = Bench::with_peers(1);
+    let record = Sample::parts(1).record();
+    bench.hears(7, ProtoMessage::Store { query: 0, record });
+    bench.hears(
+        7,
+        ProtoMessage::Find {
+            query: 0,
+            key: Key::named("x"),
+            hops: 3,
+        },
+    );
+    bench.hears(7, ProtoMessage::NotFound { query: 0 });
+    bench.hears(
+        7,
+        ProtoMessage::Bye {
+            reason: String::new(),
+        },
+    );
+    assert!(bench.sent.is_empty() && bench.closed.is_empty());
+}
