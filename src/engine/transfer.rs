@@ -95,6 +95,10 @@ impl Transfers {
             // It was kept, but the store cannot give it out yet: nothing would ever end the wait.
             return Err("this part cannot be given out yet");
         }
+        if plan.is_some_and(|plan| plan.expects(who.0, part)) {
+            // It would wait for itself.
+            return Err("this part was asked of you");
+        }
         if download.waiting_count >= limits.waiting_requests {
             return Err(TOO_MANY_WAIT);
         }

@@ -235,3 +235,20 @@ fn a_download_that_nobody_waits_for_is_dropped_after_a_while() {
     bench.serve(&sample);
     assert_eq!(bench.parts(), [(2, 71, 39)]);
 }
+
+#[test]
+fn two_nodes_do_not_wait_for_each_other() {
+    let sample = Sample::parts(1);
+    let mut bench = a_node_that_knows(&sample, Limits::default());
+    bench.get(sample.record().key);
+    for (conn, query, _) in bench.finds() {
+        let record = sample.record();
+        bench.hears(conn, ProtoMessage::Found { query, record });
+    }
+    let (conn, query, part) = bench.fetches()[0];
+    bench.hears(conn, fetch(&sample, 70, part));
+    let why = "this part was asked of you".to_owned();
+    assert_eq!(bench.refusals(), [(conn, 70, why)]);
+    bench.hears_part(conn, query, &sample, part);
+    assert_eq!(bench.last_events().len(), 1);
+}
