@@ -12,6 +12,12 @@ const FIRST: usize = 512;
 /// How much is collected before it is compared.
 const STAGE: usize = 4 * BLOCK;
 
+/// Memory to collect `known` bytes in, or as many of them as are compared at a time. No more: what comes behind the
+/// known bytes belongs to the window.
+fn stage(known: u64) -> Vec<u8> {
+    Vec::with_capacity(usize::try_from(known).map_or(STAGE, |known| known.min(STAGE)))
+}
+
 /// Why an attempt's writer refused to go on.
 #[derive(Debug)]
 pub(super) enum Refused {
@@ -63,7 +69,7 @@ impl<'a> SkipAttempt<'a> {
         let known = window.produced;
         let (mode, bytes) = match known {
             0 => (Mode::Collect, std::mem::take(&mut window.bytes)),
-            _ => (Mode::Compare(Digest::default()), Vec::with_capacity(STAGE)),
+            _ => (Mode::Compare(Digest::default()), stage(known)),
         };
         Self {
             bytes,
@@ -140,6 +146,11 @@ impl<'a> SkipAttempt<'a> {
         if here < known {
             self.bytes.drain(..done);
             self.mode = Mode::Compare(digest);
+            if known - done < STAGE {
+                let mut last = stage((known - done) as u64);
+                last.extend_from_slice(&self.bytes);
+                self.bytes = last;
+            }
             return Ok(());
         }
         let tail = &self.bytes[done..here];
@@ -155,6 +166,7 @@ impl<'a> SkipAttempt<'a> {
         self.bytes.extend_from_slice(&self.window.bytes[done..]);
         self.window.bytes = Vec::new();
         self.mode = Mode::Collect;
+        self.trim();
         Ok(())
     }
 
@@ -168,6 +180,7 @@ impl<'a> SkipAttempt<'a> {
             let offered = self.window.offer(self.sink);
             self.window.release(self.hashed());
             std::mem::swap(&mut self.bytes, &mut self.window.bytes);
+            self.trim();
             match offered {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
                 Err(e) => return Err(self.refuse(Refused::Sink(e))),
@@ -185,6 +198,13 @@ impl<'a> SkipAttempt<'a> {
         let more = self.bytes.len().max(FIRST);
         self.bytes.reserve_exact(more.min(free));
         Ok(())
+    }
+
+    /// The capacity is the room: memory that an earlier state of the window needed must not let it grow.
+    fn trim(&mut self) {
+        let window = self.limits.window.max(1);
+        self.bytes
+            .shrink_to(self.window.sent.saturating_add(window));
     }
 
     fn check_length(&mut self) -> io::Result<()> {
