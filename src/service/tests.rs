@@ -1,5 +1,7 @@
 //! Reading and writing stopped at every byte and at every call: the same messages, the same bytes.
 
+mod waiting;
+
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 

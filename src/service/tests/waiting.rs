@@ -1,0 +1,114 @@
+//! `RESTARTABLE = false`: the spawner waits inside a service, and nothing is kept for a restart.
+
+use std::io::{Read, Write};
+
+use mydht_evloop::Poll;
+use mydht_spawner::channel::{LocalRcChannel, NoSend};
+use mydht_spawner::{Blocker, RestartOrError, SpawnChannel, SpawnSend, Spawner};
+use mydht_transports::Stream;
+use mydht_transports::memory::{Faults, Memory};
+
+use super::{Heard, TestCipher, expected, outgoing, pair, write_all};
+use crate::conf::MyDHTConf;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::msg::Bincode;
+use crate::service::{NextMessage, ReadService, WriteIn, WriteService};
+use crate::shadow::Shadow;
+use crate::store::{MemoryAttachments, MemoryKV};
+
+/// Reading and writing wait; the rest is as ever.
+struct Waiting;
+
+impl MyDHTConf for Waiting {
+    const RESTARTABLE: bool = false;
+    type Poll = Poll;
+    type Transport = Memory<Poll>;
+    type MsgEnc = Bincode;
+    type Shadow = TestCipher;
+    type Records = MemoryKV;
+    type Attachments = MemoryAttachments;
+    type MainSpawn = RestartOrError;
+    type ReadSpawn = Blocker<fn()>;
+    type WriteSpawn = Blocker<fn()>;
+    type StoreSpawn = RestartOrError;
+    type ApiSpawn = RestartOrError;
+
+    fn read_spawn(_: &Limits) -> Blocker<fn()> {
+        Blocker::with_wait(std::thread::yield_now)
+    }
+
+    fn write_spawn(_: &Limits) -> Blocker<fn()> {
+        Blocker::with_wait(std::thread::yield_now)
+    }
+
+    fn store_spawn(_: &Limits) -> RestartOrError {
+        RestartOrError::new()
+    }
+
+    fn api_spawn(_: &Limits) -> RestartOrError {
+        RestartOrError::new()
+    }
+}
+
+#[test]
+fn a_service_that_waits_writes_and_reads_the_same_bytes() {
+    let limits = Limits::default();
+    let (wire, _) = write_all::<Bincode, TestCipher>(&TestCipher, &Faults::none());
+    for faults in [Faults::none(), Faults::block_every_call(3)] {
+        let [near, far] = pair(&faults);
+        let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
+        for (message, part) in outgoing() {
+            send.send(WriteIn { message, part }).unwrap();
+        }
+        drop(send);
+        let writing = Metrics::default();
+        let layer = TestCipher.write_layer();
+        let service = WriteService::<Waiting>::new(
+            near.write_stream(),
+            layer,
+            Bincode,
+            &limits,
+            writing.clone(),
+        );
+        Waiting::write_spawn(&limits)
+            .spawn(service, NoSend, None, recv, 0)
+            .unwrap();
+        let mut written = Vec::new();
+        let mut reader = far.read_stream();
+        while written.len() < wire.len() {
+            let mut byte = [0];
+            if reader.read(&mut byte).is_ok() {
+                written.push(byte[0]);
+            }
+        }
+        assert!(written == wire);
+        assert_eq!(writing.snapshot().restarts, 0);
+
+        let [near, far] = pair(&faults);
+        let mut writer = near.write_stream();
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            if let Ok(count) = writer.write(rest) {
+                rest = &rest[count..];
+            }
+        }
+        near.disconnect();
+        let (heard, reading) = (Heard::default(), Metrics::default());
+        let layer = TestCipher.read_layer();
+        let service = ReadService::<Waiting>::new(
+            far.read_stream(),
+            layer,
+            Bincode,
+            &limits,
+            reading.clone(),
+        );
+        let all = outgoing().len();
+        Waiting::read_spawn(&limits)
+            .spawn(service, heard.clone(), None, NextMessage, all)
+            .unwrap();
+        assert_eq!(*heard.0.lock().unwrap(), expected());
+        assert_eq!(reading.snapshot().restarts, 0);
+        assert_eq!(reading.snapshot().bytes_replayed, 0);
+    }
+}
