@@ -3,13 +3,12 @@
 
 mod page;
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use mydht::memory::Network;
 use mydht::{Command, Event, Key};
 use mydht_transports::memory::MemoryAddress;
-use page::{PageNode, pause};
+use page::{Once, PageNode};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -18,6 +17,17 @@ extern "C" {
     /// What keeps this process from exiting.
     #[wasm_bindgen(js_namespace = process, js_name = getActiveResourcesInfo)]
     fn active_resources() -> Vec<String>;
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &JsValue, milliseconds: f64) -> JsValue;
+}
+
+/// Lets the host's loop go round.
+async fn pause() {
+    let over = Once::new();
+    let set = over.clone();
+    let callback = Closure::<dyn FnMut()>::new(move || set.set(()));
+    set_timeout(callback.as_ref(), 1.0);
+    over.wait().await;
 }
 
 fn count(kind: &str) -> usize {
@@ -36,15 +46,19 @@ async fn settled_at(expected: [usize; 2]) -> [usize; 2] {
         if held() == expected {
             break;
         }
-        pause(1.0).await;
+        pause().await;
     }
     held()
 }
 
+fn node(network: &Network, bootstrap: &[MemoryAddress]) -> PageNode {
+    PageNode::start(network, bootstrap, |turn| turn())
+}
+
 async fn pair() -> [PageNode; 2] {
-    let (network, turns) = (Network::new(), Rc::default());
-    let a = PageNode::start(&network, &[], &turns);
-    let b = PageNode::start(&network, &[a.address], &turns);
+    let network = Network::new();
+    let a = node(&network, &[]);
+    let b = node(&network, &[a.address]);
     let wait = Command::AwaitPeer(Duration::from_secs(10));
     assert!(matches!(b.ask(wait).await, Event::Status { .. }));
     [a, b]
@@ -67,18 +81,17 @@ async fn nodes_that_the_page_lets_go_hold_nothing() {
     // A question that b will not hear, and timers for its answer.
     let key = Key::named("nothing");
     a.handle.request(Command::Get { key }, |_| ()).unwrap();
-    b.abandon();
-    a.abandon();
+    drop((b, a));
     assert_eq!(settled_at(before).await, before);
 }
 
 #[wasm_bindgen_test]
 async fn a_node_that_waits_for_a_peer_which_is_not_there_can_be_stopped() {
     let before = held();
-    let network = Network::new();
-    let lone = PageNode::start(&network, &[MemoryAddress(99)], &Rc::default());
+    let lone = node(&Network::new(), &[MemoryAddress(99)]);
     let wait = Command::AwaitPeer(Duration::from_secs(10));
     assert!(matches!(lone.ask(wait).await, Event::Failed(_)));
+    assert_eq!(lone.metrics.snapshot().connections, 0);
     assert!(held()[1] > before[1], "a timer for the next try");
     lone.stop().await;
     assert_eq!(settled_at(before).await, before);
