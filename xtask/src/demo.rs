@@ -177,7 +177,7 @@ fn play(args: &Args, say: Narrator, program: &Path, dir: &Path) -> Result<bool> 
             stats: Stats::read(&run.stats)?,
         });
     }
-    println!("\n{}", stats::table(&rows));
+    print!("\n{}", stats::table(&rows));
     Ok(sent == got && bytes == bytes_back)
 }
 

@@ -6,7 +6,7 @@
 use crate::cache;
 use crate::run::{Cmd, on_path};
 use anyhow::{Context, Result, bail};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,6 +16,9 @@ pub const WASM: &str = "wasm32-unknown-unknown";
 
 /// `rustup target add` hangs where its host cannot be reached.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(20);
+
+/// The oldest Node that runs the suites.
+const NODE: u32 = 20;
 
 /// Debian's rustc as it is packaged for its browsers, with the library's source.
 const DEBIAN_RUST: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "lld"];
@@ -195,23 +198,46 @@ fn cargo_install(krate: &str, version: &str, programs: &[&str]) -> Result<OsStri
         cmd.check()
             .with_context(|| format!("{krate} {version} cannot be installed by cargo"))?;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::iter::once(bin).chain(std::env::split_paths(&path));
+    path_with(bin, &std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn path_with(first: PathBuf, path: &OsStr) -> Result<OsString> {
+    let dirs = std::iter::once(first).chain(std::env::split_paths(path));
     std::env::join_paths(dirs).context("PATH holds a folder that cannot be in a PATH")
 }
 
-/// Sees to it that Node is there. What NODE_OPTIONS has to be for it.
-pub fn node() -> Result<Option<&'static str>> {
-    if !on_path("node") {
-        install(&["nodejs"], "Node 18 or newer (https://nodejs.org)")?;
+/// `path` with a Node that is new enough first, if the one found there is not.
+///
+/// Debian 12's own is 18, whose V8 crashes on a table of functions as wasm-bindgen writes it: npm's
+/// package `node`, which holds the program itself, goes into the cache.
+pub fn node(path: OsString) -> Result<OsString> {
+    if node_is_new_enough("node") {
+        return Ok(path);
     }
-    let text = Cmd::new("node", ["--version"]).capture_stdout()?;
-    match major_minor(&text) {
-        None | Some((..=17, _)) => bail!("Node {} is too old: 18 or newer is needed", text.trim()),
-        // Debian 12's own; `globalThis.crypto`, where keys and seeds come from, is behind a flag.
-        Some((18, _)) => Ok(Some("--experimental-global-webcrypto")),
-        Some(_) => Ok(None),
+    let folder = cache::dir()?.join(format!("node-{NODE}"));
+    let bin = folder.join("node_modules").join("node").join("bin");
+    if !node_is_new_enough(bin.join("node")) {
+        let otherwise = format!("Node {NODE} or newer (https://nodejs.org)");
+        if !on_path("npm") {
+            install(&["nodejs", "npm"], &otherwise)?;
+        }
+        eprintln!("    installing Node {NODE} into {}", folder.display());
+        std::fs::create_dir_all(&folder)?;
+        Cmd::new("npm", ["install", "--no-save", "--no-audit", "--no-fund"])
+            .args(["--loglevel=error".to_owned(), format!("node@{NODE}")])
+            .args([OsString::from("--prefix"), folder.clone().into()])
+            .check()?;
+        if !node_is_new_enough(bin.join("node")) {
+            bail!("missing: {otherwise}");
+        }
     }
+    path_with(bin, &path)
+}
+
+fn node_is_new_enough(program: impl AsRef<OsStr>) -> bool {
+    Cmd::new(program, ["--version"])
+        .capture_stdout()
+        .is_ok_and(|text| major_minor(&text).is_some_and(|(major, _)| major >= NODE))
 }
 
 /// Sees to it that Chromium and its driver are there.
@@ -283,6 +309,19 @@ mod tests {
         assert_eq!(major_minor("1.98.0-nightly"), Some((1, 98)));
         assert_eq!(major_minor("nightly"), None);
         assert!(major_minor("1.100.0") > major_minor("1.95.0"));
+    }
+
+    #[test]
+    fn the_folder_comes_first() {
+        let path = path_with(PathBuf::from("/a b"), OsStr::new("/c:/d")).unwrap();
+        assert_eq!(path, "/a b:/c:/d");
+    }
+
+    #[test]
+    fn no_node_is_not_new_enough() {
+        assert!(!node_is_new_enough("no-such-program-anywhere"));
+        // A version 1 of something else.
+        assert!(!node_is_new_enough("rustc"));
     }
 
     #[test]

@@ -140,12 +140,8 @@ impl Wasm {
         if suites.is_empty() {
             return Ok(no_suites());
         }
-        let path = runner()?;
-        let options = setup::node()?;
-        self.run(&suites, &path, |cmd| match options {
-            Some(options) => cmd.env("NODE_OPTIONS", options),
-            None => cmd,
-        })
+        let path = setup::node(runner()?)?;
+        self.run(&suites, &path, |cmd| cmd)
     }
 
     /// Runs the suites in headless Chromium, in a network namespace of their own where that can be.
