@@ -47,9 +47,15 @@ fn instructions(name: &str, sources: usize, ready: usize, rounds: usize) -> f64 
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     if let [name, numbers @ ..] = &args[..] {
-        let numbers: Vec<usize> = numbers.iter().map(|number| number.parse().unwrap()).collect();
+        let numbers: Vec<usize> = numbers
+            .iter()
+            .map(|number| number.parse().unwrap())
+            .collect();
         return child(name, &numbers);
     }
     print!("| instructions per event |");

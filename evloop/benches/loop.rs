@@ -17,7 +17,10 @@ const SIZES: [(usize, usize); 6] = [
 
 fn row<C: Contender>(floor: &[Option<f64>]) -> Vec<Option<f64>> {
     // Cargo passes `--bench`.
-    let mut wanted = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
+    let mut wanted = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .peekable();
     if wanted.peek().is_some() && !wanted.any(|part| C::NAME.contains(&part)) {
         return Vec::new();
     }

@@ -36,7 +36,9 @@ mod ready;
 mod registration;
 mod shared;
 mod sync;
+mod timer;
 mod token;
+mod trace;
 pub mod traits;
 #[cfg(unix)]
 pub mod unix;
@@ -49,7 +51,9 @@ pub use poll::{Compat, Poll};
 pub use poll_opt::PollOpt;
 pub use ready::Ready;
 pub use registration::{Registration, SetReadiness};
+pub use timer::Timer;
 pub use token::Token;
+pub use trace::Record;
 
 // mio's default features put these at the root too.
 #[doc(hidden)]
@@ -57,3 +61,16 @@ pub use event::{Event, Evented, Iter as EventsIter};
 #[cfg(not(target_arch = "wasm32"))]
 #[doc(hidden)]
 pub use iovec::IoVec;
+
+/// The examples of the documentation pages are tests.
+#[cfg(all(doctest, unix))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/migrating-from-mio-0.6.md")]
+    struct Migrating;
+    #[doc = include_str!("../docs/browser.md")]
+    struct Browser;
+    #[doc = include_str!("../docs/semantics.md")]
+    struct Semantics;
+}

@@ -5,6 +5,7 @@ use crate::driver::{Driver, Turns};
 use crate::event::{Event, Evented, Events};
 use crate::handle::Handle;
 use crate::shared::Shared;
+use crate::trace::{Record, Trace};
 use crate::{PollOpt, Ready, Token};
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,6 +177,17 @@ impl Poll {
     /// Which of mio's quirks the loop keeps. It counts for later registrations.
     pub fn set_compat(&self, compat: Compat) {
         self.shared.enter().compat = compat;
+    }
+
+    /// Keeps the last `capacity` reports and their causes from now on (0: stops). Off by default.
+    pub fn trace(&self, capacity: usize) {
+        self.shared.enter().trace = (capacity > 0).then(|| Trace::new(capacity));
+    }
+
+    /// The reports since the last call, the oldest first: why tokens fired.
+    pub fn take_trace(&self) -> Vec<Record> {
+        let mut state = self.shared.enter();
+        state.trace.as_mut().map_or_else(Vec::new, Trace::take)
     }
 
     /// Time since the loop's own epoch.

@@ -4,6 +4,7 @@ use crate::core::{Core, Fired, Interest, Trigger};
 use crate::driver::Driver;
 use crate::inbox::{Inbox, Linked};
 use crate::registration::Source;
+use crate::trace::Trace;
 use crate::{Compat, PollOpt, Ready, Token};
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub turn: Option<TurnBudget>,
     /// Something was taken in from the inbox since the last poll looked.
     pub drained: bool,
+    /// What was reported, if somebody asked for it.
+    pub trace: Option<Trace>,
     /// The state of the generator that permutes events, on a virtual clock.
     pub shuffle: Option<u64>,
 }
@@ -98,8 +101,22 @@ impl State {
         }
     }
 
-    fn harvest(&mut self, capacity: usize, sink: &mut impl FnMut(Fired)) -> usize {
-        let events = self.core.harvest(capacity, sink);
+    fn harvest(
+        &mut self,
+        capacity: usize,
+        driver: &dyn Driver,
+        sink: &mut impl FnMut(Fired),
+    ) -> usize {
+        let events = match &mut self.trace {
+            None => self.core.harvest(capacity, sink),
+            Some(trace) => {
+                let now = driver.now();
+                self.core.harvest(capacity, |fired| {
+                    trace.push(now, &fired);
+                    sink(fired);
+                })
+            }
+        };
         if events > 0 {
             self.drained = false;
             self.streak = self.streak.saturating_add(1);
@@ -133,6 +150,7 @@ impl Shared {
                 noted: None,
                 turn: None,
                 drained: false,
+                trace: None,
                 shuffle: None,
             }),
             inbox: Inbox::new(),
@@ -227,7 +245,9 @@ impl Shared {
             let key = state.core.insert(token.0, interest, 0);
             link.set_key(key);
             let ready = link.attach();
-            state.core.set(key, ready);
+            state.core.update(key, ready, 0);
+            // Samples it.
+            let _ = state.core.modify(key, token.0, interest);
         }
         self.leave(state)
     }
@@ -306,7 +326,7 @@ impl Shared {
                 state.core.advance(now);
             }
             if !state.os_due() {
-                let events = state.harvest(capacity, sink);
+                let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 {
                     return Ok(events);
                 }
@@ -328,7 +348,7 @@ impl Shared {
                     self.ask(interruptible)?;
                 }
                 let mut state = self.enter();
-                let events = state.harvest(capacity, sink);
+                let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 || timeout == Some(Duration::ZERO) {
                     return Ok(events);
                 }
@@ -342,7 +362,7 @@ impl Shared {
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
             if let Waited::Elapsed = self.sleep(now, deadline, timer, interruptible)? {
                 // What raced the deadline is given, not left for the next poll.
-                return Ok(self.enter().harvest(capacity, sink));
+                return Ok(self.enter().harvest(capacity, &*self.driver, sink));
             }
         }
     }

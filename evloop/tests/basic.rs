@@ -1,4 +1,5 @@
 //! The first things a loop has to do.
+#![cfg(not(target_arch = "wasm32"))]
 
 use mydht_evloop::traits::{self, Registerable, TriggerReady, UserSources};
 use mydht_evloop::{

@@ -72,7 +72,10 @@ impl Contender for Local {
 
     fn round(&mut self, ready: &[usize]) -> usize {
         for index in ready {
-            self.sources[*index].1.set_readiness(Ready::readable()).unwrap();
+            self.sources[*index]
+                .1
+                .set_readiness(Ready::readable())
+                .unwrap();
         }
         self.poll.poll(&mut self.events, NOW).unwrap();
         self.events.iter().map(std::hint::black_box).count()
@@ -107,7 +110,10 @@ impl Contender for Shared {
 
     fn round(&mut self, ready: &[usize]) -> usize {
         for index in ready {
-            self.sources[*index].1.set_readiness(Ready::readable()).unwrap();
+            self.sources[*index]
+                .1
+                .set_readiness(Ready::readable())
+                .unwrap();
         }
         self.poll.poll(&mut self.events, NOW).unwrap();
         self.events.iter().map(std::hint::black_box).count()
@@ -145,6 +151,9 @@ impl Contender for Face {
             self.sources[*index].wake(epoll::Flags::IN);
         }
         let count = self.epoll.wait(&mut self.events, NOW).unwrap();
-        self.events[..count].iter().map(std::hint::black_box).count()
+        self.events[..count]
+            .iter()
+            .map(std::hint::black_box)
+            .count()
     }
 }

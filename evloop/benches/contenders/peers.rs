@@ -161,7 +161,9 @@ impl Contender for Notify {
     const MOST: usize = 100_000;
 
     fn new(sources: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let tasks = tokio::task::LocalSet::new();
         let seen = Rc::new(Cell::new(0));
         let notifies: Vec<_> = (0..sources)

@@ -43,8 +43,13 @@ fn a_timer_of_mio_extras_fires() {
 fn it_keeps_the_quirks_of_0_6() {
     let poll = Poll::new().unwrap();
     let (registration, set) = mio::Registration::new2();
-    poll.register(&registration, Token(3), Ready::readable(), PollOpt::oneshot())
-        .unwrap();
+    poll.register(
+        &registration,
+        Token(3),
+        Ready::readable(),
+        PollOpt::oneshot(),
+    )
+    .unwrap();
     set.set_readiness(Ready::readable()).unwrap();
     let mut events = Events::with_capacity(8);
     for _ in 0..2 {
