@@ -88,7 +88,7 @@ impl Codec for AnyCodec {
                 bincode::serde::decode_from_std_read(r, config).map_err(invalid)
             }
             AnyCodec::Postcard => {
-                let mut scratch = vec![0; 1 << 10];
+                let mut scratch = vec![0; 16 << 10];
                 postcard::from_io((r, &mut scratch))
                     .map(|(value, _)| value)
                     .map_err(invalid)

@@ -1,0 +1,7 @@
+//! Arbitrary bytes into every decoder and limiter.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::decoders(data));

@@ -1,0 +1,27 @@
+//! The bodies of the fuzz targets over random bytes.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_into_every_decoder(data in vec(any::<u8>(), 0..400)) {
+        bodies::decoders(&data);
+    }
+
+    /// Small numbers are lengths that could be right.
+    #[test]
+    fn likely_bytes_into_every_decoder(data in vec(prop_oneof![3 => 0u8..8, 1 => any::<u8>()], 0..400)) {
+        bodies::decoders(&data);
+    }
+
+    #[test]
+    fn arbitrary_schedules_give_what_one_shot_gives(data in vec(any::<u8>(), 0..120)) {
+        bodies::schedules(&data);
+    }
+}
