@@ -133,21 +133,28 @@ impl Chaos {
         if self.bench.sent.is_empty() {
             return;
         }
+        let known = index % 3 > 0;
         let index = index % self.bench.sent.len();
         let (conn, message, _) = self.bench.sent.remove(index);
         match message {
+            ProtoMessage::Find { query, .. } if !right => {
+                self.bench.hears(conn, ProtoMessage::Stored { query });
+            }
             ProtoMessage::Find { query, key, .. } => {
-                let records = (0..=255).map(|what| self.record(what));
-                let mut right_ones = records.filter(|record| record.key == key && right);
-                let answer = match right_ones.next() {
+                let mut records = (0..=255).map(|what| self.record(what));
+                let answer = match records.find(|record| known && record.key == key) {
                     Some(record) => ProtoMessage::Found { query, record },
                     None => ProtoMessage::NotFound { query },
                 };
-                drop(right_ones);
+                drop(records);
                 self.bench.hears(conn, answer);
             }
             ProtoMessage::Store { query, .. } => {
-                self.bench.hears(conn, ProtoMessage::Stored { query });
+                let answer = match right {
+                    true => ProtoMessage::Stored { query },
+                    false => ProtoMessage::NotFound { query },
+                };
+                self.bench.hears(conn, answer);
             }
             ProtoMessage::Fetch { query, id, part } => {
                 let sample = self.samples.iter().find(|sample| sample.id() == id);
