@@ -133,7 +133,7 @@ impl Chaos {
         if self.bench.sent.is_empty() {
             return;
         }
-        let known = index % 3 > 0;
+        let known = !index.is_multiple_of(3);
         let index = index % self.bench.sent.len();
         let (conn, message, _) = self.bench.sent.remove(index);
         match message {
