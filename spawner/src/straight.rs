@@ -66,7 +66,7 @@ where
                         return Ok(());
                     }
                 }
-                Err(Error::Yield) if cancelled() => return Ok(()),
+                // Also of a service that is being ended, but then nobody sees it.
                 Err(Error::Yield) => return Err(Error::NotRestartable),
                 Err(error) => return Err(error),
             }

@@ -22,25 +22,22 @@ use signal::{Signal, Wake};
 fn a_wake_between_the_look_and_the_sleep_is_not_lost() {
     loom::model(|| {
         let signal = Arc::new(Signal::new());
-        let queue = Arc::new(AtomicUsize::new(0));
-        let (inside, from) = (signal.clone(), queue.clone());
+        let sent = Arc::new(AtomicUsize::new(0));
+        let (inside, from) = (signal.clone(), sent.clone());
         let service = thread::spawn(move || {
-            // Relaxed: the signal itself must carry what was written before it.
-            let mut taken = 0;
-            while taken < 2 {
-                taken += from.swap(0, Relaxed);
-                if taken < 2 {
-                    let wake = inside.wait(|_| {
-                        thread::park();
-                        true
-                    });
-                    assert_eq!(wake, Wake::Notified);
-                }
+            // Relaxed, and no read-modify-write, which would always see the newest: the signal itself must carry what was
+            // written before it.
+            while from.load(Relaxed) < 2 {
+                let wake = inside.wait(|_| {
+                    thread::park();
+                    true
+                });
+                assert_eq!(wake, Wake::Notified);
             }
             inside.finish();
         });
-        for _ in 0..2 {
-            queue.fetch_add(1, Relaxed);
+        for n in 1..=2 {
+            sent.store(n, Relaxed);
             if signal.notify() {
                 service.thread().unpark();
             }

@@ -117,7 +117,10 @@ fn a_state_taken_inside_its_own_call_is_refused() {
     let (mut commands, recv) = channel();
     let handle: Slot<DoerHandle> = Slot::default();
     let inside = handle.clone();
+    let calls = Rc::new(Cell::new(0));
+    let count = calls.clone();
     let doer = Doer(act(move |n| {
+        count.set(count.get() + 1);
         if let Some(mut handle) = inside.borrow_mut().take() {
             assert!(!handle.is_finished());
             assert_eq!(handle.with_service(|_| ()), None);
@@ -135,6 +138,7 @@ fn a_state_taken_inside_its_own_call_is_refused() {
     commands.send(2).unwrap();
     weak.unyield().unwrap();
     assert!(handle.borrow().is_none());
+    assert_eq!(calls.get(), 1, "it went on without an owner");
     assert!(commands.is_closed());
 }
 
@@ -394,4 +398,24 @@ fn a_reader_that_wakes_its_writer_drains_a_bounded_channel() {
     for n in 0..1000 {
         assert_eq!(results.recv().unwrap(), Some(n));
     }
+}
+
+#[test]
+fn a_result_that_cannot_be_sent_is_not_even_tried() {
+    struct Never;
+    impl SpawnSend<u32> for Never {
+        const CAN_SEND: bool = false;
+        fn send(&mut self, _: u32) -> Result<()> {
+            Err(Error::service("it was tried"))
+        }
+    }
+    let mut handle = RestartOrError::new()
+        .spawn(Doer(act(Ok)), Never, Some(1), NoRecv, 0)
+        .unwrap();
+    handle.unyield().unwrap();
+    assert!(handle.is_finished());
+    let mut handle = mydht_spawner::Blocker::new()
+        .spawn(Doer(act(Ok)), Never, Some(1), NoRecv, 0)
+        .unwrap();
+    handle.unyield().unwrap();
 }
