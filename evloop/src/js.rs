@@ -2,7 +2,8 @@
 //!
 //! [`spawn`] keeps a closure that is called (a *turn*) when the loop goes from idle to something ready, and when
 //! the deadline that its last poll noted has passed. At most one turn is pending at a time: a message for "now",
-//! a timer for deadlines, never a microtask, which would starve rendering. A turn has a budget; when it is used
+//! a timer for deadlines, never a microtask, which would starve rendering. (In Node «now» is an immediate: its message
+//! ports handle a thousand messages before a timer has its chance.) A turn has a budget; when it is used
 //! up, polls say `WouldBlock` and the rest is done in another turn, after the page had its chance.
 //!
 //! ```no_run
@@ -85,7 +86,68 @@ thread_local! {
 enum Pending {
     Nothing,
     Message,
+    Immediate(JsValue),
     Timer(JsValue),
+}
+
+/// How a turn is asked for that comes as soon as the page, or Node, has had its chance.
+enum Soon {
+    Ports {
+        receiver: MessagePort,
+        sender: MessagePort,
+    },
+    /// Node's `setImmediate` and `clearImmediate`.
+    Immediate { set: Function, clear: Function },
+}
+
+impl Soon {
+    fn new() -> Self {
+        let global = js_sys::global();
+        let function = |name: &str| {
+            let found = js_sys::Reflect::get(&global, &name.into()).ok()?;
+            found.dyn_into::<Function>().ok()
+        };
+        if let (Some(set), Some(clear)) = (function("setImmediate"), function("clearImmediate")) {
+            return Soon::Immediate { set, clear };
+        }
+        let channel = MessageChannel::new();
+        let receiver = channel.port1();
+        ON_MESSAGE.with(|callback| receiver.set_onmessage(callback.as_ref()));
+        let sender = channel.port2();
+        Soon::Ports { receiver, sender }
+    }
+
+    fn ask(&self, id: u64) -> Pending {
+        match self {
+            Soon::Ports { sender, .. } => {
+                sender.post_message(id as f64);
+                Pending::Message
+            }
+            Soon::Immediate { set, .. } => {
+                let asked = ON_TIMER.with(|callback| {
+                    set.call2(&JsValue::UNDEFINED, callback.as_ref(), &JsValue::from(id as f64))
+                });
+                Pending::Immediate(asked.unwrap_or(JsValue::UNDEFINED))
+            }
+        }
+    }
+
+    fn cancel(&self, immediate: &JsValue) {
+        if let Soon::Immediate { clear, .. } = self {
+            // It fails for no immediate.
+            let _ = clear.call1(&JsValue::UNDEFINED, immediate);
+        }
+    }
+}
+
+impl Drop for Soon {
+    fn drop(&mut self) {
+        if let Soon::Ports { receiver, sender } = self {
+            receiver.set_onmessage(&JsValue::NULL);
+            receiver.close();
+            sender.close();
+        }
+    }
 }
 
 struct Inner {
@@ -95,8 +157,7 @@ struct Inner {
     turn: RefCell<Box<dyn FnMut() -> ControlFlow<()>>>,
     pending: RefCell<Pending>,
     running: Cell<bool>,
-    receiver: MessagePort,
-    sender: MessagePort,
+    soon: Soon,
 }
 
 impl Inner {
@@ -107,12 +168,12 @@ impl Inner {
             return;
         }
         let mut pending = self.pending.borrow_mut();
-        match std::mem::replace(&mut *pending, Pending::Message) {
-            Pending::Message => return,
-            Pending::Timer(timer) => clear_timeout(&timer),
+        match &*pending {
+            Pending::Message | Pending::Immediate(_) => return,
+            Pending::Timer(timer) => clear_timeout(timer),
             Pending::Nothing => {}
         }
-        self.sender.post_message(self.id as f64);
+        *pending = self.soon.ask(self.id);
     }
 
     fn schedule_at(&self, deadline: Duration) {
@@ -159,13 +220,11 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.handle.forget_wake();
-        if let Pending::Timer(timer) = self.pending.replace(Pending::Nothing) {
-            clear_timeout(&timer);
+        match self.pending.replace(Pending::Nothing) {
+            Pending::Timer(timer) => clear_timeout(&timer),
+            Pending::Immediate(immediate) => self.soon.cancel(&immediate),
+            Pending::Message | Pending::Nothing => {}
         }
-        self.receiver.set_onmessage(&JsValue::NULL);
-        // An open port keeps Node from exiting.
-        self.receiver.close();
-        self.sender.close();
     }
 }
 
@@ -240,9 +299,6 @@ pub fn spawn_with_budget(
     turn: impl FnMut() -> ControlFlow<()> + 'static,
 ) -> Task {
     let id = NEXT.with(|next| next.replace(next.get() + 1));
-    let channel = MessageChannel::new();
-    let receiver = channel.port1();
-    ON_MESSAGE.with(|callback| receiver.set_onmessage(callback.as_ref()));
     let inner = Rc::new(Inner {
         id,
         handle: handle.clone(),
@@ -250,8 +306,7 @@ pub fn spawn_with_budget(
         turn: RefCell::new(Box::new(turn)),
         pending: RefCell::new(Pending::Nothing),
         running: Cell::new(false),
-        receiver,
-        sender: channel.port2(),
+        soon: Soon::new(),
     });
     // The hook has to be Send, so it finds the task by its number.
     handle.on_wake(move || {

@@ -157,7 +157,6 @@ impl Poll {
     ///
     /// # Errors
     /// As that.
-    #[inline]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         let capacity = events.capacity();
         if capacity == 0 {

@@ -126,7 +126,6 @@ impl Poll {
     /// `InvalidInput` if `events` has no capacity. `WouldBlock` where nothing may block: nothing is ready, the loop
     /// has noted the deadline, and its driver will come back; once the deadline has passed, the next poll is
     /// `Ok(0)`.
-    #[inline]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         self.poll_with(events, timeout, false)
     }

@@ -79,6 +79,17 @@ impl State {
         self.streak >= self.os_budget && self.os_len() > 0
     }
 
+    /// Notes what a poll that may not block waits for. The same call again, because of a spurious turn, goes on with
+    /// the time that remains.
+    fn note(&mut self, now: Duration, timeout: Option<Duration>) {
+        if self.noted.is_none_or(|noted| noted.timeout != timeout) {
+            self.noted = Some(Noted {
+                timeout,
+                deadline: timeout.and_then(|time| now.checked_add(time)),
+            });
+        }
+    }
+
     fn next_deadline(&self) -> Option<Duration> {
         let noted = self.noted.and_then(|noted| noted.deadline);
         match (noted, self.core.next_deadline()) {
@@ -317,9 +328,14 @@ impl Shared {
             if let Some(turn) = state.turn
                 && turn.events > 0
                 && timeout != Some(Duration::ZERO)
-                && self.driver.now() >= turn.end
             {
-                return Err(would_block());
+                let now = self.driver.now();
+                if now >= turn.end {
+                    // Nothing may be ready when the turn ends: the deadline then brings the next one.
+                    state.note(now, timeout);
+                    self.driver.note(state.next_deadline());
+                    return Err(would_block());
+                }
             }
             if state.core.next_deadline().is_some() {
                 let now = self.driver.now();
@@ -399,13 +415,7 @@ impl Shared {
             state.noted = None;
             return Ok(Waited::Elapsed);
         }
-        // The same call again, because of a spurious turn, goes on with the time that remains.
-        if state.noted.is_none_or(|noted| noted.timeout != timeout) {
-            state.noted = Some(Noted {
-                timeout,
-                deadline: timeout.and_then(|time| now.checked_add(time)),
-            });
-        }
+        state.note(now, timeout);
         self.driver.note(state.next_deadline());
         self.sleep.store(ASLEEP, Ordering::SeqCst);
         if self.inbox.is_empty() {

@@ -111,10 +111,13 @@ async fn s49_a_busy_loop_leaves_the_page_its_turns() {
     set.set_readiness(Ready::readable()).unwrap();
     let (task, log) = program(poll, None);
     // Always ready: without a budget the first turn would never end, and no timer would ever fire.
-    for _ in 0..5 {
-        sleep(0.0).await;
-    }
     until(|| log.turns.get() > 3).await;
+    for _ in 0..5 {
+        let before = log.turns.get();
+        sleep(1.0).await;
+        // Node's message ports would handle a thousand turns before the timer.
+        assert!(log.turns.get() - before < 100, "a timer was starved");
+    }
     drop(task);
     let turns = log.turns.get();
     sleep(20.0).await;

@@ -127,6 +127,27 @@ fn s49_a_turn_with_no_budget_left_still_makes_progress() {
 }
 
 #[test]
+fn s49_a_deadline_noted_when_the_budget_ends_brings_the_next_turn() {
+    let clock = VirtualClock::new(1);
+    let poll = clock.poll();
+    let (_registration, set) = source(&poll, 1, PollOpt::edge());
+    set.set_readiness(Ready::readable()).unwrap();
+    let handle = poll.handle();
+    let mut events = Events::with_capacity(1);
+    let second = Some(Duration::from_secs(1));
+    handle.begin_turn(poll.now(), Duration::ZERO);
+    assert_eq!(kind(poll.poll(&mut events, second)), Ok(1));
+    let blocked = kind(poll.poll(&mut events, second));
+    assert_eq!(blocked, Err(ErrorKind::WouldBlock));
+    let report = handle.end_turn();
+    assert!(!report.more);
+    assert_eq!(report.next_deadline, second);
+    assert_eq!(clock.jump(), second);
+    handle.begin_turn(poll.now(), Duration::ZERO);
+    assert_eq!(kind(poll.poll(&mut events, second)), Ok(0));
+}
+
+#[test]
 fn the_seed_permutes_what_has_no_order_and_repeats_it() {
     let run = |seed| {
         let poll = VirtualClock::new(seed).poll();

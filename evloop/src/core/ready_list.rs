@@ -46,12 +46,10 @@ impl ReadyList {
         }
     }
 
-    /// Takes the slot at the head out.
+    /// Takes the slot at the head out. The list must not be empty.
     #[inline]
-    pub fn pop_front<'a>(&mut self, slots: &'a mut Slab<Slot>) -> Option<(u32, &'a mut Slot)> {
-        if self.len == 0 {
-            return None;
-        }
+    pub fn pop_known<'a>(&mut self, slots: &'a mut Slab<Slot>) -> Option<(u32, &'a mut Slot)> {
+        debug_assert!(self.len > 0);
         let index = self.head;
         let slot = slots.get_mut(index as usize)?;
         slot.linked = false;

@@ -205,11 +205,11 @@ impl Core {
     #[inline]
     pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
         let mut reported = 0;
-        for _ in 0..self.list.len() {
-            if reported == capacity {
-                break;
-            }
-            let Some((index, slot)) = self.list.pop_front(&mut self.slots) else {
+        let mut visits = self.list.len();
+        while visits > 0 && reported < capacity {
+            visits -= 1;
+            // Never empty here: an iteration takes one out, and only adds.
+            let Some((index, slot)) = self.list.pop_known(&mut self.slots) else {
                 break;
             };
             let ready = slot.effective();
@@ -226,6 +226,9 @@ impl Core {
                 ready,
                 cause: slot.cause,
             });
+            if slot.trigger == Trigger::Edge && !slot.oneshot {
+                continue;
+            }
             if slot.oneshot {
                 slot.mask = 0;
             }
@@ -249,7 +252,7 @@ impl Core {
             if slot.effective() != 0 {
                 return true;
             }
-            self.list.pop_front(&mut self.slots);
+            self.list.pop_known(&mut self.slots);
         }
         false
     }
