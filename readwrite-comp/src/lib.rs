@@ -24,6 +24,6 @@ pub use limit::{
     WindowLimits,
 };
 pub use restart::{
-    PrefixChanged, PrefixCheck, Replay, ReplayAttempt, ReplayLimits, ReplayStats, Rest,
-    RetryPolicy, Skip, SkipAttempt, SkipLimits, SkipStats,
+    Decode, Encode, PrefixChanged, PrefixCheck, Receiver, Replay, ReplayAttempt, ReplayLimits,
+    ReplayStats, Rest, RetryPolicy, Sender, Skip, SkipAttempt, SkipLimits, SkipStats,
 };

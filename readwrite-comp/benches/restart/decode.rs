@@ -1,7 +1,7 @@
 //! Ways to decode a message that arrives in chunks.
 
 use crate::data::{Message, Turns, config};
-use readwrite_comp::{CompW, Replay, SizedWindowsR, SizedWindowsW};
+use readwrite_comp::{CompR, CompW, Decode, Receiver, Replay, SizedWindowsR, SizedWindowsW};
 use std::io::{self, ErrorKind, Read, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum Way {
     Framed,
     /// Ours, without frames.
     Unframed,
+    /// The limiter and the decoder with nothing between: for streams that never block.
+    Bare,
+    /// Ours with `RESTARTABLE = false`: for streams that never block.
+    Gate,
     /// tokio-util's `LengthDelimitedCodec`, then from the slice.
     LengthDelimited,
     /// corosensei: the decoder is suspended on its own stack.
@@ -33,12 +37,17 @@ impl Way {
         Way::Naive,
     ];
 
+    /// Those that need a source which never blocks.
+    pub const DIRECT: [Way; 2] = [Way::Bare, Way::Gate];
+
     pub fn name(self) -> &'static str {
         match self {
             Way::OneShot => "one decode from a slice",
             Way::Turns => "the turns alone, nothing decoded",
             Way::Framed => "**ours, growing windows**",
             Way::Unframed => "**ours, no frames**",
+            Way::Bare => "the limiter by hand",
+            Way::Gate => "**ours, RESTARTABLE = false**",
             Way::LengthDelimited => "tokio-util LengthDelimitedCodec",
             Way::Coroutine => "corosensei",
             Way::Naive => "naive replay",
@@ -48,7 +57,7 @@ impl Way {
     /// What this way reads, of a message that is `plain` in bincode.
     pub fn wire(self, plain: &[u8]) -> Vec<u8> {
         match self {
-            Way::Framed => {
+            Way::Framed | Way::Bare | Way::Gate => {
                 let mut w = CompW::new(SizedWindowsW::default(), Vec::new());
                 w.write_all(plain).expect("a Vec takes all");
                 w.write_end().expect("a Vec takes all");
@@ -78,10 +87,22 @@ fn from_slice(body: &mut &[u8]) -> io::Result<Message> {
     Ok(message)
 }
 
+struct Bincode;
+
+impl Decode for Bincode {
+    type Value = Message;
+
+    #[inline]
+    fn decode<R: Read>(&mut self, r: &mut R) -> io::Result<Message> {
+        from_read(r)
+    }
+}
+
 /// What lives as long as a connection.
 pub struct Decoder {
     way: Way,
     replay: Replay,
+    receiver: Receiver<false>,
     limiter: SizedWindowsR,
     frames: tokio_util::codec::LengthDelimitedCodec,
     bytes: bytes::BytesMut,
@@ -97,6 +118,7 @@ impl Decoder {
         Self {
             way,
             replay: Replay::default(),
+            receiver: Receiver::default(),
             limiter: SizedWindowsR::default(),
             frames,
             bytes: bytes::BytesMut::new(),
@@ -134,6 +156,18 @@ impl Decoder {
             .expect("a message"),
             Way::Unframed => {
                 turns(|| self.replay.read(&mut source, |r| from_read(r))).expect("a message")
+            }
+            Way::Bare => {
+                let mut r = CompR::new(&mut self.limiter, &mut source);
+                let message = from_read(&mut r).expect("a message");
+                r.read_end().expect("an end");
+                message
+            }
+            Way::Gate => {
+                let read = self
+                    .receiver
+                    .receive(&mut self.limiter, &mut source, &mut Bincode);
+                read.expect("a message").expect("a message")
             }
             Way::LengthDelimited => turns(|| self.length_delimited(&mut source)),
             Way::Coroutine => self.coroutine(source),

@@ -82,6 +82,12 @@ fn tables(measure: &Measure) -> Vec<Table> {
         }
         tables.push(table);
     }
+    let title = "Decode: 16 KB of structs, a source that never blocks";
+    let mut direct = Table::new(title, "c", &[MIB], "one decode from a slice");
+    for way in decode::Way::DIRECT {
+        direct.row(way.name(), measure, &[Some(Decode(way, false, KB16, MIB))]);
+    }
+    tables.push(direct);
     for (title, field, size, gulps) in [
         (
             "Encode: 16 KB of structs",

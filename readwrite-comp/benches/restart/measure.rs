@@ -45,6 +45,7 @@ impl Case {
         if side == "decode" {
             let way = decode::Way::ALL
                 .into_iter()
+                .chain(decode::Way::DIRECT)
                 .find(|w| format!("{w:?}") == way)?;
             Some(Case::Decode(way, field, size, turn))
         } else {

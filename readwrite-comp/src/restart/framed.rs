@@ -8,10 +8,27 @@ use crate::limit::LimitExceeded;
 const FIRST: usize = 4 << 10;
 
 /// Sees whether a limiter takes anything, to tell an end between messages from one inside.
-struct Tap<'a, R> {
+pub(super) struct Tap<'a, R> {
     source: &'a mut R,
     taken: bool,
     ended: bool,
+}
+
+impl<'a, R> Tap<'a, R> {
+    #[inline]
+    pub(super) const fn new(source: &'a mut R) -> Self {
+        Self {
+            source,
+            taken: false,
+            ended: false,
+        }
+    }
+
+    /// The source ended, and nothing came before that.
+    #[inline]
+    pub(super) const fn nothing(&self) -> bool {
+        self.ended && !self.taken
+    }
 }
 
 fn interrupted(error: &io::Error) -> bool {
@@ -74,11 +91,7 @@ impl Body {
         limiter: &mut L,
         source: &mut R,
     ) -> io::Result<bool> {
-        let mut tap = Tap {
-            source,
-            taken: false,
-            ended: false,
-        };
+        let mut tap = Tap::new(source);
         let result = loop {
             match self.fill_from(limits, limiter, &mut tap) {
                 Err(e) if interrupted(&e) => {}
@@ -86,7 +99,7 @@ impl Body {
             }
         };
         self.begun = tap.taken;
-        let nothing = tap.ended && !tap.taken;
+        let nothing = tap.nothing();
         match result {
             Ok(()) => {
                 // A limiter whose body ends with the source found nothing but the end.

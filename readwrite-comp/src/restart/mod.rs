@@ -10,6 +10,7 @@
 mod ahead;
 mod attempt;
 mod framed;
+mod gate;
 mod limits;
 mod prefix;
 mod replay;
@@ -18,6 +19,7 @@ mod skip_attempt;
 mod window;
 
 pub use attempt::{ReplayAttempt, Rest};
+pub use gate::{Decode, Encode, Receiver, Sender};
 pub use limits::{PrefixCheck, ReplayLimits, RetryPolicy, SkipLimits};
 pub use prefix::PrefixChanged;
 pub use replay::{Replay, ReplayStats};
