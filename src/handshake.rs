@@ -10,11 +10,11 @@ use crate::msg::{Challenge, ProtoMessage};
 #[derive(Debug)]
 pub(crate) enum Handshake {
     /// Connected, and sent its PING.
-    AwaitPong { challenge: Challenge },
+    PingSent { challenge: Challenge },
     /// Accepted.
-    AwaitPing { challenge: Challenge },
+    Accepted { challenge: Challenge },
     /// Answered with its PONG.
-    AwaitPongReply { peer: PeerId, challenge: Challenge },
+    PongSent { peer: PeerId, challenge: Challenge },
 }
 
 /// What follows from a message.
@@ -30,12 +30,12 @@ impl Handshake {
     /// The side that connects, and its first message.
     pub(crate) fn connect(own: PeerId, challenge: Challenge) -> (Self, ProtoMessage) {
         let ping = ProtoMessage::Ping { id: own, challenge };
-        (Handshake::AwaitPong { challenge }, ping)
+        (Handshake::PingSent { challenge }, ping)
     }
 
     /// The side that accepts.
     pub(crate) fn accept(challenge: Challenge) -> Self {
-        Handshake::AwaitPing { challenge }
+        Handshake::Accepted { challenge }
     }
 
     /// Takes the peer's next message.
@@ -47,11 +47,11 @@ impl Handshake {
         let forged = || Err("it did not give the challenge back".to_owned());
         let itself = || Err("it is this node itself".to_owned());
         match (&*self, message) {
-            (Handshake::AwaitPing { .. }, M::Ping { id, .. }) if *id == own => itself(),
-            (Handshake::AwaitPing { challenge: ours }, M::Ping { id, challenge }) => {
+            (Handshake::Accepted { .. }, M::Ping { id, .. }) if *id == own => itself(),
+            (Handshake::Accepted { challenge: ours }, M::Ping { id, challenge }) => {
                 let challenge_back = *challenge;
                 let challenge = *ours;
-                *self = Handshake::AwaitPongReply {
+                *self = Handshake::PongSent {
                     peer: *id,
                     challenge,
                 };
@@ -62,20 +62,20 @@ impl Handshake {
                 });
                 Ok(Step { send, done: None })
             }
-            (Handshake::AwaitPong { .. }, M::Pong { id, .. }) if *id == own => itself(),
-            (Handshake::AwaitPong { challenge: ours }, M::Pong { reply, .. }) if reply != ours => {
+            (Handshake::PingSent { .. }, M::Pong { id, .. }) if *id == own => itself(),
+            (Handshake::PingSent { challenge: ours }, M::Pong { reply, .. }) if reply != ours => {
                 forged()
             }
-            (Handshake::AwaitPong { .. }, M::Pong { id, challenge, .. }) => Ok(Step {
+            (Handshake::PingSent { .. }, M::Pong { id, challenge, .. }) => Ok(Step {
                 send: Some(M::PongReply { reply: *challenge }),
                 done: Some(*id),
             }),
-            (Handshake::AwaitPongReply { challenge, .. }, M::PongReply { reply })
+            (Handshake::PongSent { challenge, .. }, M::PongReply { reply })
                 if reply != challenge =>
             {
                 forged()
             }
-            (Handshake::AwaitPongReply { peer, .. }, M::PongReply { .. }) => Ok(Step {
+            (Handshake::PongSent { peer, .. }, M::PongReply { .. }) => Ok(Step {
                 send: None,
                 done: Some(*peer),
             }),

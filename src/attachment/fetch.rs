@@ -66,7 +66,7 @@ pub struct FetchPlan<C> {
     id: AttachmentId,
     have: PartSet,
     asked: HashMap<u64, C>,
-    /// Asked once and not received: before new ones, lowest first.
+    /// Wanted, or asked once and not received: before new ones, lowest first.
     again: BTreeSet<u64>,
     /// Every part below was asked for, or is here.
     next: u64,
@@ -120,8 +120,15 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         self.again.extend(lost.map(|(part, _)| part));
     }
 
-    /// Whom to ask for which part, if there is someone with fewer than `most_in_flight` requests. Only parts `below`
-    /// are asked for.
+    /// Someone waits for `part`: it comes before those that nobody named.
+    pub fn want(&mut self, part: u64) {
+        if part < self.id.parts() && !self.have.contains(part) && !self.asked.contains_key(&part) {
+            self.again.insert(part);
+        }
+    }
+
+    /// Whom to ask for which part, if there is someone with fewer than `most_in_flight` requests: one that was asked
+    /// before or is wanted, then those `below` in their order.
     pub fn next_request(&mut self, most_in_flight: usize, below: u64) -> Option<(C, u64)> {
         let free = self
             .providers
@@ -138,8 +145,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
     }
 
     fn next_part(&mut self, below: u64) -> Option<u64> {
-        if self.again.first().is_some_and(|part| *part < below) {
-            return self.again.pop_first();
+        if let Some(part) = self.again.pop_first() {
+            return Some(part);
         }
         while self.next < self.id.parts().min(below) {
             let part = self.next;

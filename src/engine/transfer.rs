@@ -34,9 +34,8 @@ struct Download {
     /// Peers that want parts which are not here yet.
     waiting: BTreeMap<u64, Vec<(ConnId, QueryId)>>,
     waiting_count: usize,
-    /// Where only peers want it, no part is fetched much before one of them asks: nobody can make this node fetch
-    /// what they do not take.
-    demand: u64,
+    /// Parts that peers asked for before there was a plan.
+    wanted: BTreeSet<u64>,
     /// Parts that arrived, and that the store has not said it kept.
     writing: BTreeSet<u64>,
     /// Lookups which may still name somebody who has it.
@@ -156,7 +155,7 @@ impl Engine {
             then: Vec::new(),
             waiting: BTreeMap::new(),
             waiting_count: 0,
-            demand: 0,
+            wanted: BTreeSet::new(),
             writing: BTreeSet::new(),
             hopes: BTreeSet::new(),
             touched: self.now,
@@ -192,6 +191,9 @@ impl Engine {
         let mut plan = FetchPlan::new(id, have);
         for conn in &download.providers {
             plan.add_provider(*conn);
+        }
+        for part in std::mem::take(&mut download.wanted) {
+            plan.want(part);
         }
         download.plan = Some(plan);
         if done > 0 {
@@ -233,8 +235,10 @@ impl Engine {
             if download.writing.len() >= in_flight {
                 return;
             }
+            // Where only peers want it, what they want is fetched, and a little ahead: nobody can make this node
+            // fetch what they do not take.
             let below = match download.then.is_empty() {
-                true => download.demand.saturating_add(in_flight as u64),
+                true => 0,
                 false => u64::MAX,
             };
             let Some((conn, part)) = plan.next_request(in_flight, below) else {
@@ -311,7 +315,12 @@ impl Engine {
     pub(super) fn demand(&mut self, id: AttachmentId, part: u64) {
         if let Some(download) = self.transfers.downloads.get_mut(&id) {
             download.touched = self.now;
-            download.demand = download.demand.max(part.saturating_add(1));
+            let ahead = self.limits.parts_in_flight as u64;
+            let wanted = part..=part.saturating_add(ahead);
+            match &mut download.plan {
+                Some(plan) => wanted.for_each(|part| plan.want(part)),
+                None => download.wanted.extend(wanted),
+            }
             self.pump(id);
         }
     }

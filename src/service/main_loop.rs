@@ -201,20 +201,19 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         timer.into_iter().chain(self.api_deadline).min()
     }
 
-    /// Does what services and users said until now. What is said meanwhile comes too, but for what would let one
-    /// peer take all turns.
+    /// Does what services said until now, and what they say meanwhile. What could go on for ever waits for the rest: a
+    /// peer that has more to say, and a user whose reply asks the next thing.
     fn drain_queue(&mut self) -> Result<()> {
-        let mut resumed = Vec::new();
+        let mut later = Vec::new();
         while let Some(command) = self.queue.recv()? {
             match command {
-                MainCommand::Resume(conn) => resumed.push(conn),
+                MainCommand::Resume(_) | MainCommand::Request(..) => later.push(command),
                 other => self.command(other)?,
             }
         }
-        for conn in resumed {
-            self.ready(conn, Ready::Readable)?;
-        }
-        Ok(())
+        later
+            .into_iter()
+            .try_for_each(|command| self.command(command))
     }
 
     fn command(&mut self, command: MainCommand) -> Result<()> {

@@ -252,3 +252,19 @@ fn two_nodes_do_not_wait_for_each_other() {
     bench.hears_part(conn, query, &sample, part);
     assert_eq!(bench.last_events().len(), 1);
 }
+
+#[test]
+fn the_last_part_can_be_had_without_those_before_it() {
+    let sample = Sample::parts(40);
+    let limits = Limits {
+        parts_in_flight: 4,
+        ..Limits::default()
+    };
+    let mut bench = a_node_that_knows(&sample, limits);
+    bench.hears(2, fetch(&sample, 70, 39));
+    let fetches = bench.fetches();
+    assert!(matches!(fetches[..], [(1, _, 39)]));
+    let (conn, query, part) = fetches[0];
+    bench.hears_part(conn, query, &sample, part);
+    assert_eq!(bench.parts(), [(2, 70, 39)]);
+}
