@@ -22,7 +22,7 @@ fn limits() -> ReplayLimits {
 fn windows() -> SizedWindowsR {
     SizedWindowsR::new(WindowLimits {
         max_window: 5000,
-        max_total: 20_000,
+        max_total: 60_000,
     })
 }
 

@@ -39,8 +39,11 @@ impl<R: Read> Read for Tap<'_, R> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buf)?;
-        self.taken |= n > 0;
-        self.ended |= n == 0 && !buf.is_empty();
+        if n > 0 {
+            self.taken = true;
+        } else if !buf.is_empty() {
+            self.ended = true;
+        }
         Ok(n)
     }
 }
