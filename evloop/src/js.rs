@@ -125,7 +125,11 @@ impl Soon {
             }
             Soon::Immediate { set, .. } => {
                 let asked = ON_TIMER.with(|callback| {
-                    set.call2(&JsValue::UNDEFINED, callback.as_ref(), &JsValue::from(id as f64))
+                    set.call2(
+                        &JsValue::UNDEFINED,
+                        callback.as_ref(),
+                        &JsValue::from(id as f64),
+                    )
                 });
                 Pending::Immediate(asked.unwrap_or(JsValue::UNDEFINED))
             }

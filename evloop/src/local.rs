@@ -157,38 +157,52 @@ impl Poll {
     ///
     /// # Errors
     /// As that.
+    #[inline]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
-        let capacity = events.capacity();
-        if capacity == 0 {
+        let inner = &*self.inner;
+        if events.capacity() > 0 && !inner.shared_first.get() {
+            events.list.clear();
+            let found = self.harvest(events);
+            if found > 0 {
+                // Whoever was left out now has the first word next time.
+                inner.shared_first.set(!self.shared.shared().is_empty());
+                return Ok(found);
+            }
+        }
+        self.poll_both(events, timeout)
+    }
+
+    #[inline]
+    fn harvest(&self, events: &mut Events) -> usize {
+        let room = events.capacity() - events.list.len();
+        let list = &mut events.list;
+        self.inner.core.borrow_mut().harvest(room, |fired| {
+            list.push(Event::new(
+                Ready::from_bits(fired.ready),
+                Token(fired.token),
+            ));
+        })
+    }
+
+    /// The shared loop first, without waiting if something local is ready.
+    #[inline(never)]
+    fn poll_both(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
+        if events.capacity() == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        events.list.clear();
-        let inner = &*self.inner;
-        let mut core = inner.core.borrow_mut();
-        if core.ready_len() > 0 {
-            if inner.shared_first.get() && !self.shared.shared().is_empty() {
-                self.shared.poll(events, Some(Duration::ZERO))?;
-            }
-            let list = &mut events.list;
-            let found = core.harvest(capacity - list.len(), |fired| {
-                list.push(Event::new(
-                    Ready::from_bits(fired.ready),
-                    Token(fired.token),
-                ));
-            });
-            if !list.is_empty() {
-                // Whoever was left out now has the first word next time.
-                inner.shared_first.set(found > 0);
-                return Ok(events.list.len());
-            }
+        self.inner.shared_first.set(false);
+        if !self.inner.core.borrow_mut().has_ready() {
+            return self.wait(events, timeout);
         }
-        drop(core);
-        self.wait(events, timeout)
+        self.shared.poll(events, Some(Duration::ZERO))?;
+        if self.harvest(events) > 0 {
+            self.inner.shared_first.set(true);
+        }
+        Ok(events.list.len())
     }
 
     /// Nothing local is ready, and on this thread nothing will be while it waits.
     fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
-        self.inner.shared_first.set(false);
         let result = self.shared.poll(events, timeout);
         let blocked = matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         self.inner.idle.set(blocked);

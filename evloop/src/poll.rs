@@ -37,7 +37,7 @@ impl Default for Compat {
 
 /// Watches any number of sources and says which are ready.
 ///
-/// Made by [`Poll::new`] it waits in the operating system, or in the browser takes turns (see [`js`](crate::js));
+/// Made by [`Poll::new`] it waits in the operating system, or in the browser takes turns (see `js`);
 /// [`Poll::with_driver`] chooses. It may be shared between threads; every method takes `&self`.
 ///
 /// While user sources are ready, a poll makes no system call beyond its [budget](Poll::set_os_budget) and does not

@@ -46,17 +46,27 @@ impl ReadyList {
         }
     }
 
-    /// Takes the slot at the head out. The list must not be empty.
+    /// Takes the slot at the head out.
+    pub fn pop_front(&mut self, slots: &mut Slab<Slot>) {
+        if let Some(slot) = slots.get_mut(self.head as usize).filter(|slot| slot.linked) {
+            slot.linked = false;
+            // The new head's `prev` is left dangling: a head's is never read.
+            self.head = slot.next;
+            self.len -= 1;
+        }
+    }
+
+    /// The head, for a caller who takes slots out at the front himself and says so with [`end`](ReadyList::end).
     #[inline]
-    pub fn pop_known<'a>(&mut self, slots: &'a mut Slab<Slot>) -> Option<(u32, &'a mut Slot)> {
-        debug_assert!(self.len > 0);
-        let index = self.head;
-        let slot = slots.get_mut(index as usize)?;
-        slot.linked = false;
-        // The new head's `prev` is left dangling: a head's is never read.
-        self.head = slot.next;
-        self.len -= 1;
-        Some((index, slot))
+    pub fn begin(&self) -> u32 {
+        self.head
+    }
+
+    /// What the caller of [`begin`](ReadyList::begin) left: the new head and how many there are.
+    #[inline]
+    pub fn end(&mut self, head: u32, len: usize) {
+        self.head = head;
+        self.len = len as u32;
     }
 
     /// The slot at the head.

@@ -202,16 +202,23 @@ impl Core {
     /// many it reported. Level-triggered sources go to the tail; those that were not reached keep the head.
     ///
     /// It visits at most the sources that were ready when it was called, so it ends however much is woken later.
-    #[inline]
+    // Not inlined: alone, the loop keeps its state in registers.
+    #[inline(never)]
     pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+        let Core { slots, list, .. } = self;
         let mut reported = 0;
-        let mut visits = self.list.len();
+        let mut visits = list.len();
+        let mut relinked = 0;
+        let mut head = list.begin();
         while visits > 0 && reported < capacity {
             visits -= 1;
-            // Never empty here: an iteration takes one out, and only adds.
-            let Some((index, slot)) = self.list.pop_known(&mut self.slots) else {
+            let index = head;
+            // Always there: what is linked is occupied.
+            let Some(slot) = slots.get_mut(index as usize) else {
                 break;
             };
+            slot.linked = false;
+            head = slot.next;
             let ready = slot.effective();
             if ready == 0 {
                 continue;
@@ -236,12 +243,17 @@ impl Core {
                 Trigger::Pulse => slot.ready = 0,
                 Trigger::Level if slot.mask != 0 => {
                     slot.cause = Cause::Level;
-                    self.list.mark(slot);
-                    self.list.join(&mut self.slots, index);
+                    list.end(head, visits + relinked);
+                    list.mark(slot);
+                    list.join(slots, index);
+                    // The ones to visit are before it; if there is none, the loop ends.
+                    head = list.begin();
+                    relinked += 1;
                 }
                 Trigger::Level | Trigger::Edge => {}
             }
         }
+        list.end(head, visits + relinked);
         reported
     }
 
@@ -252,7 +264,7 @@ impl Core {
             if slot.effective() != 0 {
                 return true;
             }
-            self.list.pop_known(&mut self.slots);
+            self.list.pop_front(&mut self.slots);
         }
         false
     }

@@ -11,7 +11,7 @@ type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A driver that never blocks: `poll` says `WouldBlock` when nothing is ready, and whoever owns the thread calls
 /// again when it was asked to (see [`on_wake`](Turns::on_wake)) or when the
-/// [deadline](crate::Handle::next_deadline) has passed. In the browser [`js`](crate::js) does that.
+/// [deadline](crate::Handle::next_deadline) has passed. In the browser `js` does that.
 ///
 /// Clones share their state: keep one to set the hook after the loop was made.
 #[derive(Clone)]
