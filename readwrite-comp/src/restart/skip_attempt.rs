@@ -109,6 +109,14 @@ impl<'a> SkipAttempt<'a> {
         }
     }
 
+    /// Writes the first `n` of the bytes of `few`.
+    #[cold]
+    #[inline(never)]
+    fn slow_few(&mut self, few: u64, n: usize) -> io::Result<()> {
+        let few = few.to_ne_bytes();
+        self.slow(few.get(..n).unwrap_or(&few))
+    }
+
     /// Writes what does not fit the capacity.
     #[cold]
     #[inline(never)]
@@ -288,6 +296,11 @@ impl Write for SkipAttempt<'_> {
         if buf.len() <= self.bytes.capacity() - self.bytes.len() {
             self.bytes.extend_from_slice(buf);
             Ok(())
+        } else if buf.len() <= 8 {
+            // By value: a pointer here would make the caller keep every number in memory for it.
+            let mut few = [0; 8];
+            few[..buf.len()].copy_from_slice(buf);
+            self.slow_few(u64::from_ne_bytes(few), buf.len())
         } else {
             self.slow(buf)
         }
