@@ -42,6 +42,7 @@ mod trace;
 pub mod traits;
 #[cfg(unix)]
 pub mod unix;
+mod user_source;
 
 pub use bridge::LoopEvents;
 pub use driver::VirtualClock;

@@ -149,7 +149,7 @@ impl Poll {
         if Rc::ptr_eq(home, &self.inner) {
             Ok(home)
         } else {
-            Err(crate::shared::other_poll())
+            Err(crate::user_source::other_poll())
         }
     }
 
