@@ -157,7 +157,7 @@ pub fn wasm_runner(version: &str) -> Result<OsString> {
     if on_path(RUNNER) && version_of(RUNNER).is_ok_and(|found| found == version) {
         return Ok(std::env::var_os("PATH").unwrap_or_default());
     }
-    cargo_install("wasm-bindgen-cli", version, &[RUNNER])
+    cargo_install("wasm-bindgen-cli", version, &[RUNNER], &[])
 }
 
 /// PATH with cargo-fuzz.
@@ -165,7 +165,7 @@ pub fn cargo_fuzz() -> Result<OsString> {
     if on_path("cargo-fuzz") {
         return Ok(std::env::var_os("PATH").unwrap_or_default());
     }
-    cargo_install("cargo-fuzz", "0.13.2", &["cargo-fuzz"])
+    cargo_install("cargo-fuzz", "0.13.2", &["cargo-fuzz"], &[])
 }
 
 /// PATH with cargo-deny.
@@ -173,12 +173,13 @@ pub fn cargo_deny() -> Result<OsString> {
     if on_path("cargo-deny") {
         return Ok(std::env::var_os("PATH").unwrap_or_default());
     }
-    cargo_install("cargo-deny", "0.20.2", &["cargo-deny"])
+    // It reads manifests for a second: optimising it would take longer than it ever runs.
+    cargo_install("cargo-deny", "0.20.2", &["cargo-deny"], &["--debug"])
 }
 
 /// Installs programs of a crate into a cache folder named by its version, unless they are there;
 /// PATH with that folder first.
-fn cargo_install(krate: &str, version: &str, programs: &[&str]) -> Result<OsString> {
+fn cargo_install(krate: &str, version: &str, programs: &[&str], how: &[&str]) -> Result<OsString> {
     let folder = cache::dir()?.join(format!("{krate}-{version}"));
     let bin = folder.join("bin");
     if !programs.iter().all(|program| bin.join(program).is_file()) {
@@ -189,6 +190,7 @@ fn cargo_install(krate: &str, version: &str, programs: &[&str]) -> Result<OsStri
         let build = tempfile::tempdir()?;
         let mut cmd = Cmd::cargo(["install", krate, "--version", version, "--quiet", "--root"])
             .args([&folder])
+            .args(how)
             .env("CARGO_TARGET_DIR", build.path())
             // Our profiles and our target settings are not meant for it.
             .dir(build.path());

@@ -6,7 +6,7 @@ use crate::run::{Cmd, on_path};
 use crate::setup;
 use crate::step::{Outcome, Report, Step};
 use crate::wasm::Wasm;
-use crate::workspace::{Workspace, is_ci};
+use crate::workspace::{Workspace, is_ci, root};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -19,6 +19,10 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Features that change what the rest relies on: lints and tests run a second time with each, for its
 /// package alone. All other features are on in every native step.
 const APART: &[(&str, &str)] = &[("mydht-evloop", "strict-compat")];
+
+/// Packages with a workspace of their own whose tests belong to the rest, and how they are built: the drop-in is named
+/// as the crate that it is compared with, and loom's models are slow without optimisation.
+const BESIDE: &[(&str, &[&str])] = &[("evloop/mio", &[]), ("evloop/loom", &["--release"])];
 
 /// Check everything that can be checked here: what CI runs.
 ///
@@ -175,6 +179,46 @@ impl Context {
         Ok(Outcome::counted(success, counts))
     }
 
+    fn test(&self, selection: &[String]) -> Result<Outcome> {
+        let cmd = || {
+            if on_path("cargo-nextest") {
+                self.cargo(&["nextest", "run", "--no-fail-fast"])
+                    .args(selection)
+            } else {
+                // Without doc tests: they are a step of their own.
+                self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
+                    .args(selection)
+            }
+        };
+        // Built beforehand: the limit is for tests that hang, not for slow machines.
+        if !cmd().args(["--no-run"]).succeeds()? {
+            return Ok(Outcome::of(false));
+        }
+        counted(cmd())
+    }
+
+    /// The tests of the packages beside the workspace.
+    fn beside(&self) -> Result<Outcome> {
+        let mut success = true;
+        let mut counts = Counts::default();
+        for (folder, how) in BESIDE {
+            let manifest = root().join(folder).join("Cargo.toml");
+            let cmd = || {
+                self.cargo(&["test", "--manifest-path"])
+                    .args([&manifest])
+                    .args(*how)
+            };
+            let outcome = if cmd().args(["--no-run"]).succeeds()? {
+                counted(cmd())?
+            } else {
+                Outcome::of(false)
+            };
+            success &= matches!(outcome, Outcome::Passed(_));
+            counts += outcome.counts();
+        }
+        Ok(Outcome::counted(success, counts))
+    }
+
     fn step(&mut self, step: Step) -> Result<Outcome> {
         match step {
             Step::Fmt => check(self.cargo(&["fmt", "--all", "--check"])),
@@ -182,23 +226,16 @@ impl Context {
                 let cmd = self.cargo(&["clippy"]).args(selection);
                 check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
             }),
-            Step::Test => self.each(|selection| {
-                let cmd = || {
-                    if on_path("cargo-nextest") {
-                        self.cargo(&["nextest", "run", "--no-fail-fast"])
-                            .args(selection)
-                    } else {
-                        // Without doc tests: they are a step of their own.
-                        self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
-                            .args(selection)
-                    }
-                };
-                // Built beforehand: the limit is for tests that hang, not for slow machines.
-                if !cmd().args(["--no-run"]).succeeds()? {
-                    return Ok(Outcome::of(false));
-                }
-                counted(cmd())
-            }),
+            Step::Test => {
+                let own = self.each(|selection| self.test(selection))?;
+                let beside = self.beside()?;
+                let success = [&own, &beside]
+                    .iter()
+                    .all(|outcome| matches!(outcome, Outcome::Passed(_)));
+                let mut counts = own.counts();
+                counts += beside.counts();
+                Ok(Outcome::counted(success, counts))
+            }
             Step::Doctest => self.each(|selection| {
                 let cmd = self.cargo(&["test", "--doc", "--no-fail-fast"]);
                 counted(cmd.args(selection))
