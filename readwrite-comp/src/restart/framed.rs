@@ -6,6 +6,8 @@ use crate::limit::LimitExceeded;
 
 /// The smallest buffer for a body.
 const FIRST: usize = 4 << 10;
+/// After so many small messages in a row a large buffer is freed.
+const SMALL: u32 = 16;
 
 /// Sees whether a limiter takes anything, to tell an end between messages from one inside.
 pub(super) struct Tap<'a, R> {
@@ -55,6 +57,8 @@ pub(super) struct Body {
     /// what a peer announces.
     bytes: Vec<u8>,
     filled: usize,
+    /// How many messages in a row needed less than a quarter of the buffer.
+    small: u32,
     /// The limiter took something from the source for this message.
     begun: bool,
     /// The body is whole, the limiter's end is not read yet.
@@ -198,8 +202,12 @@ impl Body {
         let mut rest = body.bytes.get(..body.filled).unwrap_or_default();
         let result = decode(&mut rest);
         let left = rest.len();
-        if body.bytes.len() <= retain {
+        // Memory that a long message needed is kept for the next long one, not for ever.
+        let small = body.bytes.len() > FIRST && body.filled < body.bytes.len() / 4;
+        let small = if small { body.small + 1 } else { 0 };
+        if body.bytes.len() <= retain && small < SMALL {
             self.bytes = body.bytes;
+            self.small = small;
         }
         match result {
             Ok(_) if left > 0 => Err(io::Error::new(
