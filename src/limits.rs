@@ -15,7 +15,8 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Connections open at once, both ways.
     pub connections: usize,
-    /// Messages waiting to be written to one peer; past it the peer reads too slowly and is let go.
+    /// Messages waiting to be written to one peer, and requests of one peer at the store; past it the peer reads too
+    /// slowly, or asks too much, and is let go.
     pub pending_messages: usize,
     /// Messages of one peer handled before the others have their turn.
     pub messages_per_turn: u32,

@@ -7,8 +7,7 @@ use mydht_spawner::channel::{LocalRcChannel, LocalRcRecv, LocalRcSend, NoSend};
 use mydht_spawner::{SpawnChannel, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::Stream;
 
-use super::main_loop::Parts;
-use super::{FromConn, MainSend, NextMessage, ReadService, WriteIn, WriteService};
+use super::{FromConn, MainSend, NextMessage, Parts, ReadService, WriteIn, WriteService};
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::ConnId;
 use crate::handshake::Handshake;

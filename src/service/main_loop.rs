@@ -15,35 +15,13 @@ use mydht_spawner::{
 use mydht_transports::Transport;
 
 use super::connection::{Conn, State};
-use super::{ApiIn, ApiService, MainCommand, MainSend, Reply, StoreIn, StoreService};
+use super::{ApiIn, ApiService, MainCommand, MainSend, Parts, Reply, StoreIn, StoreService};
 use crate::attachment::ReceivedPart;
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Event, Input, Output, Ticket};
 use crate::handshake::Handshake;
 use crate::id::PeerId;
-use crate::limits::Limits;
-use crate::metrics::Metrics;
 use crate::msg::{Challenge, ProtoMessage};
-
-/// The values of a node's parts.
-pub struct Parts<MC: MyDHTConf> {
-    /// The event loop.
-    pub poll: MC::Poll,
-    /// How peers are reached.
-    pub transport: MC::Transport,
-    /// How messages are encoded.
-    pub enc: MC::MsgEnc,
-    /// How bytes are ciphered.
-    pub shadow: MC::Shadow,
-    /// Who this node is.
-    pub id: PeerId,
-    /// What it takes from outside.
-    pub limits: Limits,
-    /// What it counts.
-    pub metrics: Metrics,
-    /// Peers to connect with at once, and again when they are lost.
-    pub bootstrap: Vec<Address<MC>>,
-}
 
 /// The receiving end of the main loop's queue.
 pub(crate) type Queue<MC> =

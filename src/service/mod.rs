@@ -3,6 +3,7 @@
 mod api;
 mod connection;
 mod main_loop;
+mod parts;
 mod read;
 mod route;
 mod store;
@@ -12,7 +13,8 @@ mod write;
 mod tests;
 
 pub use api::{ApiIn, ApiService};
-pub use main_loop::{MainLoop, Parts};
+pub use main_loop::MainLoop;
+pub use parts::Parts;
 pub use read::{NextMessage, ReadService};
 pub use route::{FromConn, MainCommand, MainSend, Reply};
 pub use store::{StoreIn, StoreService};

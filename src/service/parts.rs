@@ -1,0 +1,26 @@
+//! What a node is made of.
+
+use crate::conf::{Address, MyDHTConf};
+use crate::id::PeerId;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+
+/// The values of a node's parts.
+pub struct Parts<MC: MyDHTConf> {
+    /// The event loop.
+    pub poll: MC::Poll,
+    /// How peers are reached.
+    pub transport: MC::Transport,
+    /// How messages are encoded.
+    pub enc: MC::MsgEnc,
+    /// How bytes are ciphered.
+    pub shadow: MC::Shadow,
+    /// Who this node is.
+    pub id: PeerId,
+    /// What it takes from outside.
+    pub limits: Limits,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Peers to connect with at once, and again when they are lost.
+    pub bootstrap: Vec<Address<MC>>,
+}
