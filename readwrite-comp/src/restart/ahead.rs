@@ -87,7 +87,7 @@ impl Ahead {
     ) -> io::Result<usize> {
         let chunk = limits.read_ahead.max(1);
         if self.bytes.len() - self.filled < chunk {
-            self.make_room(chunk);
+            self.make_room(limits, chunk);
         }
         loop {
             match source.read(&mut self.bytes[self.filled..]) {
@@ -107,13 +107,15 @@ impl Ahead {
     /// Room for `chunk` more bytes: by moving the message to the front where that pays for the move, else by growing
     /// with what was received.
     #[cold]
-    fn make_room(&mut self, chunk: usize) {
+    fn make_room(&mut self, limits: &ReplayLimits, chunk: usize) {
         let have = self.have();
         if self.start >= have {
             self.bytes.copy_within(self.start..self.filled, 0);
             self.pos -= self.start;
             self.start = 0;
             self.filled = have;
+            // At once: the source may block before anything else would do it.
+            self.bound(limits);
         }
         if self.bytes.len() - self.filled < chunk {
             let size = (self.filled + chunk).max(self.bytes.len() * 2);

@@ -154,7 +154,7 @@ impl Replay {
     /// Decodes a message from a stream that has no frames. `None`: the source ended before the first byte of one.
     ///
     /// `decode` runs from the message's first byte each time, so it must do nothing but decode. An error it gives
-    /// after its reader blocked counts as blocked, whatever it looks like. What it consumed is the message; bytes
+    /// after its reader blocked counts as blocked, whatever it looks like, and so does a success. What it consumed is the message; bytes
     /// that were read beyond it stay here for the next `read`, for [`read_framed`](Self::read_framed) or for
     /// [`rest`](Self::rest).
     ///
@@ -177,10 +177,13 @@ impl Replay {
         let result = decode(&mut attempt);
         self.account();
         match result {
-            Ok(value) => {
+            // At the end of the source a decoder may well look beyond its message. But one that was refused bytes and
+            // goes on as if it had not needed them would leave the stream at a wrong place.
+            Ok(value) if matches!(self.ahead.refused, Refused::No | Refused::Ended) => {
                 self.commit();
                 Ok(Some(value))
             }
+            Ok(_) => Err(self.failed(io::ErrorKind::WouldBlock.into())),
             Err(e) => Err(self.failed(e)),
         }
     }
