@@ -182,11 +182,10 @@ impl Context {
     fn test(&self, selection: &[String]) -> Result<Outcome> {
         let cmd = || {
             if on_path("cargo-nextest") {
-                self.cargo(&["nextest", "run", "--no-fail-fast"])
-                    .args(selection)
+                self.cargo(&["nextest", "run"]).args(selection)
             } else {
                 // Without doc tests: they are a step of their own.
-                self.cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
+                self.cargo(&["test", "--lib", "--bins", "--tests"])
                     .args(selection)
             }
         };
@@ -194,7 +193,7 @@ impl Context {
         if !cmd().args(["--no-run"]).succeeds()? {
             return Ok(Outcome::of(false));
         }
-        counted(cmd())
+        counted(cmd().args(["--no-fail-fast"]))
     }
 
     /// The tests of the packages beside the workspace.
