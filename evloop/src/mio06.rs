@@ -1,5 +1,5 @@
 //! The loop traits for the registry's mio 0.6 (feature `mio06`): what is written against
-//! [`traits`](crate::traits) runs on either loop.
+//! [`traits`] runs on either loop.
 //!
 //! ```
 //! use mydht_evloop::mio06::Poll;
