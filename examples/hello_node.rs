@@ -1,23 +1,17 @@
 //! Two nodes: what one puts, the other gets.
+use std::{error::Error, time::Duration};
 
-use std::time::Duration;
-
-use mydht::Command;
 use mydht::native::Config;
 
-fn main() -> std::io::Result<()> {
-    let any_port = "127.0.0.1:0".parse().map_err(std::io::Error::other)?;
-    let first = Config::listen(any_port).start()?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let first = Config::listen("127.0.0.1:0".parse()?).start()?;
     let key = first.put_bytes(None, b"hello")?;
 
-    let known = first.address().into_iter().collect();
-    let second = Config {
-        bootstrap: known,
-        ..Config::default()
-    }
-    .start()?;
-    second.ask(Command::AwaitPeer(Duration::from_secs(5)), |_, _| ())?;
+    let known = first.address().ok_or("it listens nowhere")?;
+    let second = Config::default().bootstrap(known).start()?;
+    second.await_peer(Duration::from_secs(5))?;
     println!("{key} is {:?}", second.get_bytes(&key)?);
+
     second.stop()?;
-    first.stop()
+    Ok(first.stop()?)
 }

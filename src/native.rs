@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mydht_transports::Transport;
 use mydht_transports::tcp::{Tcp, TcpAddress};
@@ -197,6 +198,14 @@ impl NativeNode {
             Ok(event) => Ok(event),
             Err(error) => Err(failed(format!("the node has ended: {error}"))),
         }
+    }
+
+    /// Waits until the node is connected with a peer, for `timeout` at most.
+    ///
+    /// # Errors
+    /// Why no peer could be connected with; or that none was in time.
+    pub fn await_peer(&self, timeout: Duration) -> io::Result<()> {
+        self.ask(Command::AwaitPeer(timeout), |_, _| ()).map(drop)
     }
 
     /// Puts bytes under `key`, or under their hash, and gives the key.

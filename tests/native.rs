@@ -19,8 +19,7 @@ fn node() -> Config {
 /// A node that knows `other` and is connected with it.
 fn connected(config: Config, other: &NativeNode) -> NativeNode {
     let node = config.bootstrap(other.address().unwrap()).start().unwrap();
-    let wait = Command::AwaitPeer(Duration::from_secs(20));
-    node.ask(wait, |_, _| ()).unwrap();
+    node.await_peer(Duration::from_secs(20)).unwrap();
     node
 }
 
@@ -209,8 +208,7 @@ fn nobody_to_connect_with_says_so() {
     let address = a.address().unwrap();
     a.stop().unwrap();
     let lonely = Config::default().bootstrap(address).start().unwrap();
-    let wait = Command::AwaitPeer(Duration::from_secs(20));
-    let error = lonely.ask(wait, |_, _| ()).unwrap_err();
+    let error = lonely.await_peer(Duration::from_secs(20)).unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
     lonely.stop().unwrap();
 }
@@ -286,7 +284,7 @@ fn a_lost_bootstrap_peer_is_connected_with_again() {
     let key = a.put_bytes(None, b"after the restart").unwrap();
     // It finds the value as soon as it is connected again.
     while b.get_bytes(&key).unwrap().is_none() {
-        let _ = b.ask(Command::AwaitPeer(Duration::from_secs(20)), |_, _| ());
+        let _ = b.await_peer(Duration::from_secs(20));
     }
     b.stop().unwrap();
     a.stop().unwrap();

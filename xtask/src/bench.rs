@@ -11,12 +11,13 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("echo", "evloop/benches", "echo"),
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
+    ("transfer", ".", "transfer"),
 ];
 
 /// Measure, and write the figures to docs/benchmarks.
 ///
 /// `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock.
-/// `spawn`: the spawners. `echo`: a TCP server on the loop. Close other programs first: the figures are of this machine as it is now.
+/// `spawn`: the spawners. `echo`: a TCP server on the loop. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.

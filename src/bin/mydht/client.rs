@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mydht::native::{Config, NativeNode};
-use mydht::{Command, Limits, Metrics};
+use mydht::{Limits, Metrics};
 use mydht_transports::tcp::TcpAddress;
 
 use crate::stats::StatsFile;
@@ -50,14 +50,11 @@ impl Network {
             node,
             stats: self.stats.clone(),
         };
-        client
-            .node
-            .ask(Command::AwaitPeer(timeout), |_, _| ())
-            .map_err(|error| {
-                io::Error::other(format!(
-                    "{error} (is a node running at the --bootstrap address?)"
-                ))
-            })?;
+        client.node.await_peer(timeout).map_err(|error| {
+            io::Error::other(format!(
+                "{error} (is a node running at the --bootstrap address?)"
+            ))
+        })?;
         Ok(client)
     }
 }
