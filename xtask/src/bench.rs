@@ -8,7 +8,6 @@ use std::process::ExitCode;
 /// The benchmarks: the name typed, the folder of the package, its `[[bench]]`.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("loop", "evloop/benches", "loop"),
-    ("echo", "evloop/benches", "echo"),
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
     ("transfer", ".", "transfer"),
@@ -17,7 +16,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 /// Measure, and write the figures to docs/benchmarks.
 ///
 /// `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock.
-/// `spawn`: the spawners. `echo`: a TCP server on the loop. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
+/// `spawn`: the spawners. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
