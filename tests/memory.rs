@@ -204,6 +204,29 @@ fn a_silent_peer_costs_a_get_its_time_and_nothing_else() {
 }
 
 #[test]
+fn what_a_peer_said_before_it_left_is_heard() {
+    let clock = VirtualClock::new(1);
+    let network = Network::new();
+    let mut nodes = chain(&clock, &network, 2);
+    let record = Record::by_content(Value::Bytes(b"last words".to_vec()));
+    let put = Command::Put {
+        record: record.clone(),
+        content: None,
+    };
+    ask(&nodes[1], put);
+    // It says this and is gone before the other has its turn.
+    let mut leaving = nodes.remove(1);
+    leaving.turn().unwrap();
+    leaving.handle().stop().unwrap();
+    while leaving.turn().unwrap() {}
+    drop(leaving);
+    settle(&clock, &mut nodes).unwrap();
+    let getting = ask(&nodes[0], Command::Get { key: record.key });
+    settle(&clock, &mut nodes).unwrap();
+    assert_eq!(last(&getting), Event::Found(record));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
         let clock = VirtualClock::new(seed);

@@ -48,6 +48,8 @@ const FIRST_RECONNECT: Duration = Duration::from_millis(250);
 enum Timer {
     Handshake(ConnId),
     Reconnect(usize),
+    /// Connections may wait that could not be accepted.
+    Accept,
     Stop,
 }
 
@@ -204,6 +206,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             MainCommand::Stop => self.stop(),
             MainCommand::Message(conn, message, part) => self.message(conn, message, part),
             MainCommand::Resume(conn) => self.ready(conn, Ready::Readable),
+            MainCommand::Lost(conn, why) => self.lost(conn, &why),
             MainCommand::Api(outputs, deadline) => {
                 self.api_deadline = deadline;
                 outputs
@@ -261,7 +264,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match found.ready(ready) {
             Ok(false) => Ok(()),
             Ok(true) => self.main.send(MainCommand::Resume(conn)),
-            Err(why) => self.lost(conn, &why),
+            // What it said before it left is in the queue still.
+            Err(why) => self.main.send(MainCommand::Lost(conn, why)),
         }
     }
 
@@ -322,6 +326,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     }
                 }
                 Timer::Reconnect(index) => self.connect(index)?,
+                Timer::Accept => self.accept()?,
                 Timer::Stop => self.conns.clear(),
             }
         }

@@ -23,6 +23,8 @@ pub enum MainCommand {
     Message(ConnId, ProtoMessage, Option<ReceivedPart>),
     /// By the main loop itself: a peer has more to say, and the others had their turn.
     Resume(ConnId),
+    /// By the main loop itself: a connection came to its end, and why. It waits behind what the peer said before.
+    Lost(ConnId, String),
     /// By the protocol: what to do, and when it wants to be called again.
     Api(Vec<Output>, Option<Duration>),
     /// By the store: everything is durable.

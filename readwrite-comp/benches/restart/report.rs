@@ -42,7 +42,7 @@ impl Table {
         if let Some((floor, _)) = floor {
             let _ = write!(text, " ({:.1} µs)", floor.nanoseconds / 1e3);
         }
-        text += ", by time (by instructions).\n\n| contender |";
+        text += ", by time (and by instructions, where they were counted).\n\n| contender |";
         for column in &self.columns {
             let _ = write!(text, " {} = {column} |", self.turn);
         }

@@ -28,9 +28,12 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     self.start(stream, address, state, None)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // One connection failed before it was accepted, or there are no descriptors left: the rest goes on.
+                // One connection failed before it was accepted, or there are no descriptors left. An edge is reported
+                // once, so those that wait behind it are looked after again soon.
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    let soon = self.parts.poll.now() + FIRST_RECONNECT;
+                    self.timers.insert((soon, Timer::Accept));
                     return Ok(());
                 }
             }
