@@ -106,91 +106,28 @@ pub fn head(measure: &Measure) -> String {
     )
 }
 
-const COLOURS: [&str; 5] = ["#0060df", "#00875a", "#8a6d00", "#7a3db8", "#c03020"];
-
 /// Cost of one message against its size, both axes logarithmic: a slope of one is linear, of two quadratic.
 pub fn plot(measure: &Measure) -> String {
     use decode::Way as D;
     use encode::Way as E;
-    let chunk = 1460;
-    let sizes: Vec<usize> = (12..=21).map(|power| 1 << power).collect();
-    let lines: [(&str, Vec<Option<Case>>); 5] = [
-        ("decode, ours framed", D::Framed, 0),
-        ("decode, ours without frames", D::Unframed, 0),
-        ("decode, naive replay", D::Naive, 4 << 20),
-        ("encode, ours growing", D::OneShot, 1),
-        ("encode, naive skip", D::OneShot, 2),
-    ]
-    .map(|(name, way, kind)| {
-        let case = |size: &usize| {
-            Some(match kind {
-                1 => Encode(E::Growing, false, *size, chunk),
-                2 => Encode(E::Naive, false, *size, chunk),
-                _ => Decode(way, false, *size, chunk),
-            })
-        };
-        (name, sizes.iter().map(case).collect())
-    });
-    let (width, height, left, top) = (720.0, 440.0, 70.0, 20.0);
-    let x = |size: f64| left + (size.log2() - 12.0) / 9.0 * (width - left - 190.0);
-    let y = |us: f64| top + (6.0 - us.log10()) / 6.0 * (height - top - 50.0);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    const CHUNK: usize = 1460;
+    let decode = |way| move |size| Decode(way, false, size, CHUNK);
+    let encode = |way| move |size| Encode(way, false, size, CHUNK);
+    let mut lines = plot::Lines::new(
+        ("message size (1460 bytes per turn)", |n| bytes(n as usize)),
+        ("time of one message", |us| format!("{us} µs")),
     );
-    for power in 0..=6 {
-        let at = y(10f64.powi(power));
-        let _ = writeln!(
-            svg,
-            "<path d=\"M{left} {at:.1}H{:.1}\" stroke=\"#ddd\"/><text x=\"{:.1}\" y=\"{:.1}\" \
-             text-anchor=\"end\">10^{power} µs</text>",
-            x(f64::from(1 << 21)),
-            left - 6.0,
-            at + 4.0
-        );
-    }
-    for power in 12..=21 {
-        let at = x(f64::from(1 << power));
-        let label = bytes(1 << power);
-        let _ = writeln!(
-            svg,
-            "<path d=\"M{at:.1} {top}V{:.1}\" stroke=\"#eee\"/><text x=\"{at:.1}\" y=\"{:.1}\" \
-             text-anchor=\"middle\" font-size=\"10\">{label}</text>",
-            y(1.0),
-            y(1.0) + 16.0
-        );
-    }
-    for ((name, cases), colour) in lines.iter().zip(COLOURS) {
-        let mut points = Vec::new();
-        for (case, size) in cases.iter().zip(&sizes) {
-            if let Some(case) = case {
-                let (own, _) = measure.cost(*case);
-                points.push((x(*size as f64), y(own.nanoseconds / 1e3)));
-            }
-        }
-        let path: Vec<_> = points
-            .iter()
-            .map(|(x, y)| format!("{x:.1},{y:.1}"))
-            .collect();
-        let _ = writeln!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            path.join(" ")
-        );
-        if let Some((x, y)) = points.last() {
-            let _ = writeln!(
-                svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>",
-                x + 6.0,
-                y + 4.0
-            );
-        }
-    }
-    let _ = writeln!(
-        svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">message size ({chunk} bytes per turn)</text>\n</svg>",
-        (left + x(f64::from(1 << 21))) / 2.0,
-        height - 8.0
-    );
-    svg
+    let mut add = |name, case: &dyn Fn(usize) -> Case| {
+        let points = (12..=21).map(|power| {
+            let (own, _) = measure.cost(case(1 << power));
+            (f64::from(1 << power), own.nanoseconds / 1e3)
+        });
+        lines.line(name, points);
+    };
+    add("decode, ours framed", &decode(D::Framed));
+    add("decode, ours without frames", &decode(D::Unframed));
+    add("decode, naive replay", &decode(D::Naive));
+    add("encode, ours growing", &encode(E::Growing));
+    add("encode, naive skip", &encode(E::Naive));
+    lines.svg()
 }

@@ -68,74 +68,23 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-struct Panel {
-    title: &'static str,
-    of: fn(&Row) -> f64,
-    show: fn(f64) -> String,
-}
-
 /// Two panels of bars on logarithmic scales.
 pub fn plot(rows: &[Row]) -> String {
-    const LEFT: f64 = 190.0;
-    const BAR: f64 = 330.0;
-    const LINE: f64 = 22.0;
-    let panels = [
-        Panel {
-            title: "Switch, many services (ns, log)",
-            of: |row| row.switch_many,
-            show: time,
-        },
-        Panel {
-            title: "Resident memory of a suspended service (bytes, log)",
-            of: |row| row.resident,
-            show: bytes,
-        },
-    ];
-    let height = 40.0 + (rows.len() as f64 + 2.5) * LINE * panels.len() as f64;
-    let width = LEFT + BAR + 110.0;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    // The names of the peers start in lower case.
+    let values = |of: fn(&Row) -> f64| {
+        rows.iter()
+            .map(move |row| (row.name, row.name.starts_with(char::is_uppercase), of(row)))
+    };
+    let mut bars = plot::Bars::default();
+    bars.panel(
+        "Switch, many services (ns)",
+        time,
+        values(|row| row.switch_many),
     );
-    let mut y = 30.0;
-    for panel in panels {
-        let values: Vec<f64> = rows.iter().map(|row| (panel.of)(row).max(1.0)).collect();
-        let low = values
-            .iter()
-            .copied()
-            .fold(f64::MAX, f64::min)
-            .log10()
-            .floor();
-        let high = values.iter().copied().fold(1.0, f64::max).log10().ceil();
-        let scale = BAR / (high - low).max(1.0);
-        let _ = writeln!(
-            svg,
-            "<text x=\"{LEFT}\" y=\"{y}\" font-weight=\"bold\">{}</text>",
-            panel.title
-        );
-        y += 10.0;
-        for (row, value) in rows.iter().zip(&values) {
-            let length = ((value.log10() - low) * scale).max(2.0);
-            // The names of the peers start in lower case.
-            let ours = row.name.starts_with(char::is_uppercase);
-            let fill = if ours { "#2b6cb0" } else { "#a0aec0" };
-            let _ = writeln!(
-                svg,
-                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
-                 <rect x=\"{LEFT}\" y=\"{y}\" width=\"{length:.1}\" height=\"{}\" fill=\"{fill}\"/>\
-                 <text x=\"{:.1}\" y=\"{}\">{}</text>",
-                LEFT - 8.0,
-                y + LINE - 7.0,
-                row.name,
-                LINE - 4.0,
-                LEFT + length + 6.0,
-                y + LINE - 7.0,
-                (panel.show)(*value),
-            );
-            y += LINE;
-        }
-        y += LINE * 1.5;
-    }
-    svg.push_str("</svg>\n");
-    svg
+    bars.panel(
+        "Resident memory of a suspended service (bytes)",
+        bytes,
+        values(|row| row.resident),
+    );
+    bars.svg()
 }
