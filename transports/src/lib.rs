@@ -7,6 +7,7 @@
 //! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes and
 //!   `WouldBlock` at chosen bytes.
 //! * [`tcp`]: TCP over the operating system (not on wasm32).
+//! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -20,6 +21,7 @@
 )]
 
 pub mod memory;
+pub mod signaller;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;
 mod transport;

@@ -1,0 +1,179 @@
+//! How two peers that have no connection yet exchange what they need to make one.
+//!
+//! A [`Signaller`] carries short texts between peers that know each other's names: over a server, through nodes that
+//! know both, or inside one page ([`SignalHub`]). The texts are nothing to it.
+
+mod hub;
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use mydht_evloop::traits::{Poll, Registerable};
+
+pub use hub::{HubSignaller, SignalHub};
+
+/// Bytes of a signal's body at most: a session description with its candidates is a tenth of it.
+pub const MAX_BODY: usize = 16 * 1024;
+
+/// Bytes of a peer's name at most.
+pub const MAX_NAME: usize = 128;
+
+/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written `rtc:NAME`.
+///
+/// ```
+/// use mydht_transports::signaller::RtcAddress;
+///
+/// let address: RtcAddress = "rtc:5f0c".parse()?;
+/// assert_eq!(address.name(), "5f0c");
+/// assert!("rtc:two words".parse::<RtcAddress>().is_err());
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RtcAddress(Arc<str>);
+
+impl RtcAddress {
+    /// The address of the peer of this name.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn new(name: &str) -> Result<Self, String> {
+        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(format!(
+                "«{}» is no peer: write rtc:NAME with at most {MAX_NAME} visible ASCII characters",
+                name.escape_debug()
+            ));
+        }
+        Ok(RtcAddress(name.into()))
+    }
+
+    /// The name alone.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RtcAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rtc:{}", self.0)
+    }
+}
+
+impl FromStr for RtcAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text.strip_prefix("rtc:").unwrap_or(text))
+    }
+}
+
+/// What a signal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignalKind {
+    /// A session description that asks for a connection, or for new paths of one.
+    Offer,
+    /// The session description that answers it.
+    Answer,
+    /// A path by which the sender may be reached.
+    Candidate,
+    /// The sender does not connect, or closes.
+    Bye,
+}
+
+impl SignalKind {
+    /// Its name on the wire: `offer`, `answer`, `candidate` or `bye`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SignalKind::Offer => "offer",
+            SignalKind::Answer => "answer",
+            SignalKind::Candidate => "candidate",
+            SignalKind::Bye => "bye",
+        }
+    }
+}
+
+impl FromStr for SignalKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Offer, Self::Answer, Self::Candidate, Self::Bye]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("«{}» is no kind of signal", text.escape_debug()))
+    }
+}
+
+/// What a signaller has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A peer says something.
+    From {
+        /// Who. The signaller vouches for it as far as it can.
+        peer: RtcAddress,
+        /// What about.
+        kind: SignalKind,
+        /// At most [`MAX_BODY`] bytes; written by the peer, so anything can be in it.
+        body: String,
+    },
+    /// What was sent to a peer did not reach it.
+    Unreachable {
+        /// Whom.
+        peer: RtcAddress,
+        /// In words for a user.
+        why: String,
+    },
+}
+
+/// Carries signals between this end and its peers.
+///
+/// It is registered under the token of the transport that it belongs to, and reported readable when there is
+/// something to [`receive`](Signaller::receive), or something for it to do itself: it does that inside `receive`,
+/// which is called until it says `WouldBlock`.
+///
+/// Signals of one peer to another arrive once and in the order in which they were sent, or not at all. One that
+/// reconnects keeps what it is given meanwhile, up to a bound of its own.
+pub trait Signaller<P: Poll>: Registerable<P> {
+    /// Who this end is to its peers; `None` while that is not settled.
+    fn local(&self) -> Option<RtcAddress>;
+
+    /// Sends a signal. That it cannot be delivered is heard later, as [`Signal::Unreachable`].
+    ///
+    /// # Errors
+    /// When it is known at once that it will not be delivered: in one line, for a user.
+    fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()>;
+
+    /// The next signal.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none yet. Any other error: there will be none ever again.
+    fn receive(&mut self) -> io::Result<Signal>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_visible_ascii_of_a_bounded_length() {
+        assert!(RtcAddress::new(&"x".repeat(MAX_NAME)).is_ok());
+        for wrong in ["", "a b", "a\n", "é", &"x".repeat(MAX_NAME + 1)] {
+            assert!(RtcAddress::new(wrong).is_err(), "{wrong}");
+        }
+        let address = RtcAddress::new("rtc").unwrap();
+        assert_eq!(address.to_string().parse(), Ok(address));
+    }
+
+    #[test]
+    fn kinds_are_read_as_they_are_written() {
+        for kind in [
+            SignalKind::Offer,
+            SignalKind::Answer,
+            SignalKind::Candidate,
+            SignalKind::Bye,
+        ] {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert!("Offer".parse::<SignalKind>().is_err());
+    }
+}
