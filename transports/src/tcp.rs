@@ -176,6 +176,14 @@ where
         listener.local_addr().ok().map(TcpAddress)
     }
 
+    /// Who listens on all its interfaces is found at the address that it was seen at, on the port that it listens on.
+    fn address_of(&self, claimed: TcpAddress, observed: &TcpAddress) -> TcpAddress {
+        match claimed.0.ip().is_unspecified() {
+            true => TcpAddress(SocketAddr::new(observed.0.ip(), claimed.0.port())),
+            false => claimed,
+        }
+    }
+
     fn accept(&mut self) -> io::Result<(TcpConnection, TcpAddress)> {
         let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
         let (stream, address) = listener.accept()?;
@@ -191,5 +199,23 @@ where
                     format!("cannot connect to {address}: {error}"),
                 )
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_on_all_interfaces_is_found_where_it_was_seen() {
+        let tcp = Tcp::connect_only();
+        let address = |text: &str| text.parse::<TcpAddress>().unwrap();
+        let observed = address("192.0.2.7:50000");
+        let of = |claimed| {
+            Transport::<mydht_evloop::Poll>::address_of(&tcp, address(claimed), &observed)
+        };
+        assert_eq!(of("0.0.0.0:4000"), address("192.0.2.7:4000"));
+        assert_eq!(of("[::]:4000"), address("192.0.2.7:4000"));
+        assert_eq!(of("198.51.100.1:4000"), address("198.51.100.1:4000"));
     }
 }

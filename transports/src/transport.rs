@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::io::{self, Read, Write};
+use std::str::FromStr;
 
 use mydht_evloop::traits::{Poll, Registerable};
 
@@ -10,13 +11,20 @@ use mydht_evloop::traits::{Poll, Registerable};
 ///
 /// Dropping it stops accepting; streams that it gave live on.
 pub trait Transport<P: Poll>: Registerable<P> {
-    /// Where a peer is found.
-    type Address: Clone + Debug + Display + Eq + Hash;
+    /// Where a peer is found. Its text form is what peers tell each other, and reads back as the same address.
+    type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = String>;
     /// A connection.
     type Stream: Stream<P>;
 
     /// Where others find this end, if they can.
     fn local_address(&self) -> Option<Self::Address>;
+
+    /// Where a peer is found that says it listens on `claimed` and was seen at `observed`. A peer that listens on all
+    /// its interfaces, or behind a translated address, does not know where it is seen; by default it is believed.
+    fn address_of(&self, claimed: Self::Address, observed: &Self::Address) -> Self::Address {
+        let _ = observed;
+        claimed
+    }
 
     /// The next connection that a peer opened.
     ///
