@@ -4,6 +4,7 @@ mod links;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
@@ -21,6 +22,7 @@ use crate::attachment::ReceivedPart;
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Event, Input, Output, Ticket};
 use crate::msg::{Challenge, ProtoMessage};
+use crate::store::{AttachmentStore, KVStore, Wake};
 
 /// The receiving end of the main loop's queue.
 pub(crate) type Queue<MC> =
@@ -85,8 +87,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// queue.
     pub(crate) fn new(
         mut parts: Parts<MC>,
-        records: MC::Records,
-        attachments: MC::Attachments,
+        mut records: MC::Records,
+        mut attachments: MC::Attachments,
     ) -> Result<(Self, MainSend<MC>)> {
         let channel = MpscChannel::unbounded();
         let (send, queue) = MioChannel::<_, MC::Poll>::new(channel).new_channel()?;
@@ -96,6 +98,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             .transport
             .register(&parts.poll, TRANSPORT, Ready::Readable)?;
         let (to_store, from_main) = LocalRcChannel::unbounded().new_channel()?;
+        let wake = store_ready(&main);
+        records.on_ready(wake.clone());
+        attachments.on_ready(wake);
         let store = MC::store_spawn(&parts.limits).spawn(
             StoreService::new(records, attachments),
             main.clone(),
@@ -214,6 +219,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     .try_for_each(|output| self.output(output))
             }
             MainCommand::Stored(ticket, result) => self.tell_api(Input::Stored(ticket, result)),
+            MainCommand::StoreReady => self.store.unyield(),
             MainCommand::Flushed => {
                 self.flushed = true;
                 Ok(())
@@ -367,6 +373,15 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             reply(Event::Failed("the node was stopped".into()));
         }
     }
+}
+
+/// What a store that waits calls when it can go on.
+fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>) -> Wake {
+    let main = main.clone();
+    Rc::new(move || {
+        // The node may have ended meanwhile: then nobody waits any more.
+        let _ = main.clone().send(MainCommand::StoreReady);
+    })
 }
 
 fn challenge() -> io::Result<Challenge> {

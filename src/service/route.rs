@@ -29,6 +29,8 @@ pub enum MainCommand {
     Api(Vec<Output>, Option<Duration>),
     /// By the store: everything is durable.
     Flushed,
+    /// By the store: what it waited for has come.
+    StoreReady,
     /// By the store.
     Stored(StoreTicket, std::io::Result<StoreReply>),
 }

@@ -85,7 +85,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
         let kept = Kept::V1(record.clone());
         let bytes = bincode::serde::encode_to_vec(&kept, bincode::config::legacy())
             .map_err(io::Error::other)?;
-        self.records.put(&key_bytes(&record.key), &bytes)?;
+        self.records.put(&key_bytes(&record.key), &bytes, None)?;
         self.records.commit()
     }
 

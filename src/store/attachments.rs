@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Wake;
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, PART_LEN, Tree};
@@ -73,6 +74,11 @@ pub trait AttachmentStore {
     /// # Errors
     /// When the store cannot be written.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Has `wake` called when what gave `WouldBlock` can go on. A store that never waits has no use for it.
+    fn on_ready(&mut self, wake: Wake) {
+        drop(wake);
+    }
 }
 
 impl<S: AttachmentStore + ?Sized> AttachmentStore for Box<S> {
@@ -112,6 +118,10 @@ impl<S: AttachmentStore + ?Sized> AttachmentStore for Box<S> {
 
     fn flush(&mut self) -> io::Result<()> {
         (**self).flush()
+    }
+
+    fn on_ready(&mut self, wake: Wake) {
+        (**self).on_ready(wake);
     }
 }
 

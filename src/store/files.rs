@@ -12,10 +12,11 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::attachments::Linked;
+use super::disk::{named, read_at, sync_dir, write_at};
 use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
@@ -62,21 +63,6 @@ fn open_rw(path: &Path) -> io::Result<File> {
         .truncate(false)
         .open(path)
         .map_err(|error| named(path, &error))
-}
-
-/// The error with the file it is about.
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}
-
-fn read_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buf)
-}
-
-fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)
 }
 
 fn offset_of(part: u64) -> u64 {
@@ -212,22 +198,11 @@ impl FileAttachments {
         fs::rename(&new_path, &tree_path)?;
         fs::rename(self.part_path(id), self.path(id))?;
         fs::remove_file(self.index_path(id))?;
-        sync_dir(&self.dir)?;
+        sync_dir(Some(&self.dir))?;
         let Arriving { tree, data, .. } = arriving;
         self.whole.insert(*id, Whole { tree, data });
         Ok(true)
     }
-}
-
-/// A rename is durable when its folder is.
-#[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_dir(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// A part of a linked file, if the file is still what it was.

@@ -1,0 +1,71 @@
+//! What the stores on disk share.
+
+use std::fs::{File, TryLockError};
+use std::io;
+#[cfg(not(unix))]
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The error with the file it is about.
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Keeps other processes from using the file, as long as it is open.
+///
+/// # Errors
+/// `AlreadyExists` if another has it.
+pub(super) fn lock(file: &File, path: &Path) -> io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!(
+                "the store {} is open in another node: give this one its own --store",
+                path.display()
+            ),
+        ),
+        TryLockError::Error(error) => named(path, &error),
+    })
+}
+
+/// Fills `buf` from `offset` on.
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
+}
+
+/// Writes `bytes` from `offset` on.
+#[cfg(unix)]
+pub(super) fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Fills `buf` from `offset` on.
+#[cfg(not(unix))]
+pub(super) fn read_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buf)
+}
+
+/// Writes `bytes` from `offset` on.
+#[cfg(not(unix))]
+pub(super) fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
+}
+
+/// A file that was made or renamed is durable when its folder is.
+#[cfg(unix)]
+pub(super) fn sync_dir(dir: Option<&Path>) -> io::Result<()> {
+    match dir {
+        Some(dir) if dir.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Elsewhere a folder cannot be synced: the system does it by itself.
+#[cfg(not(unix))]
+pub(super) fn sync_dir(_: Option<&Path>) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What a place to keep bytes in has to do.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::{Listed, Millis, Wake};
+
+/// A value and when it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The value.
+    pub value: Vec<u8>,
+    /// When it is gone; `None`: it stays until it is removed.
+    pub expires: Option<Millis>,
+}
+
+impl Entry {
+    /// How it is listed under `key`.
+    pub fn listed(&self, key: &[u8]) -> Listed {
+        Listed {
+            key: key.to_vec(),
+            len: self.value.len() as u64,
+            expires: self.expires,
+        }
+    }
+}
+
+/// What is to be kept: `None` for what is to be removed.
+pub type Changes = BTreeMap<Vec<u8>, Option<Entry>>;
+
+/// A place to keep entries in. It knows neither the time nor any limit, and hears of changes when they are to be kept:
+/// [`Kv`](super::Kv) does the rest for all of them.
+pub trait Backend {
+    /// The entry under `key`.
+    ///
+    /// # Errors
+    /// When it cannot be read; `WouldBlock` to be asked again.
+    fn get(&mut self, key: &[u8]) -> io::Result<Option<Entry>>;
+
+    /// Up to `most` entries with keys after `after`, in their order; fewer only where they end.
+    ///
+    /// # Errors
+    /// As `get`.
+    fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>>;
+
+    /// Keeps all changes for good, or none of them.
+    ///
+    /// # Errors
+    /// When they could not be kept; `WouldBlock` to be asked again, with the same changes.
+    fn commit(&mut self, changes: &Changes) -> io::Result<()>;
+
+    /// Has `wake` called when what gave `WouldBlock` can go on.
+    fn on_ready(&mut self, wake: Wake) {
+        drop(wake);
+    }
+}
+
+/// Bytes before a sealed value.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) const SEAL: usize = 9;
+
+/// An entry as one byte string, for places that keep such: a version, the expiry (8 bytes, little-endian, 0 for
+/// never), the value.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) fn seal(value: &[u8], expires: Option<Millis>) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(SEAL + value.len());
+    sealed.push(1);
+    sealed.extend(expires.unwrap_or(0).to_le_bytes());
+    sealed.extend(value);
+    sealed
+}
+
+/// What was sealed: when it is gone, and the value.
+///
+/// # Errors
+/// `InvalidData` if it is damaged or of a later version.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) fn unseal(sealed: &[u8]) -> io::Result<(Option<Millis>, &[u8])> {
+    match sealed.split_first_chunk::<SEAL>() {
+        Some(([1, expires @ ..], value)) => {
+            let expires = Millis::from_le_bytes(*expires);
+            Ok(((expires > 0).then_some(expires), value))
+        }
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "an entry is damaged, or was written by a later mydht",
+        )),
+    }
+}
