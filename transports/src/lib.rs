@@ -6,6 +6,10 @@
 //!
 //! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes and
 //!   `WouldBlock` at chosen bytes.
+#![cfg_attr(
+    feature = "signal",
+    doc = "* [`signal`]: how two users find each other, and a relay where no direct path exists."
+)]
 //! * [`tcp`]: TCP over the operating system (not on wasm32).
 //! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
@@ -22,6 +26,8 @@
 
 pub mod memory;
 pub mod signaller;
+#[cfg(feature = "signal")]
+pub mod signal;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;
 mod transport;
