@@ -1,0 +1,187 @@
+//! A node over a store that has to wait for everything, as IndexedDB does, and that fails when it is told to.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver};
+
+use mydht::memory::{Conf, MemoryNode, Network, node_with, settle};
+use mydht::msg::Bincode;
+use mydht::shadow::NoShadow;
+use mydht::store::{Backend, Changes, Entry, Kv, Listed, Memory, MemoryAttachments, Wake};
+use mydht::{Command, Event, Limits, Record, Value};
+use mydht_evloop::VirtualClock;
+
+/// What the world outside does to the store.
+#[derive(Default)]
+struct Outside {
+    wake: RefCell<Option<Wake>>,
+    waiting: Cell<bool>,
+    ready: Cell<bool>,
+    asked: Cell<usize>,
+    full: Cell<bool>,
+}
+
+impl Outside {
+    /// What the store waits for comes; false if it waits for nothing.
+    fn answer(&self) -> bool {
+        let waits = self.waiting.replace(false);
+        if waits {
+            self.ready.set(true);
+            let wake = self.wake.borrow().clone().expect("the node listens");
+            wake();
+        }
+        waits
+    }
+}
+
+struct Waiting(Memory, Rc<Outside>);
+
+impl Waiting {
+    fn gate(&self) -> io::Result<()> {
+        self.1.asked.set(self.1.asked.get() + 1);
+        if self.1.ready.replace(false) {
+            return Ok(());
+        }
+        self.1.waiting.set(true);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Backend for Waiting {
+    fn get(&mut self, key: &[u8]) -> io::Result<Option<Entry>> {
+        self.gate()?;
+        self.0.get(key)
+    }
+
+    fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>> {
+        self.gate()?;
+        self.0.page(after, most)
+    }
+
+    fn commit(&mut self, changes: &Changes) -> io::Result<()> {
+        self.gate()?;
+        if self.1.full.get() {
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                "the disk is full",
+            ));
+        }
+        self.0.commit(changes)
+    }
+
+    fn on_ready(&mut self, wake: Wake) {
+        *self.1.wake.borrow_mut() = Some(wake);
+    }
+}
+
+type WaitingConf = Conf<Bincode, NoShadow, Kv<Waiting>, MemoryAttachments>;
+
+fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
+    let outside = Rc::<Outside>::default();
+    let store = Kv::new(Waiting(Memory::default(), outside.clone()));
+    let stores = (store, MemoryAttachments::default());
+    let (network, limits) = (Network::new(), Limits::default());
+    let node = node_with(
+        &network,
+        clock.poll(),
+        &[],
+        Bincode,
+        NoShadow,
+        limits,
+        stores,
+    );
+    (outside, vec![node.unwrap()])
+}
+
+fn ask(node: &MemoryNode<WaitingConf>, command: Command) -> Receiver<Event> {
+    let (send, events) = mpsc::channel();
+    let reply = move |event| drop(send.send(event));
+    node.handle().request(command, reply).unwrap();
+    events
+}
+
+fn put(record: &Record) -> Command {
+    let (record, content) = (record.clone(), None);
+    Command::Put { record, content }
+}
+
+#[test]
+fn a_store_that_waits_is_asked_again_when_it_is_ready_and_not_before() {
+    let clock = VirtualClock::new(1);
+    let (outside, mut nodes) = node(&clock);
+    let record = Record::by_content(Value::Bytes(b"kept".to_vec()));
+    let putting = ask(&nodes[0], put(&record));
+    let getting = ask(&nodes[0], Command::Get { key: record.key });
+    settle(&clock, &mut nodes).unwrap();
+    assert_eq!(outside.asked.get(), 1);
+    for _ in 0..10 {
+        nodes[0].turn().unwrap();
+    }
+    assert_eq!(outside.asked.get(), 1, "it is not asked in a loop");
+    assert!(putting.try_recv().is_err() && getting.try_recv().is_err());
+    let mut answers = 0;
+    while outside.answer() {
+        settle(&clock, &mut nodes).unwrap();
+        answers += 1;
+        assert!(answers < 100);
+    }
+    assert_eq!(putting.try_recv(), Ok(Event::Stored { copies: 0 }));
+    assert_eq!(getting.try_recv(), Ok(Event::Found(record)));
+    // Each wait is an ask that blocked and one that did not.
+    assert_eq!(outside.asked.get(), 2 * answers);
+}
+
+#[test]
+fn a_stop_waits_for_the_store() {
+    let clock = VirtualClock::new(2);
+    let (outside, mut nodes) = node(&clock);
+    let record = Record::by_content(Value::Bytes(b"kept".to_vec()));
+    let putting = ask(&nodes[0], put(&record));
+    settle(&clock, &mut nodes).unwrap();
+    nodes[0].handle().stop().unwrap();
+    assert!(nodes[0].turn().unwrap(), "something is still to be kept");
+    while outside.answer() {
+        nodes[0].turn().unwrap();
+    }
+    assert!(!nodes[0].turn().unwrap());
+    let heard: Vec<Event> = putting.try_iter().collect();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+}
+
+#[test]
+fn a_full_store_is_an_error_of_the_put_and_the_node_lives() {
+    let clock = VirtualClock::new(3);
+    let (outside, mut nodes) = node(&clock);
+    let run = |nodes: &mut Vec<_>| {
+        settle(&clock, nodes).unwrap();
+        while outside.answer() {
+            settle(&clock, nodes).unwrap();
+        }
+    };
+    let [first, second] = [b"one", b"two"].map(|v| Record::by_content(Value::Bytes(v.to_vec())));
+    let putting = ask(&nodes[0], put(&first));
+    run(&mut nodes);
+    assert_eq!(putting.try_recv(), Ok(Event::Stored { copies: 0 }));
+    outside.full.set(true);
+    let putting = ask(&nodes[0], put(&second));
+    run(&mut nodes);
+    match putting.try_recv() {
+        Ok(Event::Failed(why)) => assert!(why.contains("full"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let getting = ask(&nodes[0], Command::Get { key: first.key });
+    let missing = ask(&nodes[0], Command::Get { key: second.key });
+    run(&mut nodes);
+    assert_eq!(getting.try_recv(), Ok(Event::Found(first)));
+    assert_eq!(
+        missing.try_recv(),
+        Ok(Event::NotFound),
+        "nothing is half there"
+    );
+    outside.full.set(false);
+    let putting = ask(&nodes[0], put(&second));
+    run(&mut nodes);
+    assert_eq!(putting.try_recv(), Ok(Event::Stored { copies: 0 }));
+}
