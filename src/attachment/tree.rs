@@ -106,6 +106,13 @@ impl PartHasher {
         PartHasher { hasher, only }
     }
 
+    /// The node of a part that is here as a whole.
+    pub fn node_of(index: u64, only: bool, bytes: &[u8]) -> Node {
+        let mut hasher = PartHasher::new(index, only);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
     /// Takes the next bytes of the part: [`PART_LEN`] in all, at most.
     pub fn update(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
@@ -124,14 +131,53 @@ impl PartHasher {
     }
 }
 
+/// Names a node: how far above the leaves it is, and its number from the left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// 0 for a leaf.
+    pub level: u8,
+    /// From the left.
+    pub index: u64,
+}
+
+/// The nodes of one level as far as they are known, 64 to a block.
+type Level = HashMap<u64, Box<Block>>;
+
+#[derive(Clone, Debug)]
+struct Block {
+    known: u64,
+    nodes: [Node; 64],
+}
+
+fn known(level: &Level, index: u64) -> Option<&Node> {
+    let block = level.get(&(index / 64))?;
+    let bit = index % 64;
+    (block.known >> bit & 1 == 1).then(|| &block.nodes[bit as usize])
+}
+
+/// True if it was not known.
+fn learn(level: &mut Level, index: u64, node: &Node) -> bool {
+    let block = level.entry(index / 64).or_insert_with(|| {
+        Box::new(Block {
+            known: 0,
+            nodes: [[0; 32]; 64],
+        })
+    });
+    let bit = index % 64;
+    let new = block.known >> bit & 1 == 0;
+    block.known |= 1 << bit;
+    block.nodes[bit as usize] = *node;
+    new
+}
+
 /// The tree of an attachment as far as it is known: whole for one that is here, partly for one on its way.
 ///
-/// Its memory follows what is known, not what a peer says the length is: about 100 bytes a part.
+/// Its memory follows what is known, not what a peer says the length is: about 64 bytes a part where all are known.
 #[derive(Clone, Debug)]
 pub struct Tree {
     id: AttachmentId,
     /// From the leaves up, without the root; a tree of one part has one level of one node.
-    levels: Vec<HashMap<u64, Node>>,
+    levels: Vec<Level>,
 }
 
 impl Tree {
@@ -140,7 +186,7 @@ impl Tree {
         let depth = u64::BITS - (id.parts() - 1).leading_zeros();
         Tree {
             id,
-            levels: vec![HashMap::new(); depth.max(1) as usize],
+            levels: vec![Level::new(); depth.max(1) as usize],
         }
     }
 
@@ -148,7 +194,9 @@ impl Tree {
     pub fn from_leaves(len: u64, leaves: impl IntoIterator<Item = Node>) -> Self {
         let hash = Hash([0; 32]);
         let mut tree = Tree::unknown(AttachmentId { hash, len });
-        tree.levels[0] = (0..).zip(leaves).collect();
+        for (index, leaf) in (0..).zip(leaves) {
+            learn(&mut tree.levels[0], index, &leaf);
+        }
         tree.id.hash = Hash(tree.fill().unwrap_or(hash.0));
         tree
     }
@@ -195,29 +243,53 @@ impl Tree {
         self.id
     }
 
-    /// Takes a part's node and its proof, if they lead to the root.
-    pub fn insert(&mut self, index: u64, node: &Node, proof: &[Node]) -> bool {
+    /// Takes a part's node and its proof, if they lead to the root; `new` hears the nodes that were not known before.
+    pub fn insert(
+        &mut self,
+        index: u64,
+        node: &Node,
+        proof: &[Node],
+        mut new: impl FnMut(Place, &Node),
+    ) -> bool {
         if !self.id.verify(index, node, proof) {
             return false;
         }
         let Tree { id, levels } = self;
-        levels[0].insert(index, *node);
-        id.climb(index, node, proof, |level, index, node| {
-            if let Some(level) = levels.get_mut(level) {
-                level.insert(index, *node);
+        let mut take = |level: usize, index, node: &Node| {
+            if let Some(nodes) = levels.get_mut(level)
+                && learn(nodes, index, node)
+            {
+                // There are fewer than 64 levels.
+                new(
+                    Place {
+                        level: level as u8,
+                        index,
+                    },
+                    node,
+                );
             }
-        });
+        };
+        take(0, index, node);
+        id.climb(index, node, proof, take);
         true
     }
 
-    /// Takes a part's node on trust: from an own, earlier check.
-    pub fn restore(&mut self, index: u64, node: Node) {
-        self.levels[0].insert(index, node);
+    /// Takes a node on trust, from an own, earlier check. False if the tree has no such place.
+    pub fn restore(&mut self, place: Place, node: &Node) -> bool {
+        let level = usize::from(place.level);
+        let count = self.id.parts().div_ceil(1 << level.min(63));
+        match self.levels.get_mut(level) {
+            Some(nodes) if place.index < count => {
+                learn(nodes, place.index, node);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The node of part `index`, if it is known.
     pub fn leaf(&self, index: u64) -> Option<&Node> {
-        self.levels[0].get(&index)
+        known(&self.levels[0], index)
     }
 
     /// The proof of part `index`, if enough of the tree is known.
@@ -226,7 +298,7 @@ impl Tree {
         let mut proof = Vec::with_capacity(self.levels.len());
         for level in &self.levels {
             if index ^ 1 < count {
-                proof.push(*level.get(&(index ^ 1))?);
+                proof.push(*known(level, index ^ 1)?);
             }
             index /= 2;
             count = count.div_ceil(2);
@@ -241,21 +313,23 @@ impl Tree {
             return self.leaf(0).copied();
         }
         for level in 0..self.levels.len() {
-            let mut parents = HashMap::new();
+            let mut root = None;
             for parent in 0..count.div_ceil(2) {
-                let left = *self.levels[level].get(&(2 * parent))?;
+                let left = *known(&self.levels[level], 2 * parent)?;
                 let node = if 2 * parent + 1 < count {
-                    let right = self.levels[level].get(&(2 * parent + 1))?;
+                    let right = known(&self.levels[level], 2 * parent + 1)?;
                     merge(&left, right, 0, count)
                 } else {
                     left
                 };
-                parents.insert(parent, node);
+                match self.levels.get_mut(level + 1) {
+                    Some(above) => drop(learn(above, parent, &node)),
+                    None => root = Some(node),
+                }
             }
             count = count.div_ceil(2);
-            match self.levels.get_mut(level + 1) {
-                Some(above) => *above = parents,
-                None => return parents.remove(&0),
+            if root.is_some() {
+                return root;
             }
         }
         None
@@ -330,13 +404,29 @@ mod tests {
         let content = content(7 * PART_LEN + 5);
         let whole = Tree::of_reader(&content[..], |_| ()).unwrap();
         let mut grown = Tree::unknown(whole.id());
+        let mut news = Vec::new();
         for index in [7, 0, 3, 1, 6, 5, 2, 4] {
             let proof = whole.proof(index).unwrap();
-            assert!(grown.insert(index, whole.leaf(index).unwrap(), &proof));
+            let leaf = whole.leaf(index).unwrap();
+            assert!(grown.insert(index, leaf, &proof, |place, node| news.push((place, *node))));
             assert_eq!(grown.proof(index), Some(proof));
         }
         assert_eq!(grown.fill(), Some(whole.id().hash.0));
-        assert!(!grown.insert(0, &[0; 32], &whole.proof(0).unwrap()));
+        assert!(!grown.insert(0, &[0; 32], &whole.proof(0).unwrap(), |_, _| ()));
+        // Each node is new once, and a tree of them proves the same parts.
+        let mut restored = Tree::unknown(whole.id());
+        let places: std::collections::BTreeSet<_> = news.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places.len(), news.len());
+        assert!(
+            news.iter()
+                .all(|(place, node)| restored.restore(*place, node))
+        );
+        for index in 0..8 {
+            assert_eq!(restored.proof(index), whole.proof(index));
+        }
+        for (level, index) in [(0, 8), (3, 0), (2, 2), (200, 0)] {
+            assert!(!restored.restore(Place { level, index }, &[0; 32]));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What goes into the protocol and what comes out of it.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attachment::ReceivedPart;
@@ -120,7 +121,7 @@ pub enum StoreOp {
     /// Keep a record, durably.
     Put(Record),
     /// Give out content that is elsewhere.
-    Link(Tree, Content),
+    Link(Arc<Tree>, Content),
     /// Begin or go on with an attachment.
     Open(AttachmentId),
     /// Keep a verified part.

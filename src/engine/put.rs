@@ -1,6 +1,7 @@
 //! Keeping a record: here, and a copy with every known peer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::requests::Request;
@@ -62,7 +63,7 @@ impl Engine {
             (None, None) => {}
             (Some((tree, content)), Some(id)) if tree.id() == id => {
                 let after = AfterStore::LocalLink(ticket, record);
-                return self.store(StoreOp::Link(tree, content), after);
+                return self.store(StoreOp::Link(Arc::new(tree), content), after);
             }
             _ => {
                 let what = "the content that was given is not the record's attachment";

@@ -27,6 +27,7 @@ fn kills() -> u32 {
 pub struct Random(pub u64);
 
 impl Random {
+    /// A number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -85,5 +86,5 @@ fn kill(job: &str, path: &Path, random: &mut Random) -> u64 {
     let mut stderr = child.stderr.take().unwrap();
     stderr.read_to_string(&mut errors).unwrap();
     assert!(!errors.contains("panicked"), "{errors}");
-    rest.lines().filter_map(kept).last().unwrap_or(last)
+    rest.lines().filter_map(kept).next_back().unwrap_or(last)
 }

@@ -175,7 +175,10 @@ fn waiting_peers_are_served_when_the_store_has_all_of_it_after_all() {
     bench.hears(2, fetch(&sample, 70, 0));
     bench.store_answers();
     let content = Content::Bytes(sample.content.clone().into());
-    bench.store.attachments.link(sample.tree.clone(), content);
+    bench
+        .store
+        .attachments
+        .link(std::sync::Arc::new(sample.tree.clone()), content);
     while bench.store_answers() {}
     assert_eq!(bench.parts(), [(2, 70, 0)]);
 }
