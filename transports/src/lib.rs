@@ -25,6 +25,7 @@
 )]
 
 pub mod memory;
+pub mod session;
 pub mod signaller;
 #[cfg(feature = "signal")]
 pub mod signal;

@@ -1,0 +1,113 @@
+//! Moves messages between a session and what carries them.
+
+use std::io;
+use std::time::Duration;
+
+use super::Session;
+
+/// Messages taken from a pipe before others have their turn: a mebibyte, a millisecond or two.
+const MESSAGES_PER_TURN: usize = 64;
+
+/// What carries messages: whole, in order, without blocking.
+pub trait Pipe {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room: then nothing of it was taken. Any other error: the pipe is gone.
+    fn send(&mut self, message: &[u8]) -> io::Result<()>;
+
+    /// Sees to it that what was sent leaves soon.
+    ///
+    /// # Errors
+    /// `WouldBlock` when that must be called again once there is room. Any other error: the pipe is gone.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Takes the next message, in the place of what is in `message`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none; `UnexpectedEof` when the peer closed; any other error: the pipe is gone.
+    fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<()>;
+}
+
+/// How far a turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All that can be done now is done.
+    Done,
+    /// More has come than is taken in one turn.
+    More,
+}
+
+/// The buffers between a session and its pipe.
+#[derive(Debug, Default)]
+pub struct Pump {
+    incoming: Vec<u8>,
+    /// A message that the pipe had no room for.
+    waiting: Option<Vec<u8>>,
+    spare: Vec<u8>,
+}
+
+impl Pump {
+    /// Receives, does what is due, and sends. A pipe that is gone ends the session.
+    pub fn turn(&mut self, session: &mut Session, pipe: &mut impl Pipe, now: Duration) -> Progress {
+        let progress = self.receive(session, pipe, now);
+        session.tick(now);
+        self.send(session, pipe);
+        progress
+    }
+
+    /// True if the pipe had no room for a message.
+    pub fn is_blocked(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    fn receive(&mut self, session: &mut Session, pipe: &mut impl Pipe, now: Duration) -> Progress {
+        for _ in 0..MESSAGES_PER_TURN {
+            if session.end().is_some() {
+                return Progress::Done;
+            }
+            match pipe.receive(&mut self.incoming) {
+                Ok(()) => session.receive(&self.incoming, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Done,
+                Err(error) => {
+                    session.lose(&error.to_string());
+                    return Progress::Done;
+                }
+            }
+        }
+        Progress::More
+    }
+
+    /// Sends what the session has to say and the pipe takes.
+    pub fn send(&mut self, session: &mut Session, pipe: &mut impl Pipe) {
+        loop {
+            let message = match self.waiting.take() {
+                Some(message) => message,
+                None => {
+                    let mut message = std::mem::take(&mut self.spare);
+                    if !session.transmit(&mut message) {
+                        self.spare = message;
+                        break;
+                    }
+                    message
+                }
+            };
+            match pipe.send(&message) {
+                Ok(()) => self.spare = message,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waiting = Some(message);
+                    break;
+                }
+                Err(error) => return session.lose(&error.to_string()),
+            }
+        }
+        match pipe.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                session.lose(&error.to_string());
+            }
+            _ => {}
+        }
+    }
+}
