@@ -86,11 +86,14 @@ impl<MC: MyDHTConf> Conn<MC> {
         })
     }
 
-    /// Lets the services go on that `ready` concerns. Gives true if the peer has more to say than its turn allows.
+    /// Lets the services go on that `reported` concerns. Gives true if the peer has more to say than its turn allows.
     ///
     /// # Errors
     /// Why the connection is at its end.
-    pub(super) fn ready(&mut self, ready: Ready) -> Result<bool, String> {
+    pub(super) fn ready(&mut self, reported: Ready) -> Result<bool, String> {
+        let Some(ready) = self.stream.turn(reported) else {
+            return Ok(false);
+        };
         if ready.is_writable() {
             self.unyield_write()?;
         }

@@ -5,9 +5,10 @@ use std::hash::Hash;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
-use mydht_evloop::traits::{Poll, Registerable};
+use mydht_evloop::traits::{Poll, Ready, Registerable};
 
-/// Accepts and opens connections. Registered readable, it is reported when a connection waits to be accepted.
+/// Accepts and opens connections. Registered readable, it is reported when a connection waits to be accepted, or when
+/// the transport has something to do for itself: it does that inside `accept`, so call that until it says `WouldBlock`.
 ///
 /// Dropping it stops accepting; streams that it gave live on.
 pub trait Transport<P: Poll>: Registerable<P> {
@@ -48,6 +49,12 @@ pub trait Stream<P: Poll>: Registerable<P> {
     type ReadStream: Read;
     /// The writing half.
     type WriteStream: Write;
+
+    /// Does what the stream has to do for itself, such as answering a heartbeat: call it with what was reported, at
+    /// each report, before the halves are used. Gives what they can be used for now.
+    fn turn(&self, reported: Ready) -> Option<Ready> {
+        Some(reported)
+    }
 
     /// A handle on the reading half.
     fn read_stream(&self) -> Self::ReadStream;

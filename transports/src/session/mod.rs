@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// What carries the session is open as of `now`: silence is counted from here instead.
+    /// What carries the session opened, or the peer's end of it showed a sign of life: silence is counted from here.
     pub fn carried(&mut self, now: Duration) {
         self.heartbeat.heard(now);
     }

@@ -24,11 +24,11 @@ pub trait Pipe {
         Ok(())
     }
 
-    /// Takes the next message, in the place of what is in `message`.
+    /// Takes the next message, in the place of what is in `message`; false if what came concerns the pipe alone.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none; `UnexpectedEof` when the peer closed; any other error: the pipe is gone.
-    fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<()>;
+    /// `WouldBlock` when nothing has come; `UnexpectedEof` when the peer closed; any other error: the pipe is gone.
+    fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool>;
 }
 
 /// How far a turn came.
@@ -69,7 +69,8 @@ impl Pump {
                 return Progress::Done;
             }
             match pipe.receive(&mut self.incoming) {
-                Ok(()) => session.receive(&self.incoming, now),
+                Ok(true) => session.receive(&self.incoming, now),
+                Ok(false) => session.carried(now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Done,
                 Err(error) => {
                     session.lose(&error.to_string());
