@@ -11,6 +11,9 @@
     doc = "* [`signal`]: how two users find each other, and a relay where no direct path exists."
 )]
 //! * [`tcp`]: TCP over the operating system (not on wasm32).
+//! * [`websocket`]: WebSocket, natively and of the browser.
+//! * [`session`]: streams with credits and a heartbeat over anything that carries messages; [`single`]: one such stream
+//!   as a connection.
 //! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
 #![forbid(unsafe_code)]
@@ -29,9 +32,11 @@ pub mod session;
 pub mod signaller;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod single;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;
 mod transport;
+pub mod websocket;
 
 pub use transport::{Stream, Transport};
 

@@ -73,11 +73,8 @@ fn a_slow_reader_stops_its_own_stream_and_no_other() {
     let fast = a.open().unwrap();
     let block = [7; 10_000];
     let mut into_slow = 0;
-    loop {
-        match a.write(slow, &block) {
-            Ok(count) => into_slow += count,
-            Err(_) => break,
-        }
+    while let Ok(count) = a.write(slow, &block) {
+        into_slow += count;
         settle(&mut a, &mut b, ZERO);
     }
     assert_eq!(into_slow, limits.window as usize + limits.send_buffer);

@@ -1,0 +1,192 @@
+//! Where a WebSocket is found.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Written `ws://HOST:PORT/PATH`, or `wss://…` where a proxy ends TLS.
+///
+/// ```
+/// use mydht_transports::websocket::WsAddress;
+///
+/// let address: WsAddress = "ws://127.0.0.1:4000".parse()?;
+/// assert_eq!(address.to_string(), "ws://127.0.0.1:4000/");
+/// assert_eq!("wss://dht.example/node".parse::<WsAddress>()?.port(), 443);
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WsAddress {
+    secure: bool,
+    /// As it is in a URL: IPv6 in brackets.
+    host: Arc<str>,
+    port: u16,
+    /// Begins with `/`.
+    path: Arc<str>,
+}
+
+impl WsAddress {
+    /// `ws://` at an IP address.
+    pub fn at(address: SocketAddr, path: &str) -> Self {
+        let host = match address {
+            SocketAddr::V4(v4) => v4.ip().to_string(),
+            SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+        };
+        WsAddress {
+            secure: false,
+            host: host.into(),
+            port: address.port(),
+            path: if path.starts_with('/') {
+                path.into()
+            } else {
+                format!("/{path}").into()
+            },
+        }
+    }
+
+    /// True for `wss://`.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host, IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path, which begins with `/`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where to connect to without asking anybody for the host's address; `None` if it has a name that must be looked
+    /// up.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        let host = if &*self.host == "localhost" {
+            "127.0.0.1"
+        } else {
+            &self.host
+        };
+        format!("{host}:{}", self.port).parse().ok()
+    }
+}
+
+impl fmt::Display for WsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.path)
+    }
+}
+
+impl FromStr for WsAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            let text = text.escape_debug();
+            format!("«{text}» is no address: write ws://HOST:PORT/PATH, as ws://127.0.0.1:4000/")
+        };
+        let (secure, rest) = if let Some(rest) = text.strip_prefix("ws://") {
+            (false, rest)
+        } else {
+            (true, text.strip_prefix("wss://").ok_or_else(wrong)?)
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let colon = authority
+            .rfind(':')
+            .filter(|colon| !authority[*colon..].contains(']'));
+        let (host, port) = match colon {
+            Some(colon) => {
+                let port = authority[colon + 1..].parse().map_err(|_| wrong())?;
+                (&authority[..colon], port)
+            }
+            None => (authority, if secure { 443 } else { 80 }),
+        };
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host_is_one = match bracketed {
+            Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => {
+                !host.is_empty()
+                    && host.len() <= 253
+                    && host
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+            }
+        };
+        let path_is_one = path.len() <= 1024
+            && path
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&b));
+        if !host_is_one || !path_is_one {
+            return Err(wrong());
+        }
+        Ok(WsAddress {
+            secure,
+            host: host.into(),
+            port,
+            path: if path.is_empty() { "/" } else { path }.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written() {
+        for (text, written) in [
+            ("ws://127.0.0.1:4000", "ws://127.0.0.1:4000/"),
+            ("ws://localhost:4000/a/b?c=d", "ws://localhost:4000/a/b?c=d"),
+            ("ws://[::1]:4000/", "ws://[::1]:4000/"),
+            ("ws://[::1]", "ws://[::1]:80/"),
+            ("wss://dht.example/x", "wss://dht.example:443/x"),
+        ] {
+            let address: WsAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), written);
+            assert_eq!(written.parse(), Ok(address));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "127.0.0.1:4000",
+            "http://a/",
+            "ws://",
+            "ws:///x",
+            "ws://:80/",
+            "ws://a:99999/",
+            "ws://a:/",
+            "ws://[::1/",
+            "ws://[x]/",
+            "ws://a b/",
+            "ws://a/b c",
+            "ws://user@a/",
+            "ws://a/#b",
+        ] {
+            assert!(text.parse::<WsAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_hosts_that_need_no_look_up_have_a_socket_address() {
+        let socket = |text: &str| text.parse::<WsAddress>().unwrap().socket_address();
+        assert_eq!(socket("ws://[::1]:5/"), Some("[::1]:5".parse().unwrap()));
+        assert_eq!(
+            socket("ws://localhost:5/"),
+            Some("127.0.0.1:5".parse().unwrap())
+        );
+        assert_eq!(socket("ws://dht.example:5/"), None);
+        let v6 = "[::1]:5".parse().unwrap();
+        assert_eq!(WsAddress::at(v6, "x").to_string(), "ws://[::1]:5/x");
+    }
+}
