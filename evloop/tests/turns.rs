@@ -213,3 +213,43 @@ fn a_loop_may_go_before_its_handle_and_its_sources() {
     assert!(!handle.is_alive());
     assert_eq!(handle.end_turn(), Default::default());
 }
+
+#[test]
+fn a_clock_names_the_loops_that_have_something_to_do() {
+    let clock = VirtualClock::new(1);
+    let loops: Vec<_> = (0..100).map(|_| clock.numbered_poll()).collect();
+    let mut events = Events::with_capacity(4);
+    let mut sources = Vec::new();
+    for (at, (_, poll)) in loops.iter().enumerate() {
+        sources.push(source(poll, 0, PollOpt::edge()));
+        let wait = (at % 10 == 0).then(|| Duration::from_secs(at as u64 + 1));
+        assert_eq!(
+            kind(poll.poll(&mut events, wait)),
+            Err(ErrorKind::WouldBlock)
+        );
+    }
+    assert_eq!(clock.take_turn(), None, "all wait");
+    for at in [71, 3] {
+        sources[at].1.set_readiness(Ready::readable()).unwrap();
+        sources[at].1.set_readiness(Ready::readable()).unwrap();
+    }
+    assert!(clock.any_woken());
+    assert_eq!(clock.take_turn(), Some(loops[3].0));
+    assert_eq!(clock.take_turn(), Some(loops[71].0));
+    assert_eq!(clock.take_turn(), None, "each is named once");
+    clock.advance(Duration::from_secs(11));
+    assert_eq!(clock.take_turn(), Some(loops[0].0));
+    assert_eq!(clock.take_turn(), Some(loops[10].0));
+    assert_eq!(clock.take_turn(), None, "those of later are not due");
+    assert_eq!(clock.next_deadline(), Some(Duration::from_secs(21)));
+    // Named, and polled: it waits for another time.
+    let (number, poll) = &loops[10];
+    let half = Some(Duration::from_millis(500));
+    assert_eq!(kind(poll.poll(&mut events, half)), Ok(0));
+    assert_eq!(
+        kind(poll.poll(&mut events, half)),
+        Err(ErrorKind::WouldBlock)
+    );
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(clock.take_turn(), Some(*number));
+}

@@ -57,18 +57,7 @@ impl VirtualClock {
 
     /// A loop on this clock.
     pub fn poll(&self) -> Poll {
-        let mut time = self.time();
-        time.loops += 1;
-        let id = time.loops;
-        // Loops of one clock differ in their order too, or all nodes of a simulation would be shuffled alike.
-        let seed = time.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        drop(time);
-        let poll = Poll::with_driver(VirtualDriver {
-            time: self.time.clone(),
-            id,
-        });
-        poll.shuffle(seed);
-        poll
+        self.numbered_poll().1
     }
 
     /// Time since the clock was made.
@@ -98,6 +87,57 @@ impl VirtualClock {
         let deadline = self.next_deadline()?;
         self.advance_to(deadline);
         Some(self.now())
+    }
+
+    /// A loop on this clock, and its number: what [`take_turn`](VirtualClock::take_turn) says.
+    pub fn numbered_poll(&self) -> (u64, Poll) {
+        let mut time = self.time();
+        time.loops += 1;
+        let id = time.loops;
+        // Loops of one clock differ in their order too, or all nodes of a simulation would be shuffled alike.
+        let seed = time.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        drop(time);
+        let poll = Poll::with_driver(VirtualDriver {
+            time: self.time.clone(),
+            id,
+        });
+        poll.shuffle(seed);
+        (id, poll)
+    }
+
+    /// A loop that has something to do: one of which a source became ready while it was idle, else one whose deadline
+    /// has passed. It is named once: whoever asks polls it.
+    ///
+    /// With many loops on one clock, a step then costs what happens in it, not their number.
+    ///
+    /// ```
+    /// use mydht_evloop::{Events, PollOpt, Ready, Registration, Token, VirtualClock};
+    ///
+    /// let clock = VirtualClock::new(1);
+    /// let (_, quiet) = clock.numbered_poll();
+    /// let (number, busy) = clock.numbered_poll();
+    /// let (registration, set_readiness) = Registration::new2();
+    /// busy.register(&registration, Token(0), Ready::readable(), PollOpt::edge())?;
+    /// let mut events = Events::with_capacity(8);
+    /// assert!(quiet.poll(&mut events, None).is_err());
+    /// assert!(busy.poll(&mut events, None).is_err());
+    /// set_readiness.set_readiness(Ready::readable())?;
+    /// assert_eq!(clock.take_turn(), Some(number));
+    /// assert_eq!(clock.take_turn(), None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_turn(&self) -> Option<u64> {
+        let mut time = self.time();
+        if let Some(id) = time.woken.pop_first() {
+            return Some(id);
+        }
+        let (deadline, id) = *time.agenda.first()?;
+        if deadline > time.now {
+            return None;
+        }
+        time.agenda.pop_first();
+        time.deadlines.remove(&id);
+        Some(id)
     }
 
     /// True if a source of some idle loop became ready since that loop was last polled.
