@@ -18,8 +18,9 @@
 pub mod attachment;
 pub mod conf;
 pub mod engine;
-mod handshake;
+pub mod handshake;
 pub mod id;
+pub mod identity;
 pub mod limits;
 pub mod memory;
 pub mod metrics;

@@ -167,6 +167,14 @@ pub(crate) mod tests {
     use super::*;
     use crate::record::Value;
 
+    /// docs/wire.md without spaces and line breaks: there, hexadecimal digits are one long string.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn wire_page() -> String {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/wire.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        page.split_whitespace().collect()
+    }
+
     /// One of each, with the shapes that matter: empty, long, nested.
     pub(crate) fn samples() -> Vec<ProtoMessage> {
         let hash = Hash::of(b"sample");

@@ -7,7 +7,11 @@ use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
 
 /// The fuzzers: the name typed, the folder whose `fuzz/` holds the targets.
-const FUZZERS: &[(&str, &str)] = &[("evloop", "evloop"), ("restart", "readwrite-comp")];
+const FUZZERS: &[(&str, &str)] = &[
+    ("evloop", "evloop"),
+    ("restart", "readwrite-comp"),
+    ("handshake", "."),
+];
 
 /// Fuzz a crate's targets with libFuzzer, on nightly.
 ///

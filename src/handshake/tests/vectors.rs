@@ -1,0 +1,45 @@
+//! docs/wire.md is held to what is sent.
+
+use super::*;
+
+#[test]
+fn the_page_has_the_messages_and_secrets_of_these_keys() {
+    let page = crate::msg::tests::wire_page();
+    let mut missing = Vec::new();
+    for (a, b) in [(public(1), public(2)), (private(1, 3), private(2, 3))] {
+        let (messages, [to_b, to_a]) = exchange_plain(&a, &b);
+        let [from_a, from_b] = secrets(&to_b);
+        assert_eq!(secrets(&to_a), [from_b.clone(), from_a.clone()]);
+        let entries = messages
+            .map(hex::encode)
+            .into_iter()
+            .chain([from_a, from_b]);
+        missing.extend(entries.filter(|entry| !page.contains(entry)));
+    }
+    for entry in [
+        id(1).to_string(),
+        hex::encode(identity(1).public_key().to_bytes()),
+    ] {
+        missing.extend((!page.contains(&entry)).then_some(entry));
+    }
+    assert!(missing.is_empty(), "not in docs/wire.md: {missing:#?}");
+}
+
+/// As [`exchange`], over TCP: nothing identifies the channel.
+fn exchange_plain(a: &Arc<Local>, b: &Arc<Local>) -> ([Vec<u8>; 3], [Session; 2]) {
+    let channel = Channel {
+        binding: Vec::new(),
+        ..channel()
+    };
+    let (mut initiator, ping) = Handshake::connect(a.clone(), None, &channel, &fresh(1), DEADLINE);
+    let mut responder = Handshake::accept(b.clone(), &channel, fresh(2), DEADLINE);
+    let ping = message(&ping);
+    let pong = answer(&mut responder, &ping);
+    let step = receive(&mut initiator, &pong).unwrap();
+    let reply = message(&step.send.unwrap());
+    let last = receive(&mut responder, &reply).unwrap();
+    (
+        [ping, pong, reply],
+        [step.session.unwrap(), last.session.unwrap()],
+    )
+}
