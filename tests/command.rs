@@ -12,6 +12,7 @@ struct Node {
     /// Kept open, or the node could not print.
     _stdout: BufReader<ChildStdout>,
     address: String,
+    id: String,
 }
 
 impl Node {
@@ -33,6 +34,7 @@ impl Node {
         assert_eq!(id.len(), 64);
         Node {
             address: address.to_owned(),
+            id: id.to_owned(),
             process,
             _stdout: stdout,
         }
@@ -140,9 +142,9 @@ fn what_cannot_be_read_or_written_is_named() {
     let error = fails(&["node", "--listen", a.address.as_str()]);
     assert!(error.contains("another port"), "{error}");
     let identity = dir.path().join("identity");
-    fs::write(&identity, "my precious notes").unwrap();
+    owners(&identity, "my precious notes");
     let error = fails(&["node", "--identity", text(&identity)]);
-    assert!(error.contains("no identity"), "{error}");
+    assert!(error.contains("no mydht-identity"), "{error}");
     assert_eq!(fs::read_to_string(&identity).unwrap(), "my precious notes");
     let error = fails(&[
         "put",
@@ -167,6 +169,50 @@ fn an_identity_is_made_once_and_kept() {
     let first = fs::read_to_string(&identity).unwrap();
     Node::start(&["--identity", text(&identity)]).stop();
     assert_eq!(fs::read_to_string(&identity).unwrap(), first);
+}
+
+/// Writes a file that nobody else can read.
+fn owners(path: &Path, content: &str) {
+    use std::io::Write;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+    file.write_all(content.as_bytes()).unwrap();
+    file.persist(path).unwrap();
+}
+
+#[test]
+fn identities_are_shown_made_copied_and_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let (mine, backup, back) = (path("mine"), path("backup"), path("back"));
+    let id = prints(&["identity", "new", text(&mine)]);
+    assert_eq!(id.trim_end().len(), 64);
+    assert_eq!(prints(&["identity", "show", text(&mine)]), id);
+    assert_eq!(
+        prints(&["identity", "export", text(&mine), text(&backup)]),
+        id
+    );
+    let rotated = prints(&["identity", "rotate", text(&mine)]);
+    let new = prints(&["identity", "show", text(&mine)]);
+    assert_ne!(new, id);
+    assert!(rotated.starts_with(&new) && rotated.contains(id.trim_end()));
+    assert_eq!(
+        prints(&["identity", "import", text(&backup), text(&back)]),
+        id
+    );
+    prints(&["identity", "new-group", text(&path("group"))]);
+    // Nothing is overwritten, and nothing else is an identity.
+    for wrong in [
+        &["identity", "new", text(&mine)][..],
+        &["identity", "import", text(&backup), text(&mine)],
+        &["identity", "show", text(&path("group"))],
+        &["identity", "show", text(&path("missing"))],
+    ] {
+        fails(wrong);
+    }
+    assert_eq!(prints(&["identity", "show", text(&mine)]), new);
+    let node = Node::start(&["--identity", text(&mine)]);
+    assert_eq!(node.id, new.trim_end());
+    node.stop();
 }
 
 #[test]

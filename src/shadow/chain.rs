@@ -42,7 +42,7 @@ impl fmt::Debug for Secret {
 pub(super) struct Chain {
     cipher: Cipher,
     secret: Secret,
-    keyed: Box<Keyed>,
+    keyed: Keyed,
     /// The number of the next record.
     number: u64,
 }
@@ -50,7 +50,7 @@ pub(super) struct Chain {
 impl Chain {
     /// `None` for [`Cipher::None`], which has no records.
     pub(super) fn new(cipher: Cipher, secret: Secret) -> Option<Self> {
-        let keyed = Box::new(Keyed::new(cipher, &secret.0)?);
+        let keyed = Keyed::new(cipher, &secret.0)?;
         Some(Chain {
             cipher,
             secret,
@@ -85,7 +85,7 @@ impl Chain {
         if self.number.is_multiple_of(RECORDS_PER_KEY) {
             self.secret = expand::<32>(&self.secret.0, &[b"mydht 1 next secret"]).into();
             if let Some(keyed) = Keyed::new(self.cipher, &self.secret.0) {
-                *self.keyed = keyed;
+                self.keyed = keyed;
             }
         }
     }

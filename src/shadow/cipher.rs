@@ -91,7 +91,12 @@ pub(super) struct Forged;
 /// A cipher under a key. A number seals one record only.
 pub(super) enum Keyed {
     ChaCha(ChaCha20Poly1305),
-    Aes { cipher: Aes256, mac: Hmac<Sha256> },
+    Aes(Box<AesHmac>),
+}
+
+pub(super) struct AesHmac {
+    cipher: Aes256,
+    mac: Hmac<Sha256>,
 }
 
 impl Keyed {
@@ -107,10 +112,10 @@ impl Keyed {
                 let key = expand::<32>(secret, &[b"mydht 1 aes-256-ctr key"]);
                 // The length of SHA-256's block: the longest key that HMAC takes as it is.
                 let mac = expand::<64>(secret, &[b"mydht 1 hmac-sha-256 key"]);
-                Some(Keyed::Aes {
+                Some(Keyed::Aes(Box::new(AesHmac {
                     cipher: Aes256::new((&*key).into()),
                     mac: <Hmac<Sha256> as KeyInit>::new((&*mac).into()),
-                })
+                })))
             }
         }
     }
@@ -128,7 +133,8 @@ impl Keyed {
                     .expect("a record is short");
                 tag.copy_from_slice(&made);
             }
-            Keyed::Aes { cipher, mac } => {
+            Keyed::Aes(keys) => {
+                let AesHmac { cipher, mac } = &**keys;
                 keystream(cipher, number).apply_keystream(body);
                 tag.copy_from_slice(
                     &authenticate(mac, number, header, body)
@@ -154,7 +160,8 @@ impl Keyed {
                     .decrypt_inout_detached(&nonce(number).into(), header, body.into(), &tag)
                     .map_err(|_| Forged)
             }
-            Keyed::Aes { cipher, mac } => {
+            Keyed::Aes(keys) => {
+                let AesHmac { cipher, mac } = &**keys;
                 // Compared in constant time, all 32 bytes of it.
                 authenticate(mac, number, header, body)
                     .verify_slice(tag)

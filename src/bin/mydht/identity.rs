@@ -39,9 +39,11 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
             identity::create(file, &new)?;
             new.id().to_string()
         }
-        Command::Export { file, to } | Command::Import { from: file, file: to } => {
-            identity::export(file, to)?.to_string()
-        }
+        Command::Export { file, to }
+        | Command::Import {
+            from: file,
+            file: to,
+        } => identity::export(file, to)?.to_string(),
         Command::Rotate { file } => {
             let rotated = identity::rotate(file)?;
             let kept = rotated.kept.display();

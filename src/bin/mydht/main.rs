@@ -2,6 +2,7 @@
 
 mod client;
 mod get;
+mod identity;
 mod node;
 mod progress;
 mod put;
@@ -37,6 +38,7 @@ enum Command {
     Node(node::Args),
     Put(put::Args),
     Get(get::Args),
+    Identity(identity::Args),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Node(args) => node::run(args),
         Command::Put(args) => put::run(&args),
         Command::Get(args) => get::run(&args),
+        Command::Identity(args) => identity::run(&args),
     };
     match result {
         Ok(code) => code,

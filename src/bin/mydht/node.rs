@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mydht::PeerId;
 use mydht::native::Config;
 use mydht_transports::tcp::TcpAddress;
 
@@ -24,7 +23,8 @@ pub struct Args {
     /// The folder to keep records and attachments in. Without it, the node forgets them when it stops.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// The file with the node's id; it is made if it is not there. Without it, the id is new at every start.
+    /// The file with the node's key, which its id is a hash of; it is made if it is not there. Without it, the node is
+    /// another at every start. See `mydht identity`.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     #[command(flatten)]
@@ -32,7 +32,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> io::Result<ExitCode> {
-    let id = args.identity.as_deref().map(identity).transpose()?;
+    let identity = args.identity.as_deref();
+    let id = identity
+        .map(|path| mydht::identity::load_or_create(path).map(|identity| identity.id()))
+        .transpose()?;
     let node = Config {
         listen: Some(args.listen),
         bootstrap: args.bootstrap,
@@ -53,32 +56,4 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     node.join()?;
     args.stats.write(&metrics)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads the id, or makes one. What is in the way is never overwritten.
-fn identity(path: &std::path::Path) -> io::Result<PeerId> {
-    let named = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("the identity {}: {error}", path.display()),
-        )
-    };
-    match std::fs::read_to_string(path) {
-        Ok(text) => text.trim().parse().map(PeerId).map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!(
-                    "{} is no identity (64 hexadecimal digits): name another file with --identity",
-                    path.display()
-                ),
-            )
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let id = PeerId::random()?;
-            let mut file = std::fs::File::create_new(path).map_err(named)?;
-            writeln!(file, "{id}").map_err(named)?;
-            Ok(id)
-        }
-        Err(error) => Err(named(error)),
-    }
 }
