@@ -138,9 +138,7 @@ impl Poll {
     /// `Other` if it belongs to another loop.
     pub fn deregister(&self, registration: &Registration) -> io::Result<()> {
         let source = &registration.source;
-        let home = self.bind(source)?;
-        // Stale if it was not registered, which is fine (statement 41).
-        let _ = home.core.borrow_mut().remove(source.key.replace(Key::NONE));
+        source.leave(self.bind(source)?);
         Ok(())
     }
 
@@ -237,7 +235,20 @@ impl Inner {
 struct Source {
     home: OnceCell<Rc<Inner>>,
     key: Cell<Key>,
+    /// While it is not registered; the loop's core has it otherwise.
     ready: Cell<u16>,
+}
+
+impl Source {
+    /// Deregisters it. If it is not registered, that is fine (statement 41).
+    fn leave(&self, home: &Inner) {
+        let mut core = home.core.borrow_mut();
+        let key = self.key.replace(Key::NONE);
+        if let Some(ready) = core.ready(key) {
+            self.ready.set(ready);
+            let _ = core.remove(key);
+        }
+    }
 }
 
 /// The registered end of a same-thread source. Dropping it deregisters it.
@@ -255,6 +266,10 @@ pub struct Registration {
 #[derive(Clone, Debug)]
 pub struct SetReadiness {
     source: Rc<Source>,
+    /// Where the source was registered when this handle last looked, so that setting it touches nothing but its
+    /// slot. Its key says when that is out of date.
+    home: OnceCell<Rc<Inner>>,
+    key: Cell<Key>,
 }
 
 impl Registration {
@@ -269,7 +284,11 @@ impl Registration {
             Registration {
                 source: source.clone(),
             },
-            SetReadiness { source },
+            SetReadiness {
+                source,
+                home: OnceCell::new(),
+                key: Cell::new(Key::NONE),
+            },
         )
     }
 
@@ -283,8 +302,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(home) = self.source.home.get() {
-            let key = self.source.key.replace(Key::NONE);
-            let _ = home.core.borrow_mut().remove(key);
+            self.source.leave(home);
         }
     }
 }
@@ -292,7 +310,12 @@ impl Drop for Registration {
 impl SetReadiness {
     /// What was last set.
     pub fn readiness(&self) -> Ready {
-        Ready::from_bits(self.source.ready.get())
+        let source = &*self.source;
+        let registered = source
+            .home
+            .get()
+            .and_then(|home| home.core.borrow().ready(source.key.get()));
+        Ready::from_bits(registered.unwrap_or_else(|| source.ready.get()))
     }
 
     /// As [`crate::SetReadiness::set_readiness`].
@@ -302,10 +325,7 @@ impl SetReadiness {
     #[inline]
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
         let bits = ready.bits();
-        self.source.ready.set(bits);
-        self.tell(ready, |core, key| {
-            core.update(key, bits, bits);
-        })
+        self.tell(ready, |core, key| core.update(key, bits, bits).is_ok())
     }
 
     /// As [`crate::SetReadiness::trigger`].
@@ -315,19 +335,37 @@ impl SetReadiness {
     #[inline]
     pub fn trigger(&self, ready: Ready) -> io::Result<()> {
         let bits = ready.bits();
-        self.source.ready.set(bits);
-        self.tell(ready, |core, key| core.trigger(key, bits))
+        self.tell(ready, |core, key| core.trigger(key, bits).is_ok())
     }
 
+    /// `change` says whether the key was good.
     #[inline]
-    fn tell(&self, ready: Ready, change: impl FnOnce(&mut Core, Key)) -> io::Result<()> {
-        let Some(home) = self.source.home.get() else {
-            return Ok(());
-        };
-        change(&mut home.core.borrow_mut(), self.source.key.get());
-        if home.idle.get() && !ready.is_empty() {
-            return home.wake();
+    fn tell(&self, ready: Ready, change: impl Fn(&mut Core, Key) -> bool) -> io::Result<()> {
+        loop {
+            if let Some(home) = self.home.get()
+                && change(&mut home.core.borrow_mut(), self.key.get())
+            {
+                if home.idle.get() && !ready.is_empty() {
+                    return home.wake();
+                }
+                return Ok(());
+            }
+            if !self.look() {
+                self.source.ready.set(ready.bits());
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// Looks up where the source is registered; false if it is not.
+    #[cold]
+    fn look(&self) -> bool {
+        let Some(home) = self.source.home.get() else {
+            return false;
+        };
+        self.home.get_or_init(|| home.clone());
+        let key = self.source.key.get();
+        self.key.set(key);
+        home.core.borrow().contains(key)
     }
 }

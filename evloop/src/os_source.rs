@@ -68,7 +68,7 @@ impl Shared {
         let (number, key) = state.os.get(source).ok_or(io::ErrorKind::NotFound)?;
         os.modify(source, number, how)?;
         // The system samples the source again, so what was pending here is old.
-        state.core.update(key, 0, 0);
+        let _ = state.core.update(key, 0, 0);
         state
             .core
             .modify(key, token.0, interest)

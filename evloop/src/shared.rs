@@ -182,7 +182,8 @@ impl Shared {
         self.inbox.drain(|report| {
             *drained = true;
             if report.merge {
-                core.trigger(report.key, report.ready);
+                // Stale if it was deregistered since.
+                let _ = core.trigger(report.key, report.ready);
             } else {
                 core.set(report.key, report.ready);
             }

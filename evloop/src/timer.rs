@@ -82,7 +82,8 @@ impl Timer {
         if let Some(old) = place.timer.take() {
             state.core.remove_timer(old);
         }
-        state.core.update(place.key, 0, 0);
+        // Stale only once the loop is gone.
+        let _ = state.core.update(place.key, 0, 0);
         place.timer = deadline.map(|deadline| {
             state
                 .core

@@ -44,8 +44,8 @@ impl Shared {
             let key = state.core.insert(token.0, interest, 0);
             link.set_key(key);
             let ready = link.attach();
-            state.core.update(key, ready, 0);
-            // Samples it.
+            // Not stale: it was inserted above. The second call samples it.
+            let _ = state.core.update(key, ready, 0);
             let _ = state.core.modify(key, token.0, interest);
         }
         self.leave(state)

@@ -20,6 +20,7 @@
 mod heap;
 mod ready_list;
 mod slot;
+mod slots;
 mod state;
 
 pub use heap::TimerKey;

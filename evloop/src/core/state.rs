@@ -3,7 +3,7 @@
 use super::heap::{Heap, TimerKey};
 use super::ready_list::ReadyList;
 use super::slot::{Cause, Interest, Key, Slot, Trigger};
-use slab::Slab;
+use super::slots::Slots;
 use std::fmt;
 use std::time::Duration;
 
@@ -35,10 +35,9 @@ pub struct Fired {
 /// Sources, their readiness and their timers.
 #[derive(Debug)]
 pub struct Core {
-    slots: Slab<Slot>,
+    slots: Slots,
     list: ReadyList,
     timers: Heap,
-    generation: u32,
 }
 
 impl Default for Core {
@@ -51,10 +50,9 @@ impl Core {
     /// An empty one; it allocates with the first source.
     pub const fn new() -> Self {
         Core {
-            slots: Slab::new(),
+            slots: Slots::new(),
             list: ReadyList::new(),
             timers: Heap::new(),
-            generation: 0,
         }
     }
 
@@ -65,19 +63,14 @@ impl Core {
 
     /// True if there is no source.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.len() == 0
     }
 
     /// Watches a source that is `ready` now. If that is of interest, the next harvest reports it.
     pub fn insert(&mut self, token: usize, interest: Interest, ready: u16) -> Key {
-        // Unique over 2^32 insertions, whichever index is taken: the slab forgets what was in a free slot.
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        let mut slot = Slot {
+        let slot = Slot {
             token,
-            generation,
-            prev: 0,
-            next: 0,
+            generation: 0,
             ready,
             mask: interest.mask,
             trigger: interest.trigger,
@@ -86,14 +79,11 @@ impl Core {
             cause: Cause::Registered,
         };
         let fires = slot.effective() != 0;
-        if fires {
-            self.list.mark(&mut slot);
+        let key = self.slots.insert(slot);
+        if fires && let Some(slot) = self.slots.get_mut(key) {
+            self.list.push(slot, key);
         }
-        let index = self.slots.insert(slot) as u32;
-        if fires {
-            self.list.join(&mut self.slots, index);
-        }
-        Key { index, generation }
+        key
     }
 
     /// Replaces token and interest, arms a disarmed source again and samples its readiness: what is ready and of
@@ -102,7 +92,7 @@ impl Core {
     /// # Errors
     /// [`Stale`] if it was removed.
     pub fn modify(&mut self, key: Key, token: usize, interest: Interest) -> Result<(), Stale> {
-        let slot = Self::slot(&mut self.slots, key).ok_or(Stale)?;
+        let slot = self.slots.get_mut(key).ok_or(Stale)?;
         slot.token = token;
         slot.mask = interest.mask;
         slot.trigger = interest.trigger;
@@ -110,8 +100,7 @@ impl Core {
         // What does not match any more stays on the list, as in the kernel: the harvest passes over it.
         if slot.effective() != 0 && !slot.linked {
             slot.cause = Cause::Registered;
-            self.list.mark(slot);
-            self.list.join(&mut self.slots, key.index);
+            self.list.push(slot, key);
         }
         Ok(())
     }
@@ -121,23 +110,20 @@ impl Core {
     /// # Errors
     /// [`Stale`] if it was removed before.
     pub fn remove(&mut self, key: Key) -> Result<(), Stale> {
-        Self::slot(&mut self.slots, key).ok_or(Stale)?;
-        self.list.unlink(&mut self.slots, key.index);
-        self.slots.try_remove(key.index as usize);
+        if self.slots.remove(key).ok_or(Stale)?.linked {
+            self.list.leave(&self.slots);
+        }
         Ok(())
     }
 
     /// True if `key` names a source.
     pub fn contains(&self, key: Key) -> bool {
-        self.slots
-            .get(key.index as usize)
-            .is_some_and(|slot| slot.generation == key.generation)
+        self.slots.get(key).is_some()
     }
 
     /// What the source is known to be ready for, of interest or not.
     pub fn ready(&self, key: Key) -> Option<u16> {
-        let slot = self.slots.get(key.index as usize)?;
-        (slot.generation == key.generation).then_some(slot.ready)
+        self.slots.get(key).map(|slot| slot.ready)
     }
 
     /// Adds to a source's readiness and reports it (edge: again) if any of `ready` is of interest.
@@ -149,14 +135,13 @@ impl Core {
 
     #[inline]
     fn wake_as(&mut self, key: Key, ready: u16, cause: Cause) {
-        let Some(slot) = Self::slot(&mut self.slots, key) else {
+        let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
         slot.ready |= ready;
         if ready & slot.mask != 0 && !slot.linked {
             slot.cause = cause;
-            self.list.mark(slot);
-            self.list.join(&mut self.slots, key.index);
+            self.list.push(slot, key);
         }
     }
 
@@ -164,38 +149,37 @@ impl Core {
     /// harvest, it is not reported.
     #[inline]
     pub fn set(&mut self, key: Key, ready: u16) {
-        self.update(key, ready, ready);
+        // A source that is gone has nothing to be reported.
+        let _ = self.update(key, ready, ready);
     }
 
     /// Replaces a source's readiness by `ready`, but wakes it only for the bits `woken`: what a wait queue with a
     /// wake-up mask does. An event then carries all of `ready` that is of interest. True if it was woken.
+    ///
+    /// # Errors
+    /// [`Stale`] if it was removed.
     #[inline]
-    pub fn update(&mut self, key: Key, ready: u16, woken: u16) -> bool {
-        let Some(slot) = Self::slot(&mut self.slots, key) else {
-            return false;
-        };
+    pub fn update(&mut self, key: Key, ready: u16, woken: u16) -> Result<bool, Stale> {
+        let slot = self.slots.get_mut(key).ok_or(Stale)?;
         slot.ready = ready;
         let hit = woken & slot.mask != 0;
         if hit && !slot.linked {
             slot.cause = Cause::Set;
-            self.list.mark(slot);
-            self.list.join(&mut self.slots, key.index);
+            self.list.push(slot, key);
         }
-        hit
+        Ok(hit)
     }
 
     /// As [`wake`](Core::wake) if the source is already waiting to be reported, as [`set`](Core::set) if not: an
     /// event carries what became ready since the last one, and nothing that is older.
+    ///
+    /// # Errors
+    /// [`Stale`] if it was removed.
     #[inline]
-    pub fn trigger(&mut self, key: Key, ready: u16) {
-        let Some(slot) = Self::slot(&mut self.slots, key) else {
-            return;
-        };
-        if slot.linked {
-            slot.ready |= ready;
-        } else {
-            self.update(key, ready, ready);
-        }
+    pub fn trigger(&mut self, key: Key, ready: u16) -> Result<(), Stale> {
+        let slot = self.slots.get(key).ok_or(Stale)?;
+        let pending = if slot.linked { slot.ready } else { 0 };
+        self.update(key, pending | ready, ready).map(drop)
     }
 
     /// Reports at most `capacity` ready sources, each at most once and the longest waiting first, and gives how
@@ -205,68 +189,45 @@ impl Core {
     // Not inlined: alone, the loop keeps its state in registers.
     #[inline(never)]
     pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
-        let Core { slots, list, .. } = self;
         let mut reported = 0;
-        let mut visits = list.len();
-        let mut relinked = 0;
-        let mut head = list.begin();
-        while visits > 0 && reported < capacity {
-            visits -= 1;
-            let index = head;
-            // Always there: what is linked is occupied.
-            let Some(slot) = slots.get_mut(index as usize) else {
-                break;
-            };
-            slot.linked = false;
-            head = slot.next;
+        if capacity == 0 {
+            return 0;
+        }
+        self.list.visit(&mut self.slots, |key, slot, list| {
             let ready = slot.effective();
             if ready == 0 {
-                continue;
+                return true;
             }
-            reported += 1;
             sink(Fired {
-                key: Key {
-                    index,
-                    generation: slot.generation,
-                },
+                key,
                 token: slot.token,
                 ready,
                 cause: slot.cause,
             });
-            if slot.trigger == Trigger::Edge && !slot.oneshot {
-                continue;
-            }
-            if slot.oneshot {
-                slot.mask = 0;
-            }
-            match slot.trigger {
-                Trigger::Pulse => slot.ready = 0,
-                Trigger::Level if slot.mask != 0 => {
-                    slot.cause = Cause::Level;
-                    list.end(head, visits + relinked);
-                    list.mark(slot);
-                    list.join(slots, index);
-                    // The ones to visit are before it; if there is none, the loop ends.
-                    head = list.begin();
-                    relinked += 1;
+            reported += 1;
+            if slot.trigger != Trigger::Edge || slot.oneshot {
+                if slot.oneshot {
+                    slot.mask = 0;
                 }
-                Trigger::Level | Trigger::Edge => {}
+                match slot.trigger {
+                    Trigger::Pulse => slot.ready = 0,
+                    Trigger::Level if slot.mask != 0 => {
+                        slot.cause = Cause::Level;
+                        slot.linked = true;
+                        list.push(key);
+                    }
+                    Trigger::Level | Trigger::Edge => {}
+                }
             }
-        }
-        list.end(head, visits + relinked);
+            reported < capacity
+        });
         reported
     }
 
     /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
     /// way, so this is O(1) amortised and consumes no edge.
     pub fn has_ready(&mut self) -> bool {
-        while let Some((_, slot)) = self.list.front(&self.slots) {
-            if slot.effective() != 0 {
-                return true;
-            }
-            self.list.pop_front(&mut self.slots);
-        }
-        false
+        self.list.settle(&mut self.slots)
     }
 
     /// How many sources wait to be reported; some of them may have been cleared since.
@@ -296,12 +257,5 @@ impl Core {
     #[inline]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.timers.next_deadline()
-    }
-
-    #[inline]
-    fn slot(slots: &mut Slab<Slot>, key: Key) -> Option<&mut Slot> {
-        slots
-            .get_mut(key.index as usize)
-            .filter(|slot| slot.generation == key.generation)
     }
 }

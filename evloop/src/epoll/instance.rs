@@ -286,7 +286,7 @@ impl Instance {
     /// A source says what it is ready for and wakes for `woken`. True if that woke a sleeper.
     pub fn update(&self, key: Key, ready: u16, woken: u16) -> bool {
         let mut state = self.shared.enter();
-        let hit = state.core.update(key, ready, woken);
+        let hit = state.core.update(key, ready, woken).unwrap_or(false);
         drop(state);
         let slept = hit && self.shared.wake().unwrap_or(false);
         self.refresh(if hit { Flags::IN.core() } else { 0 });

@@ -1,0 +1,79 @@
+//! Where the slots are: a vector with a free list, whose keys carry a generation.
+//!
+//! Not the `slab` crate: its check of what is vacant and ours of the generation are the same question, asked twice
+//! for every event.
+
+use super::slot::{Key, Slot};
+
+/// End of the free list.
+const NIL: usize = usize::MAX;
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// A vacant slot has the generation of its next use, which no key has yet, and in `token` the next vacant index.
+    slots: Vec<Slot>,
+    free: usize,
+    len: usize,
+}
+
+impl Slots {
+    pub const fn new() -> Self {
+        Slots {
+            slots: Vec::new(),
+            free: NIL,
+            len: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes `slot` in, under a key that no slot has had before.
+    pub fn insert(&mut self, mut slot: Slot) -> Key {
+        self.len += 1;
+        let index = self.free;
+        if let Some(vacant) = self.slots.get_mut(index) {
+            self.free = vacant.token;
+            slot.generation = vacant.generation;
+            *vacant = slot;
+        } else {
+            slot.generation = 1;
+            self.slots.push(slot);
+            return Key {
+                index: (self.slots.len() - 1) as u32,
+                generation: 1,
+            };
+        }
+        Key {
+            index: index as u32,
+            generation: slot.generation,
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<&Slot> {
+        self.slots
+            .get(key.index as usize)
+            .filter(|slot| slot.generation == key.generation)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(key.index as usize)
+            .filter(|slot| slot.generation == key.generation)
+    }
+
+    /// Takes a slot out; `None` if it is gone already.
+    pub fn remove(&mut self, key: Key) -> Option<Slot> {
+        let free = self.free;
+        let slot = self.get_mut(key)?;
+        let removed = *slot;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.token = free;
+        self.free = key.index as usize;
+        self.len -= 1;
+        Some(removed)
+    }
+}
