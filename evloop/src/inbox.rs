@@ -177,13 +177,22 @@ impl<T: Linked> Inbox<T> {
         }
     }
 
-    /// Takes everything, in the order in which it was pushed. One thread at a time: under the loop's lock.
+    /// Takes everything, the youngest first, and appends it to `reports`. One thread at a time: under the loop's
+    /// lock.
+    ///
+    /// Each source is visited once: the stack is the wrong way round, and reading the few words of the reports
+    /// backwards is cheaper than turning its links. False if there was nothing.
     #[inline]
-    pub fn drain(&self, mut report: impl FnMut(Report)) {
-        if self.is_empty() {
-            return;
+    pub fn drain(&self, reports: &mut Vec<Report>) -> bool {
+        let any = !self.is_empty();
+        if any {
+            self.take(reports);
         }
-        let mut node = self.reversed();
+        any
+    }
+
+    fn take(&self, reports: &mut Vec<Report>) {
+        let mut node = self.head.swap(ptr::null_mut(), Ordering::SeqCst);
         while !node.is_null() {
             // SAFETY: a source that is on the stack has QUEUED set, and the loop's reference to it is given back
             // only below or, when QUEUED is not set, by the caller of `kill`.
@@ -197,7 +206,7 @@ impl<T: Linked> Inbox<T> {
                 // queues the source again, because `kill` cleared ATTACHED.
                 drop(unsafe { Arc::from_raw(node.cast_const()) });
             } else if state & ATTACHED != 0 {
-                report(Report {
+                reports.push(Report {
                     key: link.key(),
                     ready: (state & READY) as u16,
                     merge: state & MERGE != 0,
@@ -205,20 +214,5 @@ impl<T: Linked> Inbox<T> {
             }
             node = next;
         }
-    }
-
-    /// Takes the stack and turns it round.
-    fn reversed(&self) -> *mut T {
-        let mut node = self.head.swap(ptr::null_mut(), Ordering::SeqCst);
-        let mut reversed = ptr::null_mut();
-        while !node.is_null() {
-            // SAFETY: as in `drain`; the chain was taken whole, so nobody else follows or writes its `next`s.
-            let link = unsafe { &*node }.link();
-            let next = link.next.load(Ordering::Relaxed);
-            link.next.store(reversed, Ordering::Relaxed);
-            reversed = node;
-            node = next;
-        }
-        reversed
     }
 }

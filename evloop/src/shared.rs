@@ -2,7 +2,7 @@
 
 use crate::core::{Core, Fired, Interest, Trigger};
 use crate::driver::Driver;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Report};
 use crate::registration::Source;
 use crate::trace::Trace;
 use crate::{Compat, PollOpt, Ready};
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub turn: Option<TurnBudget>,
     /// Something was taken in from the inbox since the last poll looked.
     pub drained: bool,
+    /// Room for what the inbox gives.
+    reports: Vec<Report>,
     /// What was reported, if somebody asked for it.
     pub trace: Option<Trace>,
     /// The state of the generator that permutes events, on a virtual clock.
@@ -112,6 +114,57 @@ impl State {
         }
     }
 
+    /// Takes in what the setters said, in the order in which they said it.
+    #[inline]
+    fn take_in(&mut self) {
+        for report in self.reports.drain(..).rev() {
+            self.drained = true;
+            if report.merge {
+                // Stale if it was deregistered since.
+                let _ = self.core.trigger(report.key, report.ready);
+            } else {
+                self.core.set(report.key, report.ready);
+            }
+        }
+    }
+
+    /// Takes in what the setters said and reports it in one step, if nothing else has a say in what is reported
+    /// next and there is room for all of it. The same as taking it in and harvesting, for less.
+    #[inline]
+    fn pass_on(&mut self, capacity: usize, sink: &mut impl FnMut(Fired)) -> usize {
+        if self.reports.len() > capacity
+            || self.core.ready_len() > 0
+            || self.core.next_deadline().is_some()
+            || self.turn.is_some()
+            || self.trace.is_some()
+            || self.os_due()
+        {
+            return 0;
+        }
+        let mut events = 0;
+        for report in self.reports.drain(..).rev() {
+            self.drained = true;
+            if let Some(fired) = self.core.set_and_report(report.key, report.ready) {
+                sink(fired);
+                events += 1;
+            }
+        }
+        if events > 0 {
+            self.found(events);
+        }
+        events
+    }
+
+    /// A poll gives this many events.
+    fn found(&mut self, events: usize) {
+        self.drained = false;
+        self.streak = self.streak.saturating_add(1);
+        self.noted = None;
+        if let Some(turn) = &mut self.turn {
+            turn.events += events;
+        }
+    }
+
     fn harvest(
         &mut self,
         capacity: usize,
@@ -129,12 +182,7 @@ impl State {
             }
         };
         if events > 0 {
-            self.drained = false;
-            self.streak = self.streak.saturating_add(1);
-            self.noted = None;
-            if let Some(turn) = &mut self.turn {
-                turn.events += events;
-            }
+            self.found(events);
         }
         events
     }
@@ -161,6 +209,7 @@ impl Shared {
                 noted: None,
                 turn: None,
                 drained: false,
+                reports: Vec::new(),
                 trace: None,
                 shuffle: None,
             }),
@@ -174,20 +223,17 @@ impl Shared {
         })
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The state, with everything that the setters said taken in.
     #[inline]
     pub fn enter(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { core, drained, .. } = &mut *state;
-        self.inbox.drain(|report| {
-            *drained = true;
-            if report.merge {
-                // Stale if it was deregistered since.
-                let _ = core.trigger(report.key, report.ready);
-            } else {
-                core.set(report.key, report.ready);
-            }
-        });
+        let mut state = self.lock();
+        if self.inbox.drain(&mut state.reports) {
+            state.take_in();
+        }
         state
     }
 
@@ -240,7 +286,14 @@ impl Shared {
         // The clock is read only once nothing was found.
         let mut deadline = None;
         loop {
-            let mut state = self.enter();
+            let mut state = self.lock();
+            if self.inbox.drain(&mut state.reports) {
+                let events = state.pass_on(capacity, sink);
+                if events > 0 {
+                    return Ok(events);
+                }
+                state.take_in();
+            }
             if let Some(turn) = state.turn
                 && turn.events > 0
                 && timeout != Some(Duration::ZERO)

@@ -24,5 +24,5 @@ mod slots;
 mod state;
 
 pub use heap::TimerKey;
-pub use slot::{Cause, Interest, Key, Trigger};
-pub use state::{Core, Fired, Stale};
+pub use slot::{Cause, Fired, Interest, Key, Trigger};
+pub use state::{Core, Stale};

@@ -41,29 +41,27 @@ impl ReadyList {
         self.queue.push(key);
     }
 
-    /// Gives the entries from the head to what is now the tail to `visit`, until it says false: the slot of each,
-    /// which is not linked any more, and a list to push it on again.
+    /// The entries from the head to the tail, for a caller who takes them out at the front and says so with
+    /// [`advance`](ReadyList::advance).
     #[inline]
-    pub fn visit(
-        &mut self,
-        slots: &mut Slots,
-        mut visit: impl FnMut(Key, &mut Slot, &mut Vec<Key>) -> bool,
-    ) {
-        let end = self.queue.len();
-        let mut head = self.head;
-        while head < end {
-            let key = self.queue[head];
-            head += 1;
-            let Some(slot) = slots.get_mut(key) else {
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.head..self.queue.len()
+    }
+
+    /// Takes entry `at` out: its slot, which is not linked any more. `None` if that is gone.
+    #[inline]
+    pub fn take<'a>(&mut self, slots: &'a mut Slots, at: usize) -> Option<(Key, &'a mut Slot)> {
+        let key = *self.queue.get(at)?;
+        match slots.get_mut(key) {
+            Some(slot) => {
+                slot.linked = false;
+                Some((key, slot))
+            }
+            None => {
                 self.left -= 1;
-                continue;
-            };
-            slot.linked = false;
-            if !visit(key, slot, &mut self.queue) {
-                break;
+                None
             }
         }
-        self.advance(head);
     }
 
     /// Drops entries from the head until one is ready; false if there is none.
@@ -85,9 +83,9 @@ impl ReadyList {
         found
     }
 
-    /// Moves the head; what is before it is forgotten as soon as that costs no more than it saves.
+    /// Moves the head to entry `head`; what is before it is forgotten as soon as that costs no more than it saves.
     #[inline]
-    fn advance(&mut self, head: usize) {
+    pub fn advance(&mut self, head: usize) {
         let rest = self.queue.len() - head;
         if rest == 0 {
             self.queue.clear();

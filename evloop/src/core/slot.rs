@@ -82,6 +82,19 @@ pub enum Cause {
     Timer,
 }
 
+/// One report of a harvest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Which source.
+    pub key: Key,
+    /// The token it was given.
+    pub token: usize,
+    /// What it is ready for: never empty, always within its interest.
+    pub ready: u16,
+    /// Why it was on the ready list.
+    pub cause: Cause,
+}
+
 /// 24 bytes, and 8 more for its key while it is ready: the target is 32 per source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
@@ -101,6 +114,39 @@ impl Slot {
     #[inline]
     pub fn effective(&self) -> u16 {
         self.ready & self.mask
+    }
+
+    /// What is reported now.
+    #[inline]
+    pub fn fired(&self, key: Key) -> Fired {
+        Fired {
+            key,
+            token: self.token,
+            ready: self.effective(),
+            cause: self.cause,
+        }
+    }
+
+    /// It was reported. True: it is ready still and goes to the tail of the ready list.
+    #[inline]
+    pub fn reported(&mut self) -> bool {
+        if self.trigger == Trigger::Edge && !self.oneshot {
+            return false;
+        }
+        if self.oneshot {
+            self.mask = 0;
+        }
+        match self.trigger {
+            Trigger::Pulse => {
+                self.ready = 0;
+                false
+            }
+            Trigger::Level if self.mask != 0 => {
+                self.cause = Cause::Level;
+                true
+            }
+            Trigger::Level | Trigger::Edge => false,
+        }
     }
 }
 

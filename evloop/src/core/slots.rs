@@ -53,16 +53,18 @@ impl Slots {
 
     #[inline]
     pub fn get(&self, key: Key) -> Option<&Slot> {
-        self.slots
-            .get(key.index as usize)
-            .filter(|slot| slot.generation == key.generation)
+        match self.slots.get(key.index as usize) {
+            Some(slot) if slot.generation == key.generation => Some(slot),
+            _ => None,
+        }
     }
 
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(key.index as usize)
-            .filter(|slot| slot.generation == key.generation)
+        match self.slots.get_mut(key.index as usize) {
+            Some(slot) if slot.generation == key.generation => Some(slot),
+            _ => None,
+        }
     }
 
     /// Takes a slot out; `None` if it is gone already.

@@ -2,7 +2,7 @@
 
 use super::heap::{Heap, TimerKey};
 use super::ready_list::ReadyList;
-use super::slot::{Cause, Interest, Key, Slot, Trigger};
+use super::slot::{Cause, Fired, Interest, Key, Slot};
 use super::slots::Slots;
 use std::fmt;
 use std::time::Duration;
@@ -18,19 +18,6 @@ impl fmt::Display for Stale {
 }
 
 impl std::error::Error for Stale {}
-
-/// One report of a harvest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fired {
-    /// Which source.
-    pub key: Key,
-    /// The token it was given.
-    pub token: usize,
-    /// What it is ready for: never empty, always within its interest.
-    pub ready: u16,
-    /// Why it was on the ready list.
-    pub cause: Cause,
-}
 
 /// Sources, their readiness and their timers.
 #[derive(Debug)]
@@ -189,39 +176,44 @@ impl Core {
     // Not inlined: alone, the loop keeps its state in registers.
     #[inline(never)]
     pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+        let Core { slots, list, .. } = self;
+        let entries = list.range();
+        let mut at = entries.start;
         let mut reported = 0;
-        if capacity == 0 {
-            return 0;
+        while at < entries.end && reported < capacity {
+            let entry = list.take(slots, at);
+            at += 1;
+            if let Some((key, slot)) = entry
+                && slot.effective() != 0
+            {
+                reported += 1;
+                sink(slot.fired(key));
+                if slot.reported() {
+                    // Behind the entries of this harvest.
+                    list.push(slot, key);
+                }
+            }
         }
-        self.list.visit(&mut self.slots, |key, slot, list| {
-            let ready = slot.effective();
-            if ready == 0 {
-                return true;
-            }
-            sink(Fired {
-                key,
-                token: slot.token,
-                ready,
-                cause: slot.cause,
-            });
-            reported += 1;
-            if slot.trigger != Trigger::Edge || slot.oneshot {
-                if slot.oneshot {
-                    slot.mask = 0;
-                }
-                match slot.trigger {
-                    Trigger::Pulse => slot.ready = 0,
-                    Trigger::Level if slot.mask != 0 => {
-                        slot.cause = Cause::Level;
-                        slot.linked = true;
-                        list.push(key);
-                    }
-                    Trigger::Level | Trigger::Edge => {}
-                }
-            }
-            reported < capacity
-        });
+        list.advance(at);
         reported
+    }
+
+    /// [`set`](Core::set) and [`harvest`](Core::harvest) of one source in one step, for a caller who knows that
+    /// nothing else waits: the same, without a way through the ready list. `None` if there is nothing to report.
+    #[inline]
+    pub fn set_and_report(&mut self, key: Key, ready: u16) -> Option<Fired> {
+        let slot = self.slots.get_mut(key)?;
+        slot.ready = ready;
+        debug_assert!(!slot.linked);
+        if slot.effective() == 0 {
+            return None;
+        }
+        slot.cause = Cause::Set;
+        let fired = slot.fired(key);
+        if slot.reported() {
+            self.list.push(slot, key);
+        }
+        Some(fired)
     }
 
     /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
