@@ -100,16 +100,18 @@ mod tests {
 
         fn drain(&self) -> Vec<(u32, u16)> {
             let _guard = self.lock.lock().unwrap();
-            let mut found = Vec::new();
-            self.inbox
-                .drain(|report| found.push((report.key.index, report.ready)));
-            found
+            let mut reports = Vec::new();
+            self.inbox.drain(&mut reports);
+            let in_order = reports.iter().rev();
+            in_order
+                .map(|report| (report.key.index, report.ready))
+                .collect()
         }
 
         /// As `Shared::kill`.
         fn kill(&self, source: &Arc<Source>) {
             let guard = self.lock.lock().unwrap();
-            self.inbox.drain(|_| ());
+            self.inbox.drain(&mut Vec::new());
             let ours = source.link.kill();
             drop(guard);
             if ours {
@@ -211,7 +213,7 @@ mod tests {
             };
             {
                 let _guard = this.lock.lock().unwrap();
-                this.inbox.drain(|_| ());
+                this.inbox.drain(&mut Vec::new());
                 source.link.detach();
             }
             setter.join().unwrap();

@@ -110,3 +110,30 @@ impl ReadyList {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Core, Interest, Trigger};
+    use super::FEW;
+
+    #[test]
+    fn sources_that_come_ready_and_go_unharvested_leave_nothing_behind() {
+        let mut core = Core::new();
+        let interest = Interest::new(1, Trigger::Level);
+        let stays = core.insert(7, interest, 1);
+        for token in 0..10_000 {
+            let key = core.insert(token, interest, 1);
+            core.remove(key).unwrap();
+            assert!(
+                core.remove(key).is_err(),
+                "its index is used again, its key is not"
+            );
+            assert_eq!(core.ready_len(), 1);
+            assert!(core.list().range().len() <= FEW + 2);
+        }
+        assert!(core.contains(stays));
+        let mut fired = Vec::new();
+        core.harvest(8, |event| fired.push(event.token));
+        assert_eq!(fired, [7]);
+    }
+}

@@ -245,6 +245,11 @@ impl Core {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn list(&self) -> &ReadyList {
+        &self.list
+    }
+
     /// The deadline of the earliest timer.
     #[inline]
     pub fn next_deadline(&self) -> Option<Duration> {
