@@ -29,9 +29,9 @@
 
 pub mod memory;
 pub mod session;
-pub mod signaller;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod signaller;
 pub mod single;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;

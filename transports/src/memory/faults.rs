@@ -65,6 +65,10 @@ impl Faults {
         }
     }
 
+    pub(super) fn are_none(&self) -> bool {
+        self.stops.is_empty() && !self.block_every_call && self.random.is_none()
+    }
+
     /// How many of `available` bytes may move now; `None` is `WouldBlock`, and the stream will be reported again.
     pub(super) fn allow(&mut self, available: usize) -> Option<usize> {
         if available == 0 {

@@ -9,79 +9,154 @@ use super::Faults;
 #[derive(Debug)]
 pub(super) struct Pipe {
     bytes: VecDeque<u8>,
+    /// How many of them, the last ones, have not arrived.
+    flying: usize,
     capacity: usize,
-    /// The writer has closed: what is in the pipe can still be read, then the stream ends.
-    closed: bool,
-    /// The reader has gone: writing fails.
-    broken: bool,
-    read_faults: Faults,
-    write_faults: Faults,
+    /// The connection is not open yet: nothing can be written.
+    pub(super) opening: bool,
+    /// The reader knows that the writer has closed: what is in the pipe can still be read, then the stream ends.
+    pub(super) closed: bool,
+    /// The writer has closed.
+    pub(super) shut: bool,
+    /// The writer knows that the reader has gone: writing fails.
+    pub(super) broken: bool,
+    /// The reader has gone: what is written is lost.
+    gone: bool,
+    /// Why it works no more.
+    failed: Option<io::ErrorKind>,
+    /// A pipe that is empty keeps no memory: there are many, and most are idle.
+    frugal: bool,
+    faults: Option<Box<[Faults; 2]>>,
 }
 
 impl Pipe {
     pub(super) fn new(capacity: usize, faults: Faults) -> Self {
+        let faults = (!faults.are_none()).then(|| Box::new([faults.clone(), faults]));
         Pipe {
             bytes: VecDeque::new(),
+            flying: 0,
             capacity: capacity.max(1),
+            opening: false,
             closed: false,
+            shut: false,
             broken: false,
-            read_faults: faults.clone(),
-            write_faults: faults,
+            gone: false,
+            failed: None,
+            frugal: false,
+            faults,
         }
+    }
+
+    /// A pipe of a network in which things take their time.
+    pub(super) fn make_frugal(&mut self) {
+        self.frugal = true;
+    }
+
+    fn arrived(&self) -> usize {
+        self.bytes.len() - self.flying
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        !self.bytes.is_empty() || self.closed
+        self.arrived() > 0 || self.closed || self.failed.is_some()
     }
 
     pub(super) fn is_writable(&self) -> bool {
-        self.bytes.len() < self.capacity || self.closed || self.broken
+        let room = self.bytes.len() < self.capacity && !self.opening;
+        room || self.shut || self.broken || self.failed.is_some()
     }
 
+    /// The writer closes, and the reader knows at once.
     pub(super) fn close(&mut self) {
         self.closed = true;
+        self.shut = true;
     }
 
+    /// The reader goes, and the writer knows at once.
     pub(super) fn break_off(&mut self) {
         self.broken = true;
-        self.bytes.clear();
+        self.abandon();
+    }
+
+    /// The reader goes.
+    pub(super) fn abandon(&mut self) {
+        self.gone = true;
+        self.bytes = VecDeque::new();
+        self.flying = 0;
+    }
+
+    pub(super) fn fail(&mut self, why: io::ErrorKind) {
+        self.failed.get_or_insert(why);
+        self.bytes = VecDeque::new();
+        self.flying = 0;
+    }
+
+    /// The last `count` bytes that were written have not arrived.
+    pub(super) fn fly(&mut self, count: usize) {
+        if !self.gone {
+            self.flying += count;
+        }
+    }
+
+    /// `count` bytes have arrived.
+    pub(super) fn land(&mut self, count: usize) {
+        // What was abandoned or failed meanwhile is not here any more.
+        self.flying = self.flying.saturating_sub(count);
     }
 
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            return if self.closed {
-                Ok(0)
-            } else {
-                Err(io::ErrorKind::WouldBlock.into())
+        let arrived = self.arrived();
+        if arrived == 0 {
+            return match self.failed {
+                Some(why) => Err(why.into()),
+                None if self.closed => Ok(0),
+                None => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let available = self.bytes.len().min(buf.len());
-        let count = self
-            .read_faults
-            .allow(available)
-            .ok_or(io::ErrorKind::WouldBlock)?;
-        for (to, from) in buf.iter_mut().zip(self.bytes.drain(..count)) {
-            *to = from;
+        let available = arrived.min(buf.len());
+        let count = self.allow(0, available)?;
+        let (front, back) = self.bytes.as_slices();
+        let from_front = count.min(front.len());
+        buf[..from_front].copy_from_slice(&front[..from_front]);
+        buf[from_front..count].copy_from_slice(&back[..count - from_front]);
+        self.bytes.drain(..count);
+        if self.frugal && self.bytes.is_empty() {
+            self.bytes = VecDeque::new();
         }
-        self.read_faults.moved(count);
+        self.moved(0, count);
         Ok(count)
     }
 
     pub(super) fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if self.broken || self.closed {
+        if let Some(why) = self.failed {
+            return Err(why.into());
+        }
+        if self.broken || self.shut {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let room = self.capacity - self.bytes.len();
-        if room == 0 {
+        if room == 0 || self.opening {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let available = room.min(buf.len());
-        let count = self
-            .write_faults
-            .allow(available)
-            .ok_or(io::ErrorKind::WouldBlock)?;
-        self.bytes.extend(&buf[..count]);
-        self.write_faults.moved(count);
+        let count = self.allow(1, room.min(buf.len()))?;
+        if !self.gone {
+            self.bytes.extend(&buf[..count]);
+        }
+        self.moved(1, count);
         Ok(count)
+    }
+
+    fn allow(&mut self, side: usize, available: usize) -> io::Result<usize> {
+        match &mut self.faults {
+            None => Ok(available),
+            Some(faults) => faults[side]
+                .allow(available)
+                .ok_or_else(|| io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn moved(&mut self, side: usize, count: usize) {
+        if let Some(faults) = &mut self.faults {
+            faults[side].moved(count);
+        }
     }
 }

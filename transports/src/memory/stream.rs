@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
+use super::between::{Parcel, Route, Sent};
 use super::pipe::Pipe;
 use super::{Faults, lock};
 
 /// Both directions, and how to tell each end of a change.
-struct Link<P: UserSources> {
+pub(super) struct Link<P: UserSources> {
     /// `pipes[i]` is what end `i` reads.
     pipes: [Pipe; 2],
     triggers: [P::Trigger; 2],
+    /// What lies between the ends; `None`: nothing, what one does the other sees at once.
+    route: Option<Box<Route<P>>>,
 }
 
 impl<P: UserSources> Link<P> {
@@ -31,13 +34,65 @@ impl<P: UserSources> Link<P> {
         let _ = self.triggers[end].set_readiness(ready);
     }
 
-    fn close(&mut self, end: usize) {
-        self.pipes[1 - end].close();
-        self.pipes[end].break_off();
-        self.pipes[end].close();
-        self.report(0);
-        self.report(1);
+    pub(super) fn is_closed_by(&self, end: usize) -> bool {
+        self.pipes[1 - end].shut
     }
+
+    /// What is sent by the other end reaches the end `sent.end` some time later.
+    pub(super) fn resend(&mut self, sent: Sent<P>) {
+        if let Some(route) = &mut self.route {
+            route.send(sent);
+        }
+    }
+
+    /// A parcel has arrived at `end`.
+    pub(super) fn arrived(&mut self, end: usize, parcel: Parcel) {
+        match parcel {
+            Parcel::Bytes(count) => self.pipes[end].land(count),
+            // The stream that goes with it is the parcel.
+            Parcel::Knock => {}
+            Parcel::Opened => self.pipes[1 - end].opening = false,
+            Parcel::Closed => {
+                self.pipes[end].closed = true;
+                self.pipes[1 - end].broken = true;
+            }
+            Parcel::Refused => self.fail(io::ErrorKind::ConnectionRefused),
+            Parcel::Reset => {
+                self.fail(io::ErrorKind::ConnectionReset);
+                self.report(1 - end);
+            }
+        }
+        self.report(end);
+    }
+
+    fn fail(&mut self, why: io::ErrorKind) {
+        for pipe in &mut self.pipes {
+            pipe.fail(why);
+        }
+    }
+}
+
+fn close<P: UserSources>(shared: &Arc<Mutex<Link<P>>>, end: usize) {
+    let link = &mut *lock(shared);
+    let Some(route) = &mut link.route else {
+        link.pipes[1 - end].close();
+        link.pipes[end].break_off();
+        link.pipes[end].close();
+        link.report(0);
+        link.report(1);
+        return;
+    };
+    if !std::mem::replace(&mut link.pipes[1 - end].shut, true) {
+        route.send(Sent {
+            link: Arc::clone(shared),
+            end: 1 - end,
+            parcel: Parcel::Closed,
+            knock: None,
+        });
+    }
+    link.pipes[end].abandon();
+    link.pipes[end].closed = true;
+    link.report(end);
 }
 
 /// One end of a connection. It closes when this and its halves are dropped, or by `disconnect`.
@@ -53,17 +108,27 @@ struct End<P: UserSources> {
 
 impl<P: UserSources> Drop for End<P> {
     fn drop(&mut self) {
-        lock(&self.link).close(self.index);
+        close(&self.link, self.index);
     }
 }
 
 impl<P: UserSources> MemoryStream<P> {
-    pub(super) fn pair(capacity: usize, faults: [Faults; 2]) -> (Self, Self) {
+    pub(super) fn pair(
+        capacity: usize,
+        faults: [Faults; 2],
+        route: Option<Route<P>>,
+    ) -> (Self, Self) {
         let (registration_a, trigger_a) = P::user_source();
         let (registration_b, trigger_b) = P::user_source();
+        let mut pipes = faults.map(|faults| Pipe::new(capacity, faults));
+        if route.is_some() {
+            pipes.iter_mut().for_each(Pipe::make_frugal);
+            pipes[1].opening = true;
+        }
         let link = Arc::new(Mutex::new(Link {
-            pipes: faults.map(|faults| Pipe::new(capacity, faults)),
+            pipes,
             triggers: [trigger_a, trigger_b],
+            route: route.map(Box::new),
         }));
         let end = |index, registration| MemoryStream {
             end: Arc::new(End {
@@ -73,6 +138,28 @@ impl<P: UserSources> MemoryStream<P> {
             registration,
         };
         (end(0, registration_a), end(1, registration_b))
+    }
+
+    /// Sends the wish to connect, with the far end of the connection.
+    pub(super) fn knock(far: Self) {
+        let link = Arc::clone(&far.end.link);
+        lock(&link).resend(Sent {
+            link: Arc::clone(&link),
+            end: 1,
+            parcel: Parcel::Knock,
+            knock: Some(far),
+        });
+    }
+
+    /// Answers the wish to connect of which this is the far end.
+    pub(super) fn answer(&self, parcel: Parcel) {
+        let link = &self.end.link;
+        lock(link).resend(Sent {
+            link: Arc::clone(link),
+            end: 0,
+            parcel,
+            knock: None,
+        });
     }
 }
 
@@ -107,7 +194,7 @@ impl<P: UserSources> crate::Stream<P> for MemoryStream<P> {
     }
 
     fn disconnect(&self) {
-        lock(&self.end.link).close(self.end.index);
+        close(&self.end.link, self.end.index);
     }
 }
 
@@ -136,11 +223,25 @@ impl<P: UserSources> Read for MemoryReader<P> {
 
 impl<P: UserSources> Write for MemoryWriter<P> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let End { link, index } = &*self.0;
-        let mut link = lock(link);
+        let End {
+            link: shared,
+            index,
+        } = &*self.0;
+        let link = &mut *lock(shared);
         let result = link.pipes[1 - index].write(buf);
         match &result {
-            Ok(count) if *count > 0 => link.report(1 - index),
+            Ok(count) if *count > 0 => match &mut link.route {
+                None => link.report(1 - index),
+                Some(route) => {
+                    link.pipes[1 - index].fly(*count);
+                    route.send(Sent {
+                        link: Arc::clone(shared),
+                        end: 1 - index,
+                        parcel: Parcel::Bytes(*count),
+                        knock: None,
+                    });
+                }
+            },
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock
                     && link.pipes[1 - index].is_writable() =>
