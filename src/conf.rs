@@ -1,25 +1,46 @@
 //! Where the parts of a node are chosen.
 
+mod ready;
+
 use mydht_evloop::traits::UserSources;
-use mydht_spawner::channel::{LocalRcRecv, NoRecv, NoSend};
-use mydht_spawner::{RestartOrError, Spawner};
+use mydht_spawner::channel::{NoRecv, NoSend};
+use mydht_spawner::{SpawnChannel, Spawner};
 use mydht_transports::{Stream, Transport};
+
+#[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
+pub use ready::Coroutines;
+pub use ready::SingleThread;
+#[cfg(not(target_arch = "wasm32"))]
+pub use ready::Threads;
 
 use crate::limits::Limits;
 use crate::msg::MsgEnc;
-use crate::service::{ApiIn, FromConn, NextMessage, StoreIn, WriteIn};
-use crate::service::{ApiService, MainLoop, MainSend, ReadService, StoreService, WriteService};
+use crate::service::{
+    ApiIn, ApiService, FromConn, Global, GlobalIn, GlobalService, Hosted, LocalIn, LocalService,
+    MainLoop, MainSend, NextMessage, PeerMgmtService, PeersIn, ReadService, Routed, StoreIn,
+    StoreService, WriteIn, WriteService,
+};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
-/// The types of a node's parts. The values are given to [`Node::new`](crate::Node::new).
+/// The types of a node's parts. The values are given to [`Node::new`](crate::Node::new) in [`Parts`](crate::Parts).
 ///
-/// [`SingleThread`] implements it for the common case: every service on one thread, restarted where it stopped.
+/// | ready-made | services | channels | where |
+/// |---|---|---|---|
+/// | [`SingleThread`] | on one thread, restarted where they stopped (`RestartOrError`) | `LocalRcChannel` | everywhere |
+/// | `Coroutines` | on one thread, each on a stack of its own (`Coroutine`) | `LocalRcChannel` | natively, feature `coroutine` |
+/// | `Threads` | each on a thread of its own (`ThreadPark`) | `MpscChannel` | natively |
+///
+/// Each service has a spawner of its own here, so a configuration can mix them: what it says must fit together is
+/// checked by the compiler (a service on a thread needs a channel and parts that are `Send`).
 pub trait MyDHTConf: Sized + 'static {
     /// Services that would block hand their state back and are started again (`RestartOrError`): reading and writing
     /// then go through adapters that can be stopped at any byte. `false` for spawners that wait inside a service
     /// (threads, coroutines): the adapters are not there then.
     const RESTARTABLE: bool;
+    /// Messages that one instance of a local service runs before there is a new one. 0: all that its peer sends; 1: an
+    /// instance for each message.
+    const LOCAL_NB_LOOP: usize = 0;
 
     /// The event loop.
     type Poll: UserSources;
@@ -33,26 +54,89 @@ pub trait MyDHTConf: Sized + 'static {
     type Records: KVStore;
     /// Where attachments are kept.
     type Attachments: AttachmentStore;
+    /// The user's own service, of which there is one ([`NoGlobal`](crate::service::NoGlobal): none).
+    type Global: GlobalService;
+    /// The user's own service, of which each peer has one ([`NoLocal`](crate::service::NoLocal): none).
+    type Local: LocalService;
 
+    /// How the main loop's commands reach the other services.
+    type Channel: Channels;
     /// Runs the main loop.
-    type MainSpawn: Spawner<MainLoop<Self>, NoSend, NoRecv> + Default;
+    type MainSpawn: Spawner<MainLoop<Self>, NoSend, NoRecv>;
     /// Runs the reading of one connection.
-    type ReadSpawn: Spawner<ReadService<Self>, FromConn<Self>, NextMessage>;
+    type ReadSpawn: Spawner<Hosted<Self, ReadService<Self>>, FromConn<Self>, NextMessage>;
     /// Runs the writing of one connection.
-    type WriteSpawn: Spawner<WriteService<Self>, NoSend, LocalRcRecv<WriteIn>>;
+    type WriteSpawn: Spawner<Hosted<Self, WriteService<Self>>, FromConn<Self>, Recv<Self, Routed<WriteIn>>>;
     /// Runs the store.
-    type StoreSpawn: Spawner<StoreService<Self>, MainSend<Self>, LocalRcRecv<StoreIn>>;
+    type StoreSpawn: Spawner<Hosted<Self, StoreService<Self>>, MainSend<Self>, Recv<Self, Routed<StoreIn>>>;
     /// Runs the protocol.
-    type ApiSpawn: Spawner<ApiService, MainSend<Self>, LocalRcRecv<ApiIn>>;
+    type ApiSpawn: Spawner<Hosted<Self, ApiService>, MainSend<Self>, Recv<Self, Routed<ApiIn>>>;
+    /// Runs the peer management.
+    type PeerMgmtSpawn: Spawner<Hosted<Self, PeerMgmtService>, MainSend<Self>, Recv<Self, Routed<PeersIn>>>;
+    /// Runs the user's own service.
+    type GlobalSpawn: Spawner<Hosted<Self, Global<Self::Global>>, MainSend<Self>, Recv<Self, Routed<GlobalIn>>>;
+    /// Runs the user's own service for one peer.
+    type LocalSpawn: Spawner<Hosted<Self, Self::Local>, FromConn<Self>, Recv<Self, Routed<LocalIn>>>;
 
-    /// A spawner for the reading of a connection.
-    fn read_spawn(limits: &Limits) -> Self::ReadSpawn;
-    /// A spawner for the writing of a connection.
-    fn write_spawn(limits: &Limits) -> Self::WriteSpawn;
-    /// A spawner for the store.
-    fn store_spawn(limits: &Limits) -> Self::StoreSpawn;
-    /// A spawner for the protocol.
-    fn api_spawn(limits: &Limits) -> Self::ApiSpawn;
+    /// Makes the channels. They are not bounded here: [`Limits`] bound what is in them.
+    fn channel() -> Self::Channel;
+    /// The spawner of the main loop.
+    fn main_spawn() -> Self::MainSpawn;
+    /// The spawners of all others.
+    fn spawners(limits: &Limits) -> Spawners<Self>;
+}
+
+/// The spawners of a node's services. Those of connections start many.
+pub struct Spawners<MC: MyDHTConf> {
+    /// For the reading of connections.
+    pub read: MC::ReadSpawn,
+    /// For the writing of connections.
+    pub write: MC::WriteSpawn,
+    /// For the store.
+    pub store: MC::StoreSpawn,
+    /// For the protocol.
+    pub api: MC::ApiSpawn,
+    /// For the peer management.
+    pub peers: MC::PeerMgmtSpawn,
+    /// For the user's own service.
+    pub global: MC::GlobalSpawn,
+    /// For the user's own services of peers.
+    pub local: MC::LocalSpawn,
+}
+
+/// What makes a channel for each service's commands: any that makes channels for everything.
+pub trait Channels:
+    SpawnChannel<Routed<WriteIn>>
+    + SpawnChannel<Routed<StoreIn>>
+    + SpawnChannel<Routed<ApiIn>>
+    + SpawnChannel<Routed<PeersIn>>
+    + SpawnChannel<Routed<GlobalIn>>
+    + SpawnChannel<Routed<LocalIn>>
+{
+}
+
+impl<C> Channels for C where
+    C: SpawnChannel<Routed<WriteIn>>
+        + SpawnChannel<Routed<StoreIn>>
+        + SpawnChannel<Routed<ApiIn>>
+        + SpawnChannel<Routed<PeersIn>>
+        + SpawnChannel<Routed<GlobalIn>>
+        + SpawnChannel<Routed<LocalIn>>
+{
+}
+
+/// The end at which a service of the configuration `MC` receives commands of the type `C`.
+pub type Recv<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Recv;
+
+/// The end at which the main loop of the configuration `MC` sends commands of the type `C`.
+pub type Send<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Send;
+
+/// A channel of the configuration `MC` for commands of the type `C`.
+pub(crate) fn new_channel<MC, C>() -> mydht_spawner::Result<(Send<MC, C>, Recv<MC, C>)>
+where
+    MC: MyDHTConf<Channel: SpawnChannel<C>>,
+{
+    MC::channel().new_channel()
 }
 
 /// The address type of a configuration.
@@ -68,46 +152,3 @@ pub type Reader<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::ReadS
 
 /// The writing half of a configuration's connections.
 pub type Writer<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::WriteStream;
-
-/// Every service on one thread, under `RestartOrError`: the parts are chosen by the type parameters.
-pub struct SingleThread<P, T, E, S, R, A>(std::marker::PhantomData<(P, T, E, S, R, A)>);
-
-impl<P, T, E, S, R, A> MyDHTConf for SingleThread<P, T, E, S, R, A>
-where
-    P: UserSources + 'static,
-    T: Transport<P> + 'static,
-    E: MsgEnc + 'static,
-    S: Shadow + 'static,
-    R: KVStore + 'static,
-    A: AttachmentStore + 'static,
-{
-    const RESTARTABLE: bool = true;
-    type Poll = P;
-    type Transport = T;
-    type MsgEnc = E;
-    type Shadow = S;
-    type Records = R;
-    type Attachments = A;
-    type MainSpawn = RestartOrError;
-    type ReadSpawn = RestartOrError;
-    type WriteSpawn = RestartOrError;
-    type StoreSpawn = RestartOrError;
-    type ApiSpawn = RestartOrError;
-
-    fn read_spawn(limits: &Limits) -> RestartOrError {
-        // A peer that floods this node has its share of each turn, and no more.
-        RestartOrError::with_budget(limits.messages_per_turn)
-    }
-
-    fn write_spawn(_: &Limits) -> RestartOrError {
-        RestartOrError::new()
-    }
-
-    fn store_spawn(_: &Limits) -> RestartOrError {
-        RestartOrError::new()
-    }
-
-    fn api_spawn(_: &Limits) -> RestartOrError {
-        RestartOrError::new()
-    }
-}

@@ -15,11 +15,24 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Connections open at once, both ways.
     pub connections: usize,
+    /// Of these, connections with one peer: a newer one is refused.
+    pub connections_per_peer: usize,
+    /// Of these, connections with one host: a newer one is refused.
+    pub connections_per_host: usize,
     /// Messages waiting to be written to one peer, and requests of one peer at the store; past it the peer reads too
-    /// slowly, or asks too much, and is let go.
+    /// slowly, or asks too much, and is let go. When half of it waits, no more is read from the peer.
     pub pending_messages: usize,
-    /// Messages of one peer handled before the others have their turn.
+    /// Bytes of these, about; past it the peer is let go. When half of it waits, no more is read from the peer.
+    pub pending_bytes: usize,
+    /// Messages of one peer read and not yet handled; past it no more is read from it, and the others have their turn.
     pub messages_per_turn: u32,
+    /// Bytes of these; past it no more is read from the peer.
+    pub bytes_in_flight: usize,
+    /// Messages of one peer in a second, and at once after a quiet second; past it no more is read from it for a while.
+    /// 0: no bound.
+    pub messages_per_second: u32,
+    /// Bytes of one message between services of the user's.
+    pub app_bytes: usize,
     /// Attachments being fetched at once.
     pub downloads: usize,
     /// Peers' requests waiting for parts of one attachment that is being fetched.
@@ -36,6 +49,10 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// From a request to its answer.
     pub request_timeout: Duration,
+    /// Without progress while messages wait to be written; past it the peer is let go.
+    pub stall_timeout: Duration,
+    /// Longest wait before a service of the node that failed is started again (it doubles from a tenth of a second).
+    pub service_timeout: Duration,
     /// Longest wait before a lost bootstrap peer is tried again (it doubles from a quarter of a second).
     pub reconnect_timeout: Duration,
     /// From being told to stop to stopping, while answers are still being written.
@@ -50,8 +67,14 @@ impl Default for Limits {
             attachment_bytes: 64 << 30,
             name_bytes: 255,
             connections: 1024,
+            connections_per_peer: 4,
+            connections_per_host: 256,
             pending_messages: 1024,
+            pending_bytes: 32 << 20,
             messages_per_turn: 64,
+            bytes_in_flight: 8 << 20,
+            messages_per_second: 50_000,
+            app_bytes: 64 << 10,
             downloads: 64,
             waiting_requests: 4096,
             parts_in_flight: 16,
@@ -60,6 +83,8 @@ impl Default for Limits {
             known_providers: 1024,
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(20),
+            stall_timeout: Duration::from_secs(20),
+            service_timeout: Duration::from_secs(10),
             reconnect_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(2),
         }

@@ -110,13 +110,17 @@ where
         transport,
         enc,
         shadow,
+        records,
+        attachments,
+        global: None,
+        local: None,
         id,
         limits,
         metrics: metrics.clone(),
         bootstrap: bootstrap.to_vec(),
     };
     Ok(MemoryNode {
-        node: Node::new(parts, records, attachments)?,
+        node: Node::new(parts)?,
         address,
         id,
         metrics,

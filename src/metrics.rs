@@ -52,6 +52,20 @@ counters! {
     connections,
     /// Connections closed because of what the peer did.
     peers_refused,
+    /// Connections refused or closed because of a limit of what one peer, one host or all may have.
+    limited,
+    /// Times that a peer was not read from for a while, because it had its share of the node or took no answers.
+    reads_held,
+    /// Times that a peer was not read from for a while because of its rate.
+    rate_held,
+    /// Services that failed and were started again.
+    services_restarted,
+    /// Messages between services of the users, handled.
+    app_in,
+    /// Messages between services of the users, sent.
+    app_out,
+    /// Messages for a service that this node has not.
+    app_dropped,
     /// Parts of attachments received whole and right.
     parts_in,
     /// Parts of attachments sent.

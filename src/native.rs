@@ -109,6 +109,10 @@ impl Config {
             transport,
             enc: Bincode,
             shadow: NoShadow,
+            records,
+            attachments,
+            global: None,
+            local: None,
             id,
             limits: self.limits,
             metrics: metrics.clone(),
@@ -119,7 +123,7 @@ impl Config {
         let thread = std::thread::Builder::new()
             .name("mydht".into())
             .spawn(move || {
-                let node = Node::<Conf>::new(parts, records, attachments)?;
+                let node = Node::<Conf>::new(parts)?;
                 // Who started it waits for this.
                 let _ = send.send(node.handle());
                 node.run()

@@ -3,11 +3,11 @@
 use std::sync::mpsc;
 
 use mydht_spawner::channel::{NoRecv, NoSend};
-use mydht_spawner::{Error, Result, SpawnSend, SpawnUnyield, Spawner};
+use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
 
 use crate::conf::MyDHTConf;
 use crate::engine::{Command, Event};
-use crate::service::{MainCommand, MainLoop, MainSend, Parts};
+use crate::service::{MainCommand, MainLoop, MainSend, Parts, Waiting};
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
@@ -33,12 +33,8 @@ impl<MC: MyDHTConf> Node<MC> {
     ///
     /// # Errors
     /// When a part cannot be registered on the event loop.
-    pub fn new(
-        parts: Parts<MC>,
-        records: MC::Records,
-        attachments: MC::Attachments,
-    ) -> Result<Self> {
-        let (main_loop, send) = MainLoop::new(parts, records, attachments)?;
+    pub fn new(parts: Parts<MC>) -> Result<Self> {
+        let (main_loop, send) = MainLoop::new(parts)?;
         Ok(Node {
             state: State::Ready(Box::new(main_loop)),
             handle: NodeHandle { main: send },
@@ -57,7 +53,7 @@ impl<MC: MyDHTConf> Node<MC> {
     pub fn turn(&mut self) -> Result<bool> {
         let mut handle = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ready(main_loop) => {
-                MC::MainSpawn::default().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?
+                MC::main_spawn().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?
             }
             State::Running(mut handle) => {
                 handle.unyield()?;
@@ -67,8 +63,8 @@ impl<MC: MyDHTConf> Node<MC> {
         };
         if handle.is_finished() {
             // A failure that was not reported yet is reported now.
-            handle.unyield()?;
-            return Ok(false);
+            let (.., result) = handle.unwrap_state()?;
+            return result.map(|()| false);
         }
         self.state = State::Running(handle);
         Ok(true)
@@ -79,12 +75,25 @@ impl<MC: MyDHTConf> Node<MC> {
     /// # Errors
     /// As [`turn`](Node::turn); also when the event loop cannot wait on this thread: use `turn` there.
     pub fn run(mut self) -> Result<()> {
-        if self.turn()? {
-            return Err(Error::service(
-                "this event loop does not wait: call Node::turn when it wakes, not Node::run",
-            ));
+        let (send, waiting) = mpsc::channel();
+        if let State::Ready(main_loop) = &mut self.state {
+            main_loop.tell_who_waits(send);
         }
-        Ok(())
+        if !self.turn()? {
+            return Ok(());
+        }
+        // The main loop runs on a thread of its own, or it cannot wait.
+        match waiting.recv() {
+            Ok(Waiting::ForTurns) => Err(Error::service(
+                "this event loop does not wait: call Node::turn when it wakes, not Node::run",
+            )),
+            Ok(Waiting::Ended) | Err(_) => {
+                while self.turn()? {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -132,6 +141,17 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
                 last => return Ok(last),
             }
         }
+    }
+
+    /// Tells the node's global service something. `answer` hears what it answers, on the node's thread; it must not block.
+    /// It is dropped when nothing more is to be heard, at once if the node has no global service.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn tell(&self, body: Vec<u8>, answer: impl FnMut(Vec<u8>) + Send + 'static) -> Result<()> {
+        self.main
+            .clone()
+            .send(MainCommand::Tell(body, Box::new(answer)))
     }
 
     /// Tells the node to leave its peers, keep what is to be kept, and end. It has ended when it says so to who runs

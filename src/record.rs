@@ -100,10 +100,10 @@ impl Record {
 }
 
 /// Byte strings: raw on a binary wire, hexadecimal in text (a JSON array of numbers is four times the size).
-mod bytes_or_hex {
+pub(crate) mod bytes_or_hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error, de::Visitor};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
         if s.is_human_readable() {
             s.serialize_str(&hex::encode(bytes))
         } else {
@@ -129,7 +129,7 @@ mod bytes_or_hex {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
         if d.is_human_readable() {
             let text = std::borrow::Cow::<str>::deserialize(d)?;
             hex::decode(text.as_ref()).map_err(D::Error::custom)

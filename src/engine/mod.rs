@@ -233,6 +233,8 @@ impl Engine {
                 self.answer(conn, request, message, part);
             }
             ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
+            // Not for the protocol: it goes to the services of the user's.
+            ProtoMessage::App { .. } => {}
             ProtoMessage::Ping { .. }
             | ProtoMessage::Pong { .. }
             | ProtoMessage::PongReply { .. } => {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attachment::tree::Node;
 use crate::id::{Hash, Key, PeerId};
-use crate::record::{AttachmentId, Record};
+use crate::record::{AttachmentId, Record, Value};
 
 /// The version of the wire, sent before anything else.
 pub const WIRE_VERSION: u16 = 1;
@@ -132,6 +132,14 @@ pub enum ProtoMessage {
         /// For people.
         reason: String,
     },
+    /// From one service of the user's to another: the node carries it and does not look inside.
+    App {
+        /// The service, by name.
+        service: String,
+        /// What it says.
+        #[serde(with = "crate::record::bytes_or_hex")]
+        body: Vec<u8>,
+    },
 }
 
 impl ProtoMessage {
@@ -158,14 +166,47 @@ impl ProtoMessage {
             ProtoMessage::Part { .. } => "PART",
             ProtoMessage::Refused { .. } => "REFUSED",
             ProtoMessage::Bye { .. } => "BYE",
+            ProtoMessage::App { .. } => "APP",
         }
+    }
+
+    /// The request that it makes or answers, if it does.
+    pub fn query(&self) -> Option<QueryId> {
+        match self {
+            ProtoMessage::Find { query, .. }
+            | ProtoMessage::Found { query, .. }
+            | ProtoMessage::NotFound { query }
+            | ProtoMessage::Store { query, .. }
+            | ProtoMessage::Stored { query }
+            | ProtoMessage::Fetch { query, .. }
+            | ProtoMessage::Part { query, .. }
+            | ProtoMessage::Refused { query, .. } => Some(*query),
+            _ => None,
+        }
+    }
+
+    /// The bytes that it holds in memory, about.
+    pub(crate) fn weight(&self) -> usize {
+        let record = |record: &Record| match &record.value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Attachment { name, .. } => name.len(),
+        };
+        let held = match self {
+            ProtoMessage::Found { record: r, .. } | ProtoMessage::Store { record: r, .. } => {
+                record(r)
+            }
+            ProtoMessage::Part { proof, .. } => proof.len() * 32,
+            ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
+            ProtoMessage::App { service, body } => service.len() + body.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + held
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::record::Value;
 
     /// docs/wire.md without spaces and line breaks: there, hexadecimal digits are one long string.
     #[cfg(not(target_arch = "wasm32"))]
@@ -226,6 +267,10 @@ pub(crate) mod tests {
             },
             ProtoMessage::Bye {
                 reason: "stopping".into(),
+            },
+            ProtoMessage::App {
+                service: "chat".into(),
+                body: (0..=255).collect(),
             },
         ]
     }

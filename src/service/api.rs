@@ -4,28 +4,24 @@ use std::time::Duration;
 
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
-use super::MainCommand;
+use super::hosted::Recover;
 use crate::engine::{Engine, Input, Output};
 use crate::limits::Limits;
 
 /// Something that happened, and when.
+#[derive(Debug)]
 pub struct ApiIn {
     /// When.
     pub now: Duration,
-    /// What.
-    pub input: Input,
+    /// What; nothing, to hear only that all before it was done.
+    pub input: Option<Input>,
 }
 
 /// What is to be done, and when to come back.
+#[derive(Debug)]
 pub struct ApiOut {
-    outputs: Vec<Output>,
-    deadline: Option<Duration>,
-}
-
-impl From<ApiOut> for MainCommand {
-    fn from(out: ApiOut) -> Self {
-        MainCommand::Api(out.outputs, out.deadline)
-    }
+    pub(super) outputs: Vec<Output>,
+    pub(super) deadline: Option<Duration>,
 }
 
 /// The [`Engine`] as a service. It never waits, so it never yields inside a command.
@@ -35,6 +31,13 @@ impl ApiService {
     pub(super) fn new(limits: Limits) -> Self {
         ApiService(Engine::new(limits))
     }
+
+    fn out(&mut self) -> ApiOut {
+        ApiOut {
+            outputs: std::iter::from_fn(|| self.0.next_output()).collect(),
+            deadline: self.0.next_deadline(),
+        }
+    }
 }
 
 impl Service for ApiService {
@@ -42,11 +45,16 @@ impl Service for ApiService {
     type CommandOut = ApiOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: ApiIn, _: &mut Y) -> Result<ApiOut> {
-        self.0.handle(command.now, command.input);
-        Ok(ApiOut {
-            outputs: std::iter::from_fn(|| self.0.next_output()).collect(),
-            deadline: self.0.next_deadline(),
-        })
+        if let Some(input) = command.input {
+            self.0.handle(command.now, input);
+        }
+        Ok(self.out())
+    }
+}
+
+impl Recover for ApiService {
+    fn recover(&mut self) -> Option<ApiOut> {
+        Some(self.out())
     }
 }
 

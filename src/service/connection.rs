@@ -1,35 +1,103 @@
 //! One connection, as the main loop sees it.
 
+use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mydht_evloop::traits::{Ready, Registerable};
-use mydht_spawner::channel::{LocalRcChannel, LocalRcRecv, LocalRcSend, NoSend};
-use mydht_spawner::{SpawnChannel, SpawnSend, SpawnUnyield, Spawner};
+use mydht_spawner::{Result, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::Stream;
+use tracing::Span;
 
-use super::{FromConn, MainSend, NextMessage, Parts, ReadService, WriteIn, WriteService};
-use crate::conf::{Address, Connection, MyDHTConf};
+use super::flow::Flow;
+use super::hosted::{Hosted, Way};
+use super::rate::Rate;
+use super::{
+    FromConn, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
+};
+use crate::conf::{Address, Connection, MyDHTConf, Recv, Send, Spawners, new_channel};
 use crate::engine::ConnId;
-use crate::handshake::Handshake;
+use crate::id::PeerId;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::msg::ProtoMessage;
 use crate::shadow::Shadow;
 
-type ReadHandle<MC> =
-    <<MC as MyDHTConf>::ReadSpawn as Spawner<ReadService<MC>, FromConn<MC>, NextMessage>>::Handle;
+type ReadHandle<MC> = <<MC as MyDHTConf>::ReadSpawn as Spawner<
+    Hosted<MC, ReadService<MC>>,
+    FromConn<MC>,
+    NextMessage,
+>>::Handle;
 type WriteHandle<MC> = <<MC as MyDHTConf>::WriteSpawn as Spawner<
-    WriteService<MC>,
-    NoSend,
-    LocalRcRecv<WriteIn>,
+    Hosted<MC, WriteService<MC>>,
+    FromConn<MC>,
+    Recv<MC, Routed<WriteIn>>,
+>>::Handle;
+type LocalHandle<MC> = <<MC as MyDHTConf>::LocalSpawn as Spawner<
+    Hosted<MC, <MC as MyDHTConf>::Local>,
+    FromConn<MC>,
+    Recv<MC, Routed<LocalIn>>,
 >>::Handle;
 
-/// How far a connection is.
-pub(super) enum State {
-    Authenticating(Handshake),
-    Up,
+/// What all connections of a node share.
+pub(super) struct Common<MC: MyDHTConf> {
+    pub(super) poll: MC::Poll,
+    pub(super) enc: MC::MsgEnc,
+    pub(super) shadow: MC::Shadow,
+    pub(super) local: Option<MC::Local>,
+    pub(super) spawners: ConnSpawners<MC>,
+    pub(super) limits: Limits,
+    pub(super) metrics: Metrics,
+    pub(super) main: MainSend<MC>,
 }
 
-/// A connection, and the two services that read and write it.
+/// The spawners of a connection's services.
+pub(super) struct ConnSpawners<MC: MyDHTConf> {
+    read: MC::ReadSpawn,
+    write: MC::WriteSpawn,
+    local: MC::LocalSpawn,
+}
+
+/// The spawners of the services of which a node has one.
+pub(super) struct NodeSpawners<MC: MyDHTConf> {
+    pub(super) store: MC::StoreSpawn,
+    pub(super) api: MC::ApiSpawn,
+    pub(super) peers: MC::PeerMgmtSpawn,
+    pub(super) global: MC::GlobalSpawn,
+}
+
+impl<MC: MyDHTConf> Spawners<MC> {
+    pub(super) fn split(self) -> (ConnSpawners<MC>, NodeSpawners<MC>) {
+        let conn = ConnSpawners {
+            read: self.read,
+            write: self.write,
+            local: self.local,
+        };
+        let node = NodeSpawners {
+            store: self.store,
+            api: self.api,
+            peers: self.peers,
+            global: self.global,
+        };
+        (conn, node)
+    }
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its messages go to the peer management, one at a time.
+    Authenticating,
+    /// It is this peer.
+    Up(PeerId),
+    /// It is closed as soon as what waits is written.
+    Leaving,
+}
+
+/// A connection, and the services that read and write it.
 pub(super) struct Conn<MC: MyDHTConf> {
+    conn: ConnId,
     stream: Connection<MC>,
     pub(super) address: Address<MC>,
     pub(super) state: State,
@@ -37,77 +105,104 @@ pub(super) struct Conn<MC: MyDHTConf> {
     pub(super) bootstrap: Option<usize>,
     read: ReadHandle<MC>,
     write: WriteHandle<MC>,
-    outgoing: LocalRcSend<WriteIn>,
-    most_pending: usize,
+    outgoing: Send<MC, Routed<WriteIn>>,
+    pub(super) flow: Arc<Flow>,
+    rate: Rate,
+    /// Nothing is read until then.
+    held_until: Duration,
+    /// Messages written when it was last looked whether it takes any. `None`: nothing waited.
+    stalled: Option<usize>,
+    locals: VecDeque<Local<MC>>,
+}
+
+/// An instance of the local service.
+struct Local<MC: MyDHTConf> {
+    handle: LocalHandle<MC>,
+    send: Send<MC, Routed<LocalIn>>,
+    told: usize,
 }
 
 impl<MC: MyDHTConf> Conn<MC> {
     /// Registers `stream` and starts its services.
     pub(super) fn start(
-        parts: &Parts<MC>,
-        main: MainSend<MC>,
+        common: &mut Common<MC>,
         conn: ConnId,
         stream: Connection<MC>,
         address: Address<MC>,
-        state: State,
-    ) -> mydht_spawner::Result<Self> {
-        stream.register(&parts.poll, conn, Ready::Both)?;
-        let (limits, metrics) = (&parts.limits, &parts.metrics);
+        bootstrap: Option<usize>,
+    ) -> Result<Self> {
+        stream.register(&common.poll, conn, Ready::Both)?;
+        let (limits, metrics) = (&common.limits, &common.metrics);
         let read = ReadService::new(
             stream.read_stream(),
-            parts.shadow.read_layer(),
-            parts.enc.clone(),
+            common.shadow.read_layer(),
+            common.enc.clone(),
             limits,
             metrics.clone(),
         );
         let write = WriteService::new(
             stream.write_stream(),
-            parts.shadow.write_layer(),
-            parts.enc.clone(),
+            common.shadow.write_layer(),
+            common.enc.clone(),
             limits,
             metrics.clone(),
         );
-        let (outgoing, recv) = LocalRcChannel::unbounded().new_channel()?;
-        let out = FromConn { conn, main };
-        let mut read = MC::read_spawn(limits).spawn(read, out, None, NextMessage, 0)?;
-        if read.is_finished() {
-            // Why it cannot be opened is said once: by the first read.
-            read.unyield()?;
-        }
+        let flow = Flow::new(conn, limits, metrics);
+        let main = &common.main;
+        let out = || FromConn {
+            conn,
+            flow: Arc::clone(&flow),
+            main: main.clone(),
+        };
+        let spawners = &mut common.spawners;
+        let (outgoing, recv) = new_channel::<MC, Routed<WriteIn>>()?;
+        let read = Hosted::new(Who::Read(conn), read, main.clone());
+        let next = NextMessage(Arc::clone(&flow));
+        let read = spawners.read.spawn(read, out(), None, next, 0)?;
+        let write = Hosted::new(Who::Write(conn), write, main.clone());
+        let write = spawners.write.spawn(write, out(), None, recv, 0)?;
         Ok(Conn {
+            conn,
             read,
-            write: MC::write_spawn(limits).spawn(write, NoSend, None, recv, 0)?,
+            write,
             stream,
             address,
-            state,
-            bootstrap: None,
+            state: State::Authenticating,
+            bootstrap,
             outgoing,
-            most_pending: limits.pending_messages,
+            rate: Rate::per_second(limits.messages_per_second),
+            held_until: Duration::ZERO,
+            flow,
+            stalled: None,
+            locals: VecDeque::new(),
         })
     }
 
-    /// Lets the services go on that `reported` concerns. Gives true if the peer has more to say than its turn allows.
-    ///
-    /// # Errors
-    /// Why the connection is at its end.
-    pub(super) fn ready(&mut self, reported: Ready) -> Result<bool, String> {
-        let Some(ready) = self.stream.turn(reported) else {
-            return Ok(false);
-        };
-        if ready.is_writable() {
-            self.unyield_write()?;
+    /// The peer, once it is known.
+    pub(super) fn peer(&self) -> Option<PeerId> {
+        match self.state {
+            State::Up(peer) => Some(peer),
+            State::Authenticating | State::Leaving => None,
         }
-        if !ready.is_readable() {
-            return Ok(false);
-        }
-        self.read.unyield().map_err(|error| error.to_string())?;
-        if self.read.is_finished() {
-            return Err("the peer closed the connection".into());
-        }
-        Ok(self.read.wants_unyield())
     }
 
-    /// Sends a message, or keeps it until the transport takes it.
+    /// Lets the services go on that `reported` concerns. Their end is told by [`MainCommand::Ended`](super::MainCommand).
+    ///
+    /// Reading comes first: what the peer said before it left is heard, although writing fails.
+    pub(super) fn ready(&mut self, reported: Ready) {
+        let Some(ready) = self.stream.turn(reported) else {
+            return;
+        };
+        if ready.is_readable() && self.state != State::Leaving {
+            let _ = self.read.unyield();
+        }
+        if ready.is_writable() {
+            let _ = self.write.unyield();
+        }
+    }
+
+    /// Sends a message, or keeps it until the transport takes it. True if it is the first that waits, so that somebody
+    /// must look whether it is taken.
     ///
     /// # Errors
     /// Why the connection is at its end.
@@ -115,30 +210,102 @@ impl<MC: MyDHTConf> Conn<MC> {
         &mut self,
         message: ProtoMessage,
         part: Option<Vec<u8>>,
-    ) -> Result<(), String> {
-        if self.outgoing.len() >= self.most_pending {
-            return Err(format!(
-                "it reads too slowly: {} messages wait (limit pending_messages)",
-                self.most_pending
-            ));
+        span: &Span,
+    ) -> std::result::Result<bool, String> {
+        if self.state == State::Leaving {
+            return Ok(false);
         }
-        self.outgoing
-            .send(WriteIn { message, part })
+        let bytes = message.weight() + part.as_ref().map_or(0, Vec::len);
+        let way = Way::new(span.clone(), self.flow.queue(bytes)?);
+        self.tell_writer(Routed::new(WriteIn::Message(message, part), way))
             .map_err(|error| error.to_string())?;
-        self.unyield_write()
+        let (waiting, written) = self.flow.outgoing();
+        if waiting == 0 || self.stalled.is_some() {
+            return Ok(false);
+        }
+        self.stalled = Some(written);
+        Ok(true)
     }
 
-    fn unyield_write(&mut self) -> Result<(), String> {
-        self.write.unyield().map_err(|error| error.to_string())?;
-        if self.write.is_finished() {
-            return Err("the peer takes no more".into());
+    /// Looks again after a while whether what waits is being taken. `None`: nothing waits. `Some(false)`: it is not.
+    pub(super) fn is_taking(&mut self) -> Option<bool> {
+        let (waiting, written) = self.flow.outgoing();
+        if waiting == 0 {
+            self.stalled = None;
+            return None;
+        }
+        self.stalled
+            .replace(written)
+            .map(|before| before != written)
+    }
+
+    fn tell_writer(&mut self, command: Routed<WriteIn>) -> Result<()> {
+        self.outgoing.send(command)?;
+        // That it failed is told by `MainCommand::Ended`.
+        let _ = self.write.unyield();
+        Ok(())
+    }
+
+    /// Reads no more, and asks to be told when everything is written.
+    pub(super) fn leave(&mut self) {
+        if self.state != State::Leaving {
+            self.state = State::Leaving;
+            self.locals.clear();
+            // It fails only if the writer has ended, and that is told.
+            let _ = self.tell_writer(WriteIn::Last.into());
+        }
+    }
+
+    /// Gives a message to the peer's local service: to this instance or, when it has had its number, to a new one.
+    pub(super) fn tell_local(
+        &mut self,
+        common: &mut Common<MC>,
+        prototype: MC::Local,
+        message: Routed<LocalIn>,
+    ) -> Result<()> {
+        let is_done = |told| MC::LOCAL_NB_LOOP != 0 && told >= MC::LOCAL_NB_LOOP;
+        if self.locals.back().is_none_or(|local| is_done(local.told)) {
+            self.locals.retain_mut(|local| !local.handle.is_finished());
+            let (send, recv) = new_channel::<MC, Routed<LocalIn>>()?;
+            let out = FromConn {
+                conn: self.conn,
+                flow: Arc::clone(&self.flow),
+                main: common.main.clone(),
+            };
+            let service = Hosted::new(Who::Local(self.conn), prototype, common.main.clone());
+            let spawner = &mut common.spawners.local;
+            let handle = spawner.spawn(service, out, None, recv, MC::LOCAL_NB_LOOP)?;
+            self.locals.push_back(Local {
+                handle,
+                send,
+                told: 0,
+            });
+        }
+        if let Some(local) = self.locals.back_mut() {
+            local.told += 1;
+            local.send.send(message)?;
+            // That it failed is told by `MainCommand::Ended`.
+            let _ = local.handle.unyield();
         }
         Ok(())
     }
 
-    /// Nothing waits to be written.
-    pub(super) fn is_idle(&self) -> bool {
-        self.outgoing.is_empty()
+    /// Counts a message against the peer's rate: past it, nothing is read until the time that this gives.
+    pub(super) fn count(&mut self, now: Duration) -> Option<Duration> {
+        let until = self.rate.count(now)?;
+        self.flow.pause(true);
+        self.held_until = until;
+        Some(until)
+    }
+
+    /// Goes on with reading what was held back by its rate, if it is time.
+    pub(super) fn let_go_on(&mut self, now: Duration) {
+        if self.held_until <= now {
+            self.flow.pause(false);
+            if self.flow.resume() {
+                self.ready(Ready::Readable);
+            }
+        }
     }
 
     /// Ends it. What could not be written is lost.

@@ -1,40 +1,42 @@
 //! The main loop: waits for the event loop, lets services go on, and routes what they say.
 
+mod app;
+mod failures;
 mod links;
+mod stop;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
-use mydht_spawner::channel::{
-    LocalRcChannel, LocalRcRecv, LocalRcSend, MioChannel, MioRecv, MpscChannel, MpscRecv,
-};
+use mydht_spawner::channel::{MioChannel, MioRecv, MpscChannel, MpscRecv};
 use mydht_spawner::{
-    Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnRecv, SpawnSend, SpawnUnyield,
-    Spawner, SpawnerYield, YieldReturn,
+    Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnRecv, SpawnSend, SpawnerYield,
+    YieldReturn,
 };
+use tracing::Span;
 
-use super::connection::{Conn, State};
-use super::{ApiIn, ApiService, MainCommand, MainSend, Parts, Reply, StoreIn, StoreService};
-use crate::attachment::ReceivedPart;
+use self::links::Bootstrap;
+use self::stop::Stopping;
+use super::connection::{Common, Conn, State};
+use super::hosted::Way;
+use super::slot::Slot;
+use super::{
+    Answer, ApiIn, ApiOut, ApiService, Global, MainCommand, MainSend, Parts, PeerMgmtService,
+    PeersIn, PeersOut, ReadOut, Reply, Routed, StoreIn, StoreOut, StoreService, UserId, Who,
+};
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Event, Input, Output, Ticket};
-use crate::msg::{Challenge, ProtoMessage};
+use crate::id::PeerId;
+use crate::msg::ProtoMessage;
 use crate::store::{AttachmentStore, KVStore, Wake};
 
 /// The receiving end of the main loop's queue.
-pub(crate) type Queue<MC> =
+type Queue<MC> =
     MioRecv<MpscRecv<MainCommand>, <<MC as MyDHTConf>::Poll as UserSources>::Registration>;
-
-type StoreHandle<MC> = <<MC as MyDHTConf>::StoreSpawn as Spawner<
-    StoreService<MC>,
-    MainSend<MC>,
-    LocalRcRecv<StoreIn>,
->>::Handle;
-type ApiHandle<MC> =
-    <<MC as MyDHTConf>::ApiSpawn as Spawner<ApiService, MainSend<MC>, LocalRcRecv<ApiIn>>>::Handle;
 
 const QUEUE: usize = 0;
 const TRANSPORT: usize = 1;
@@ -43,128 +45,175 @@ const FIRST_CONN: ConnId = 2;
 /// Events taken from the event loop at once.
 const EVENTS: usize = 256;
 
-/// First wait before a lost bootstrap peer is tried again.
-const FIRST_RECONNECT: Duration = Duration::from_millis(250);
+/// Commands done before the event loop is asked again: services on other threads may say more without end.
+const COMMANDS: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Handshake(ConnId),
+    /// Something waits to be written: look whether it is taken.
+    Stall(ConnId),
+    /// A peer was held back for its rate.
+    Rate(ConnId),
+    /// A peer that is being left had time enough to take what waits.
+    Leave(ConnId),
     Reconnect(usize),
+    /// A service that failed is started again.
+    Restart(Who),
     /// Connections may wait that could not be accepted.
     Accept,
     Stop,
 }
 
-/// A peer to be connected with.
-struct Bootstrap<A> {
-    address: A,
-    wait: Duration,
+/// What whoever runs the node on another thread than its own is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// This event loop does not wait: it must be given turns.
+    ForTurns,
+    /// The node has ended.
+    Ended,
 }
 
 /// The service that runs the others.
 pub struct MainLoop<MC: MyDHTConf> {
-    parts: Parts<MC>,
+    common: Common<MC>,
+    transport: MC::Transport,
     events: <MC::Poll as Poll>::Events,
     queue: Queue<MC>,
-    main: MainSend<MC>,
     conns: HashMap<ConnId, Conn<MC>>,
     next_conn: ConnId,
+    /// The connections of each peer, the newest last.
+    peers: HashMap<PeerId, Vec<ConnId>>,
+    /// Connections of each host.
+    hosts: HashMap<String, usize>,
     bootstrap: Vec<Bootstrap<Address<MC>>>,
-    store: StoreHandle<MC>,
-    to_store: LocalRcSend<StoreIn>,
-    api: ApiHandle<MC>,
-    to_api: LocalRcSend<ApiIn>,
+    store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
+    api: Slot<MC, ApiService, MC::ApiSpawn>,
+    peer_mgmt: Slot<MC, PeerMgmtService, MC::PeerMgmtSpawn>,
+    global: Option<Slot<MC, Global<MC::Global>, MC::GlobalSpawn>>,
     replies: HashMap<Ticket, Reply>,
     next_ticket: Ticket,
+    answers: HashMap<UserId, Answer>,
+    next_user: UserId,
     timers: BTreeSet<(Duration, Timer)>,
     api_deadline: Option<Duration>,
-    stopping: bool,
-    flushed: bool,
+    stopping: Option<Stopping>,
+    waiting: Option<mpsc::Sender<Waiting>>,
 }
 
 impl<MC: MyDHTConf> MainLoop<MC> {
-    /// A node that is registered on its loop and has started its store and its protocol, and the sending end of its
-    /// queue.
-    pub(crate) fn new(
-        mut parts: Parts<MC>,
-        mut records: MC::Records,
-        mut attachments: MC::Attachments,
-    ) -> Result<(Self, MainSend<MC>)> {
+    /// A node that is registered on its loop and has started the services of which there is one, and the sending end of
+    /// its queue.
+    pub(crate) fn new(parts: Parts<MC>) -> Result<(Self, MainSend<MC>)> {
         let channel = MpscChannel::unbounded();
         let (send, queue) = MioChannel::<_, MC::Poll>::new(channel).new_channel()?;
         let main = MainSend(send);
-        queue.register(&parts.poll, QUEUE, Ready::Readable)?;
-        parts
-            .transport
-            .register(&parts.poll, TRANSPORT, Ready::Readable)?;
-        let (to_store, from_main) = LocalRcChannel::unbounded().new_channel()?;
+        let (poll, transport) = (parts.poll, parts.transport);
+        queue.register(&poll, QUEUE, Ready::Readable)?;
+        transport.register(&poll, TRANSPORT, Ready::Readable)?;
+        let limits = parts.limits;
+        let (conn_spawners, spawners) = MC::spawners(&limits).split();
+        let longest = limits.service_timeout;
+        let (mut records, mut attachments) = (parts.records, parts.attachments);
         let wake = store_ready(&main);
         records.on_ready(wake.clone());
         attachments.on_ready(wake);
-        let store = MC::store_spawn(&parts.limits).spawn(
-            StoreService::new(records, attachments),
-            main.clone(),
-            None,
-            from_main,
-            0,
-        )?;
-        let (to_api, from_main) = LocalRcChannel::unbounded().new_channel()?;
-        let api = MC::api_spawn(&parts.limits).spawn(
-            ApiService::new(parts.limits.clone()),
-            main.clone(),
-            None,
-            from_main,
-            0,
-        )?;
-        let bootstrap = std::mem::take(&mut parts.bootstrap);
-        let now = parts.poll.now();
+        let store = StoreService::new(records, attachments);
+        let api = ApiService::new(limits.clone());
+        let peer_mgmt = PeerMgmtService::new(parts.id);
+        let global = match parts.global {
+            Some(global) => {
+                let global = Global(global);
+                Some(Slot::start(
+                    spawners.global,
+                    Who::Global,
+                    global,
+                    &main,
+                    longest,
+                )?)
+            }
+            None => None,
+        };
+        let now = poll.now();
         let main_loop = MainLoop {
             events: Events::with_capacity(EVENTS),
+            transport,
             queue,
-            main: main.clone(),
             conns: HashMap::new(),
             next_conn: FIRST_CONN,
-            timers: (0..bootstrap.len())
+            peers: HashMap::new(),
+            hosts: HashMap::new(),
+            timers: (0..parts.bootstrap.len())
                 .map(|index| (now, Timer::Reconnect(index)))
                 .collect(),
-            bootstrap: bootstrap
+            bootstrap: parts
+                .bootstrap
                 .into_iter()
-                .map(|address| Bootstrap {
-                    address,
-                    wait: FIRST_RECONNECT,
-                })
+                .map(|address| Bootstrap::new(address, &limits))
                 .collect(),
-            store,
-            to_store,
-            api,
-            to_api,
+            store: Slot::start(spawners.store, Who::Store, store, &main, longest)?,
+            api: Slot::start(spawners.api, Who::Api, api, &main, longest)?,
+            peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,
+            global,
             replies: HashMap::new(),
             next_ticket: 0,
+            answers: HashMap::new(),
+            next_user: 0,
             api_deadline: None,
-            stopping: false,
-            flushed: false,
-            parts,
+            stopping: None,
+            waiting: None,
+            common: Common {
+                poll,
+                enc: parts.enc,
+                shadow: parts.shadow,
+                local: parts.local,
+                spawners: conn_spawners,
+                limits,
+                metrics: parts.metrics,
+                main: main.clone(),
+            },
         };
         Ok((main_loop, main))
+    }
+
+    /// Tells `waiting` when the node has ended, or cannot go on without being given turns.
+    pub(crate) fn tell_who_waits(&mut self, waiting: mpsc::Sender<Waiting>) {
+        self.waiting = Some(waiting);
+    }
+
+    fn now(&self) -> Duration {
+        self.common.poll.now()
+    }
+
+    fn timer(&mut self, after: Duration, timer: Timer) {
+        let at = self.now().saturating_add(after);
+        self.timers.insert((at, timer));
     }
 
     /// Runs until the node is told to stop, or the event loop says that this thread may not wait.
     fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
         loop {
-            self.drain_queue()?;
+            let more = self.drain_queue()?;
             self.fire_timers()?;
             if self.is_stopped() {
                 self.close_all();
                 return Ok(());
             }
-            let now = self.parts.poll.now();
-            let timeout = self.next_deadline().map(|at| at.saturating_sub(now));
-            match self.parts.poll.poll(&mut self.events, timeout) {
+            let timeout = if more {
+                Some(Duration::ZERO)
+            } else {
+                let now = self.now();
+                self.next_deadline().map(|at| at.saturating_sub(now))
+            };
+            match self.common.poll.poll(&mut self.events, timeout) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.parts.metrics.yields(1);
-                    if y.spawn_yield() == YieldReturn::Return {
-                        return Err(Error::Yield);
+                    if !more {
+                        self.common.metrics.yields(1);
+                        self.say(Waiting::ForTurns);
+                        if y.spawn_yield() == YieldReturn::Return {
+                            return Err(Error::Yield);
+                        }
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -174,9 +223,16 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     // It is drained at every turn anyway.
                     QUEUE => {}
                     TRANSPORT => self.accept()?,
-                    conn => self.ready(conn, event.kind)?,
+                    conn => self.ready(conn, event.kind),
                 }
             }
+        }
+    }
+
+    fn say(&mut self, waiting: Waiting) {
+        if let Some(send) = &self.waiting {
+            // Whoever waited may have stopped.
+            let _ = send.send(waiting);
         }
     }
 
@@ -185,61 +241,101 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         timer.into_iter().chain(self.api_deadline).min()
     }
 
-    /// Does what services said until now, and what they say meanwhile. What could go on for ever waits for the rest: a
-    /// peer that has more to say, and a user whose reply asks the next thing.
-    fn drain_queue(&mut self) -> Result<()> {
+    /// Does what services said until now, and what they say meanwhile; true if there is more. What could go on for ever
+    /// waits for the rest: a peer that has more to say, and a user whose reply asks the next thing.
+    fn drain_queue(&mut self) -> Result<bool> {
         let mut later = Vec::new();
-        while let Some(command) = self.queue.recv()? {
-            match command {
-                MainCommand::Resume(_) | MainCommand::Request(..) => later.push(command),
-                other => self.command(other)?,
+        let mut more = true;
+        for _ in 0..COMMANDS {
+            match self.queue.recv()? {
+                None => {
+                    more = false;
+                    break;
+                }
+                Some(
+                    command @ (MainCommand::Resume(_)
+                    | MainCommand::Request(..)
+                    | MainCommand::Tell(..)),
+                ) => later.push(command),
+                Some(command) => self.command(command)?,
             }
         }
         later
             .into_iter()
-            .try_for_each(|command| self.command(command))
+            .try_for_each(|command| self.command(command))?;
+        Ok(more)
     }
 
     fn command(&mut self, command: MainCommand) -> Result<()> {
         match command {
-            MainCommand::Request(command, reply) => {
+            MainCommand::Request(command, mut reply) => {
+                if self.stopping.is_some() {
+                    reply(Event::Failed("the node is being stopped".into()));
+                    return Ok(());
+                }
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 self.replies.insert(ticket, reply);
-                self.tell_api(Input::Command(ticket, command))
+                self.tell_api(Input::Command(ticket, command), Way::none())
             }
+            MainCommand::Tell(body, answer) => self.user_asks(body, answer),
             MainCommand::Stop => self.stop(),
-            MainCommand::Message(conn, message, part) => self.message(conn, message, part),
-            MainCommand::Resume(conn) => self.ready(conn, Ready::Readable),
-            MainCommand::Lost(conn, why) => self.lost(conn, &why),
-            MainCommand::Api(outputs, deadline) => {
-                self.api_deadline = deadline;
-                outputs
-                    .into_iter()
-                    .try_for_each(|output| self.output(output))
-            }
-            MainCommand::Stored(ticket, result) => self.tell_api(Input::Stored(ticket, result)),
-            MainCommand::StoreReady => self.store.unyield(),
-            MainCommand::Flushed => {
-                self.flushed = true;
+            MainCommand::Message(conn, read) => self.message(conn, read),
+            MainCommand::Resume(conn) => {
+                self.ready(conn, Ready::Readable);
                 Ok(())
             }
+            MainCommand::Written(conn) => {
+                self.left(conn);
+                Ok(())
+            }
+            MainCommand::Ended(who, why) => self.ended(who, why),
+            MainCommand::Lost(conn, why) => self.lost(conn, &why),
+            MainCommand::Api(out) => self.api_said(out),
+            MainCommand::Stored(out) => self.stored(out),
+            MainCommand::StoreReady => {
+                self.store.unyield();
+                Ok(())
+            }
+            MainCommand::Peers(out) => self.peer_mgmt_said(out),
+            MainCommand::Global(out) => self.global_said(out),
+            MainCommand::Local(conn, out) => self.local_said(conn, out),
         }
     }
 
-    fn output(&mut self, output: Output) -> Result<()> {
+    /// All that was to be done for a message is done: its connection may be read further.
+    fn done(&mut self, way: Way) -> Result<()> {
+        match way.done() {
+            Some(conn) => self.common.main.send(MainCommand::Resume(conn)),
+            None => Ok(()),
+        }
+    }
+
+    fn api_said(&mut self, said: Routed<ApiOut>) -> Result<()> {
+        let Routed { command: out, way } = said;
+        self.api_deadline = out.deadline;
+        let span = way.span.clone();
+        span.in_scope(|| {
+            out.outputs
+                .into_iter()
+                .try_for_each(|output| self.output(output, &way))
+        })?;
+        if way.last {
+            self.api_stopped()?;
+        }
+        self.done(way)
+    }
+
+    fn output(&mut self, output: Output, way: &Way) -> Result<()> {
         match output {
-            Output::Send(conn, message, part) => self.send(conn, message, part),
+            Output::Send(conn, message, part) => self.send(conn, message, part, &way.span),
             Output::Disconnect(conn, why) => {
-                self.parts.metrics.peers_refused(1);
-                self.say_bye(conn, &why);
-                // The protocol knows.
-                self.forget(conn, &why);
-                Ok(())
+                self.common.metrics.peers_refused(1);
+                self.disconnect(conn, &why)
             }
             Output::Store(ticket, op) => {
-                self.to_store.send(StoreIn::Op(ticket, op))?;
-                self.store.unyield()
+                let op = StoreIn::Op(ticket, op);
+                self.store.tell(Routed::new(op, way.branch()))
             }
             Output::Reply(ticket, event @ Event::Progress { .. }) => {
                 if let Some(reply) = self.replies.get_mut(&ticket) {
@@ -256,68 +352,97 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    fn tell_api(&mut self, input: Input) -> Result<()> {
-        let now = self.parts.poll.now();
-        self.to_api.send(ApiIn { now, input })?;
-        self.api.unyield()
-    }
-
-    fn ready(&mut self, conn: ConnId, ready: Ready) -> Result<()> {
-        let Some(found) = self.conns.get_mut(&conn) else {
-            // It was closed by an event before this one.
-            return Ok(());
-        };
-        match found.ready(ready) {
-            Ok(false) => Ok(()),
-            Ok(true) => self.main.send(MainCommand::Resume(conn)),
-            // What it said before it left is in the queue still.
-            Err(why) => self.main.send(MainCommand::Lost(conn, why)),
+    fn stored(&mut self, stored: Routed<StoreOut>) -> Result<()> {
+        match stored.command.0 {
+            Some((ticket, result)) => self.tell_api(Input::Stored(ticket, result), stored.way),
+            None => {
+                self.flushed();
+                self.done(stored.way)
+            }
         }
     }
 
-    fn send(&mut self, conn: ConnId, message: ProtoMessage, part: Option<Vec<u8>>) -> Result<()> {
-        let Some(found) = self.conns.get_mut(&conn) else {
-            return Ok(());
-        };
-        match found.send(message, part) {
-            Ok(()) => Ok(()),
-            Err(why) => self.lost(conn, &why),
+    fn tell_api(&mut self, input: Input, way: Way) -> Result<()> {
+        let now = self.now();
+        let input = Some(input);
+        self.api.tell(Routed::new(ApiIn { now, input }, way))
+    }
+
+    fn peer_mgmt_said(&mut self, said: Routed<PeersOut>) -> Result<()> {
+        let span = said.way.span.clone();
+        match said.command {
+            PeersOut::Nothing => {}
+            PeersOut::Send(conn, message) => self.send(conn, message, None, &span)?,
+            PeersOut::Up(conn, peer, message) => {
+                if let Some(message) = message {
+                    self.send(conn, message, None, &span)?;
+                }
+                self.up(conn, peer)?;
+            }
+            PeersOut::Refuse(conn, why) => {
+                self.common.metrics.peers_refused(1);
+                self.refuse(conn, &why)?;
+            }
+        }
+        self.done(said.way)
+    }
+
+    fn ready(&mut self, conn: ConnId, ready: Ready) {
+        // One that was closed by an event before this one is not there any more.
+        if let Some(found) = self.conns.get_mut(&conn) {
+            found.ready(ready);
         }
     }
 
-    fn message(
+    fn send(
         &mut self,
         conn: ConnId,
         message: ProtoMessage,
-        part: Option<ReceivedPart>,
+        part: Option<Vec<u8>>,
+        span: &Span,
     ) -> Result<()> {
-        let own = self.parts.id;
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
-        let State::Authenticating(handshake) = &mut found.state else {
-            return self.tell_api(Input::Message(conn, message, part));
-        };
-        match handshake.receive(own, &message) {
-            Ok(step) => {
-                if let Some(send) = step.send {
-                    self.send(conn, send, None)?;
-                }
-                match step.done {
-                    Some(peer) => self.up(conn, peer),
-                    None => Ok(()),
-                }
+        match found.send(message, part, span) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let timeout = self.common.limits.stall_timeout;
+                self.timer(timeout, Timer::Stall(conn));
+                Ok(())
             }
             Err(why) => {
-                self.parts.metrics.peers_refused(1);
-                self.say_bye(conn, &why);
+                self.common.metrics.limited(1);
                 self.lost(conn, &why)
             }
         }
     }
 
+    fn message(&mut self, conn: ConnId, read: Routed<ReadOut>) -> Result<()> {
+        let Routed { command: out, way } = read;
+        let now = self.now();
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        if let Some(until) = found.count(now) {
+            self.common.metrics.rate_held(1);
+            self.timers.insert((until, Timer::Rate(conn)));
+        }
+        match (found.state, out.message) {
+            (State::Authenticating, message) => {
+                let message = PeersIn::Message(conn, message);
+                self.peer_mgmt.tell(Routed::new(message, way))
+            }
+            (State::Up(peer), ProtoMessage::App { service, body }) => {
+                self.app(conn, peer, service, body, way)
+            }
+            (State::Up(_), message) => self.tell_api(Input::Message(conn, message, out.part), way),
+            (State::Leaving, _) => Ok(()),
+        }
+    }
+
     fn fire_timers(&mut self) -> Result<()> {
-        let now = self.parts.poll.now();
+        let now = self.now();
         while let Some(&(at, timer)) = self.timers.first() {
             if at > now {
                 break;
@@ -326,52 +451,30 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             match timer {
                 Timer::Handshake(conn) => {
                     let found = self.conns.get(&conn);
-                    if found.is_some_and(|conn| matches!(conn.state, State::Authenticating(_))) {
-                        self.parts.metrics.peers_refused(1);
+                    if found.is_some_and(|conn| conn.state == State::Authenticating) {
+                        self.common.metrics.peers_refused(1);
                         self.lost(conn, "it was not authenticated in time")?;
                     }
                 }
+                Timer::Stall(conn) => self.look_for_stall(conn)?,
+                Timer::Rate(conn) => {
+                    if let Some(found) = self.conns.get_mut(&conn) {
+                        found.let_go_on(now);
+                    }
+                }
+                Timer::Leave(conn) => self.left(conn),
                 Timer::Reconnect(index) => self.connect(index)?,
+                Timer::Restart(who) => self.restart(who)?,
                 Timer::Accept => self.accept()?,
-                Timer::Stop => self.conns.clear(),
+                Timer::Stop => self.stop_at_once()?,
             }
         }
         if self.api_deadline.is_some_and(|at| at <= now) {
             self.api_deadline = None;
-            self.tell_api(Input::Tick)?;
+            self.tell_api(Input::Tick, Way::none())?;
             self.drain_queue()?;
         }
         Ok(())
-    }
-
-    fn stop(&mut self) -> Result<()> {
-        if self.stopping {
-            return Ok(());
-        }
-        self.stopping = true;
-        self.timers.clear();
-        let deadline = self.parts.poll.now() + self.parts.limits.stop_timeout;
-        self.timers.insert((deadline, Timer::Stop));
-        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
-        for conn in conns {
-            self.say_bye(conn, "this node stops");
-        }
-        self.to_store.send(StoreIn::Flush)?;
-        self.store.unyield()
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopping && self.flushed && self.conns.values().all(Conn::is_idle)
-    }
-
-    fn close_all(&mut self) {
-        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
-        for conn in conns {
-            self.forget(conn, "this node stops");
-        }
-        for (_, mut reply) in self.replies.drain() {
-            reply(Event::Failed("the node was stopped".into()));
-        }
     }
 }
 
@@ -384,10 +487,27 @@ fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>) -> Wake {
     })
 }
 
-fn challenge() -> io::Result<Challenge> {
-    let mut challenge = [0; 32];
-    getrandom::fill(&mut challenge).map_err(io::Error::other)?;
-    Ok(challenge)
+/// Tells who waits that the node has ended, also if it panics.
+struct Ending(Option<mpsc::Sender<Waiting>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(send) = self.0.take() {
+            // Whoever waited may have stopped.
+            let _ = send.send(Waiting::Ended);
+        }
+    }
+}
+
+impl<MC: MyDHTConf> MainLoop<MC> {
+    fn run_to_end<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
+        let mut ending = Ending(self.waiting.clone());
+        let result = self.run(y);
+        if matches!(result, Err(Error::Yield)) {
+            ending.0 = None;
+        }
+        result
+    }
 }
 
 impl<MC: MyDHTConf> Service for MainLoop<MC> {
@@ -395,13 +515,13 @@ impl<MC: MyDHTConf> Service for MainLoop<MC> {
     type CommandOut = ();
 
     fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<()> {
-        self.run(y)
+        self.run_to_end(y)
     }
 }
 
 impl<MC: MyDHTConf> ServiceRestartable for MainLoop<MC> {
     fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<()>> {
-        self.parts.metrics.restarts(1);
-        self.run(y).map(Some)
+        self.common.metrics.restarts(1);
+        self.run_to_end(y).map(Some)
     }
 }

@@ -1,21 +1,35 @@
 //! The services of a node. Each is one file; the main loop routes between them.
 
 mod api;
+mod backoff;
 mod connection;
+mod flow;
+mod global;
+mod hosted;
+mod local;
 mod main_loop;
 mod parts;
+mod peers;
+mod rate;
 mod read;
 mod route;
+mod slot;
 mod store;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiIn, ApiService};
+pub use api::{ApiIn, ApiOut, ApiService};
+pub use flow::NextMessage;
+pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId};
+pub use hosted::{Hosted, Routed, Who};
+pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
 pub use main_loop::MainLoop;
+pub(crate) use main_loop::Waiting;
 pub use parts::Parts;
-pub use read::{NextMessage, ReadService};
-pub use route::{FromConn, MainCommand, MainSend, Reply};
-pub use store::{StoreIn, StoreService};
-pub use write::{WriteIn, WriteService};
+pub use peers::{PeerMgmtService, PeersIn, PeersOut};
+pub use read::{ReadOut, ReadService};
+pub use route::{Answer, FromConn, MainCommand, MainSend, Reply};
+pub use store::{StoreIn, StoreOut, StoreService};
+pub use write::{WriteIn, WriteOut, WriteService};

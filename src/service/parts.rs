@@ -15,6 +15,14 @@ pub struct Parts<MC: MyDHTConf> {
     pub enc: MC::MsgEnc,
     /// How bytes are ciphered.
     pub shadow: MC::Shadow,
+    /// Where records are kept.
+    pub records: MC::Records,
+    /// Where attachments are kept.
+    pub attachments: MC::Attachments,
+    /// The user's own service, of which there is one.
+    pub global: Option<MC::Global>,
+    /// The user's own service, of which each peer has a clone.
+    pub local: Option<MC::Local>,
     /// Who this node is.
     pub id: PeerId,
     /// What it takes from outside.

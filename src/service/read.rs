@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use mydht_spawner::{
-    Error, ReadYield, Result, Service, ServiceRestartable, SpawnRecv, SpawnerYield, YieldReturn,
+    Error, ReadYield, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn,
 };
 use readwrite_comp::{CompR, Replay, ReplayLimits, SizedWindowsR, WindowLimits};
 
@@ -32,26 +32,30 @@ pub struct ReadService<MC: MyDHTConf> {
     metrics: Metrics,
 }
 
-/// What a reading service is asked, over and over: the next message.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NextMessage;
-
-impl SpawnRecv<()> for NextMessage {
-    fn recv(&mut self) -> Result<Option<()>> {
-        Ok(Some(()))
-    }
+/// A message of the peer.
+#[derive(Debug)]
+pub struct ReadOut {
+    /// The message.
+    pub message: ProtoMessage,
+    /// What followed it.
+    pub part: Option<ReceivedPart>,
+    /// Bytes that were taken from the transport for it.
+    pub bytes: usize,
 }
 
 /// Counts what is read.
 struct Counted<R> {
     inner: R,
     metrics: Metrics,
+    /// Bytes since the last message.
+    bytes: usize,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buf)?;
         self.metrics.bytes_in(count as u64);
+        self.bytes += count;
         Ok(count)
     }
 }
@@ -69,6 +73,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
         let counted = Counted {
             inner: stream,
             metrics: metrics.clone(),
+            bytes: 0,
         };
         ReadService {
             stream: BufReader::with_capacity(BUFFER, counted),
@@ -150,10 +155,17 @@ impl<MC: MyDHTConf> ReadService<MC> {
         Ok(message)
     }
 
-    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<(ProtoMessage, Option<ReceivedPart>)> {
+    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<ReadOut> {
         loop {
             match self.next(y) {
-                Ok(Some(message)) => return Ok(message),
+                Ok(Some((message, part))) => {
+                    let bytes = std::mem::take(&mut self.stream.get_mut().bytes);
+                    return Ok(ReadOut {
+                        message,
+                        part,
+                        bytes,
+                    });
+                }
                 Ok(None) => return Err(Error::End),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.metrics.yields(1);
@@ -170,15 +182,15 @@ impl<MC: MyDHTConf> ReadService<MC> {
 impl<MC: MyDHTConf> Service for ReadService<MC> {
     /// There is only one thing to ask: the next message.
     type CommandIn = ();
-    type CommandOut = (ProtoMessage, Option<ReceivedPart>);
+    type CommandOut = ReadOut;
 
-    fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<Self::CommandOut> {
+    fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<ReadOut> {
         self.run(y)
     }
 }
 
 impl<MC: MyDHTConf> ServiceRestartable for ReadService<MC> {
-    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<Self::CommandOut>> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<ReadOut>> {
         self.metrics.restarts(1);
         self.run(y).map(Some)
     }

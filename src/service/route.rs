@@ -1,38 +1,53 @@
 //! What services tell the main loop, and how.
 
+use std::sync::Arc;
+
 use mydht_evloop::traits::UserSources;
 use mydht_spawner::channel::{MioSend, MpscSend};
 use mydht_spawner::{Result, SpawnSend};
 
-use crate::attachment::ReceivedPart;
+use super::flow::Flow;
+use super::hosted::Way;
+use super::{ApiOut, GlobalOut, LocalOut, PeersOut, ReadOut, Routed, StoreOut, Who, WriteOut};
 use crate::conf::MyDHTConf;
-use crate::engine::{Command, ConnId, Event, Output, StoreReply, StoreTicket};
-use crate::msg::ProtoMessage;
-use std::time::Duration;
+use crate::engine::{Command, ConnId, Event};
 
 /// Hears what becomes of a request, on the node's thread. It must not block.
 pub type Reply = Box<dyn FnMut(Event) + Send>;
+
+/// Hears what the global service answers, on the node's thread. It must not block.
+pub type Answer = Box<dyn FnMut(Vec<u8>) + Send>;
 
 /// What the main loop is told.
 pub enum MainCommand {
     /// By the node's user.
     Request(Command, Reply),
+    /// By the node's user, for the global service.
+    Tell(Vec<u8>, Answer),
     /// By the node's user: leave the peers, keep what is to be kept, and end.
     Stop,
     /// By a reading service: a message, and what followed it.
-    Message(ConnId, ProtoMessage, Option<ReceivedPart>),
-    /// By the main loop itself: a peer has more to say, and the others had their turn.
+    Message(ConnId, Routed<ReadOut>),
+    /// The reader of a connection may go on: it has room now, or something may have come that no event tells of.
     Resume(ConnId),
-    /// By the main loop itself: a connection came to its end, and why. It waits behind what the peer said before.
+    /// By a writing service: it has written all that it was to write.
+    Written(ConnId),
+    /// By a service, at its end: why, if it did not end by itself. It waits behind what the service said before.
+    Ended(Who, Option<String>),
+    /// By the main loop itself: a connection came to its end, and why.
     Lost(ConnId, String),
-    /// By the protocol: what to do, and when it wants to be called again.
-    Api(Vec<Output>, Option<Duration>),
-    /// By the store: everything is durable.
-    Flushed,
+    /// By the protocol.
+    Api(Routed<ApiOut>),
     /// By the store: what it waited for has come.
     StoreReady,
     /// By the store.
-    Stored(StoreTicket, std::io::Result<StoreReply>),
+    Stored(Routed<StoreOut>),
+    /// By who knows the peers.
+    Peers(Routed<PeersOut>),
+    /// By the global service.
+    Global(Routed<GlobalOut>),
+    /// By a peer's local service.
+    Local(ConnId, Routed<LocalOut>),
 }
 
 /// The sending end of the main loop's queue: any thread may send, and a sleeping loop wakes.
@@ -54,17 +69,71 @@ impl<MC: MyDHTConf, C: Into<MainCommand>> SpawnSend<C> for MainSend<MC> {
     }
 }
 
-/// The sending end of one connection's reading service.
+impl From<Routed<ApiOut>> for MainCommand {
+    fn from(out: Routed<ApiOut>) -> Self {
+        MainCommand::Api(out)
+    }
+}
+
+impl From<Routed<StoreOut>> for MainCommand {
+    fn from(out: Routed<StoreOut>) -> Self {
+        MainCommand::Stored(out)
+    }
+}
+
+impl From<Routed<PeersOut>> for MainCommand {
+    fn from(out: Routed<PeersOut>) -> Self {
+        MainCommand::Peers(out)
+    }
+}
+
+impl From<Routed<GlobalOut>> for MainCommand {
+    fn from(out: Routed<GlobalOut>) -> Self {
+        MainCommand::Global(out)
+    }
+}
+
+/// The sending end of the services of one connection.
 pub struct FromConn<MC: MyDHTConf> {
     pub(super) conn: ConnId,
+    pub(super) flow: Arc<Flow>,
     pub(super) main: MainSend<MC>,
 }
 
-impl<MC: MyDHTConf> SpawnSend<(ProtoMessage, Option<ReceivedPart>)> for FromConn<MC> {
+impl<MC: MyDHTConf> SpawnSend<Routed<ReadOut>> for FromConn<MC> {
     const CAN_SEND: bool = true;
 
-    fn send(&mut self, (message, part): (ProtoMessage, Option<ReceivedPart>)) -> Result<()> {
-        self.main
-            .send(MainCommand::Message(self.conn, message, part))
+    /// From here the message has a span, and counts against its connection's flow.
+    fn send(&mut self, read: Routed<ReadOut>) -> Result<()> {
+        let out = read.command;
+        let (conn, name) = (self.conn, out.message.name());
+        let span = tracing::debug_span!("message", conn, name, query = out.message.query());
+        span.in_scope(|| tracing::trace!(bytes = out.bytes, "read"));
+        let way = Way::new(span, self.flow.received(out.bytes));
+        let message = Routed::new(out, way);
+        self.main.send(MainCommand::Message(conn, message))
+    }
+}
+
+impl<MC: MyDHTConf> SpawnSend<Routed<WriteOut>> for FromConn<MC> {
+    const CAN_SEND: bool = true;
+
+    /// What was written makes room: a reader that was held back because its peer takes no answers goes on.
+    fn send(&mut self, written: Routed<WriteOut>) -> Result<()> {
+        if let Some(conn) = written.way.done() {
+            self.main.send(MainCommand::Resume(conn))?;
+        }
+        match written.command {
+            WriteOut::Message => Ok(()),
+            WriteOut::Last => self.main.send(MainCommand::Written(self.conn)),
+        }
+    }
+}
+
+impl<MC: MyDHTConf> SpawnSend<Routed<LocalOut>> for FromConn<MC> {
+    const CAN_SEND: bool = true;
+
+    fn send(&mut self, out: Routed<LocalOut>) -> Result<()> {
+        self.main.send(MainCommand::Local(self.conn, out))
     }
 }

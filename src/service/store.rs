@@ -5,7 +5,7 @@ use std::io;
 use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn};
 use serde::{Deserialize, Serialize};
 
-use super::MainCommand;
+use super::hosted::Recover;
 use crate::conf::MyDHTConf;
 use crate::engine::{StoreOp, StoreReply, StoreTicket};
 use crate::id::Key;
@@ -13,6 +13,7 @@ use crate::record::Record;
 use crate::store::{AttachmentStore, KVStore};
 
 /// What the store is asked.
+#[derive(Debug)]
 pub enum StoreIn {
     /// By the protocol.
     Op(StoreTicket, StoreOp),
@@ -25,19 +26,13 @@ pub struct StoreService<MC: MyDHTConf> {
     records: MC::Records,
     attachments: MC::Attachments,
     current: Option<StoreIn>,
+    /// Who waits for the answer.
+    asked: Option<StoreTicket>,
 }
 
 /// The answer to a request; nothing for what has none.
-pub struct StoreOut(Option<(StoreTicket, io::Result<StoreReply>)>);
-
-impl From<StoreOut> for MainCommand {
-    fn from(out: StoreOut) -> Self {
-        match out.0 {
-            Some((ticket, result)) => MainCommand::Stored(ticket, result),
-            None => MainCommand::Flushed,
-        }
-    }
-}
+#[derive(Debug)]
+pub struct StoreOut(pub(super) Option<(StoreTicket, io::Result<StoreReply>)>);
 
 /// The form of a record in a store. The version comes first: a later form can be told from this one.
 #[derive(Serialize, Deserialize)]
@@ -59,6 +54,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             records,
             attachments,
             current: None,
+            asked: None,
         }
     }
 
@@ -160,8 +156,25 @@ impl<MC: MyDHTConf> Service for StoreService<MC> {
     type CommandOut = StoreOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: StoreIn, y: &mut Y) -> Result<StoreOut> {
+        self.asked = match &command {
+            StoreIn::Op(ticket, _) => Some(*ticket),
+            StoreIn::Flush => None,
+        };
         self.current = Some(command);
-        self.run(y)
+        let done = self.run(y)?;
+        tracing::trace!("stored");
+        Ok(done)
+    }
+}
+
+impl<MC: MyDHTConf> Recover for StoreService<MC> {
+    /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to each request.
+    fn recover(&mut self) -> Option<StoreOut> {
+        self.current = None;
+        let failed = || io::Error::other("the store failed, and is started again");
+        Some(StoreOut(
+            self.asked.take().map(|ticket| (ticket, Err(failed()))),
+        ))
     }
 }
 

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use mydht_evloop::Poll;
 use mydht_spawner::channel::{LocalRcChannel, NoSend};
-use mydht_spawner::{RestartOrError, Result, SpawnChannel, SpawnSend, SpawnUnyield, Spawner};
+use mydht_spawner::{
+    RestartOrError, Result, SpawnChannel, SpawnRecv, SpawnSend, SpawnUnyield, Spawner,
+};
 use mydht_transports::memory::{Faults, MemoryStream};
 use mydht_transports::{Stream, Transport};
 use proptest::prelude::*;
 use readwrite_comp::testing::{XorR, XorW};
 
-use super::{NextMessage, ReadService, WriteIn, WriteService};
+use super::{ReadOut, ReadService, WriteIn, WriteService};
 use crate::attachment::ReceivedPart;
 use crate::attachment::tree::PartHasher;
 use crate::limits::Limits;
@@ -122,7 +124,7 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let messages = outgoing();
     let count = messages.len() as u64;
     for (message, part) in messages {
-        send.send(WriteIn { message, part }).unwrap();
+        send.send(WriteIn::Message(message, part)).unwrap();
     }
     let mut handle = RestartOrError::new()
         .spawn(service, NoSend, None, recv, 0)
@@ -144,12 +146,22 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<Received>>>);
 
-impl SpawnSend<Received> for Heard {
+impl SpawnSend<ReadOut> for Heard {
     const CAN_SEND: bool = true;
 
-    fn send(&mut self, received: Received) -> Result<()> {
-        self.0.lock().unwrap().push(received);
+    fn send(&mut self, read: ReadOut) -> Result<()> {
+        self.0.lock().unwrap().push((read.message, read.part));
         Ok(())
+    }
+}
+
+/// Asks for the next message, over and over.
+#[derive(Clone, Copy, Debug)]
+struct NextMessage;
+
+impl SpawnRecv<()> for NextMessage {
+    fn recv(&mut self) -> Result<Option<()>> {
+        Ok(Some(()))
     }
 }
 

@@ -18,12 +18,22 @@ use crate::wire::PreambleOut;
 /// Bytes collected before they are given to the transport. Longer writes, those of attachments, pass it by.
 const BUFFER: usize = 8 * 1024;
 
-/// A message, and the bytes that follow it.
-pub struct WriteIn {
-    /// The message.
-    pub message: ProtoMessage,
-    /// What follows it.
-    pub part: Option<Vec<u8>>,
+/// What a writing service is asked.
+#[derive(Debug)]
+pub enum WriteIn {
+    /// Write a message, and the bytes that follow it.
+    Message(ProtoMessage, Option<Vec<u8>>),
+    /// Nothing comes after this.
+    Last,
+}
+
+/// What it has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteOut {
+    /// A message is with the transport.
+    Message,
+    /// All that it was asked is.
+    Last,
 }
 
 /// Writes one message a call. It yields where the transport blocks.
@@ -135,7 +145,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
         }
     }
 
-    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
+    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<WriteOut> {
         loop {
             let result = self.write(y);
             let skipped = self.skip.stats().bytes_skipped;
@@ -147,7 +157,8 @@ impl<MC: MyDHTConf> WriteService<MC> {
                         self.metrics.messages_out(1);
                         self.metrics.parts_out(u64::from(done.part.is_some()));
                     }
-                    return Ok(());
+                    tracing::trace!("written");
+                    return Ok(WriteOut::Message);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.metrics.yields(1);
@@ -163,19 +174,22 @@ impl<MC: MyDHTConf> WriteService<MC> {
 
 impl<MC: MyDHTConf> Service for WriteService<MC> {
     type CommandIn = WriteIn;
-    type CommandOut = ();
+    type CommandOut = WriteOut;
 
-    fn call<Y: SpawnerYield>(&mut self, command: WriteIn, y: &mut Y) -> Result<()> {
+    fn call<Y: SpawnerYield>(&mut self, command: WriteIn, y: &mut Y) -> Result<WriteOut> {
+        let WriteIn::Message(message, part) = command else {
+            return Ok(WriteOut::Last);
+        };
         self.outgoing = Some(Outgoing {
-            message: Some(command.message),
-            part: command.part.map(Part::outgoing),
+            message: Some(message),
+            part: part.map(Part::outgoing),
         });
         self.run(y)
     }
 }
 
 impl<MC: MyDHTConf> ServiceRestartable for WriteService<MC> {
-    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<()>> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<WriteOut>> {
         self.metrics.restarts(1);
         self.run(y).map(Some)
     }

@@ -171,6 +171,10 @@ where
     type Address = TcpAddress;
     type Stream = TcpConnection;
 
+    fn host(address: &TcpAddress) -> String {
+        address.0.ip().to_string()
+    }
+
     fn local_address(&self) -> Option<TcpAddress> {
         let listener = self.listener.as_ref()?;
         listener.local_addr().ok().map(TcpAddress)

@@ -17,6 +17,11 @@ pub trait Transport<P: Poll>: Registerable<P> {
     /// A connection.
     type Stream: Stream<P>;
 
+    /// What the addresses of one host have in common: by this, connections of one host are counted and bounded.
+    fn host(address: &Self::Address) -> String {
+        address.to_string()
+    }
+
     /// Where others find this end, if they can.
     fn local_address(&self) -> Option<Self::Address>;
 

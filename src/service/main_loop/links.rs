@@ -1,97 +1,127 @@
 //! How connections begin and end.
 
 use std::io;
+use std::time::Duration;
 
-use mydht_evloop::traits::Poll;
+use mydht_evloop::traits::Ready;
 use mydht_spawner::{Result, SpawnSend};
 use mydht_transports::Transport;
+use tracing::Span;
 
-use super::{FIRST_RECONNECT, MainLoop, Timer, challenge};
+use super::{MainLoop, Timer};
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Input};
-use crate::handshake::Handshake;
 use crate::id::PeerId;
+use crate::limits::Limits;
 use crate::msg::ProtoMessage;
-use crate::service::MainCommand;
+use crate::service::backoff::Backoff;
 use crate::service::connection::{Conn, State};
+use crate::service::hosted::Way;
+use crate::service::{GlobalIn, MainCommand, PeersIn};
+
+/// First wait before a lost bootstrap peer is tried again, or a transport that cannot accept.
+const FIRST_RECONNECT: Duration = Duration::from_millis(250);
+
+/// A peer to be connected with.
+pub(super) struct Bootstrap<A> {
+    address: A,
+    backoff: Backoff,
+}
+
+impl<A> Bootstrap<A> {
+    pub(super) fn new(address: A, limits: &Limits) -> Self {
+        Bootstrap {
+            address,
+            backoff: Backoff::new(FIRST_RECONNECT, limits.reconnect_timeout),
+        }
+    }
+}
 
 impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn accept(&mut self) -> Result<()> {
         loop {
-            match self.parts.transport.accept() {
+            match self.transport.accept() {
                 Ok((stream, address)) => {
-                    if self.stopping || self.conns.len() >= self.parts.limits.connections {
-                        tracing::warn!(%address, "refused a connection (limit connections)");
-                        continue;
+                    if let Some(limit) = self.is_full(&address) {
+                        tracing::warn!(%address, "refused a connection (limit {limit})");
+                        self.common.metrics.limited(1);
+                    } else if self.stopping.is_none()
+                        && let Some(conn) = self.start(stream, address, None)?
+                    {
+                        self.peer_mgmt.tell(PeersIn::Accepted(conn).into())?;
                     }
-                    let state = State::Authenticating(Handshake::accept(challenge()?));
-                    self.start(stream, address, state, None)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // One connection failed before it was accepted, or there are no descriptors left. An edge is reported
                 // once, so those that wait behind it are looked after again soon.
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    let soon = self.parts.poll.now() + FIRST_RECONNECT;
-                    self.timers.insert((soon, Timer::Accept));
+                    self.timer(FIRST_RECONNECT, Timer::Accept);
                     return Ok(());
                 }
             }
         }
     }
 
+    /// The limit that a connection from `address` would go past.
+    fn is_full(&self, address: &Address<MC>) -> Option<&'static str> {
+        let limits = &self.common.limits;
+        let of_host = self.hosts.get(&MC::Transport::host(address));
+        if self.conns.len() >= limits.connections {
+            Some("connections")
+        } else if of_host.is_some_and(|count| *count >= limits.connections_per_host) {
+            Some("connections_per_host")
+        } else {
+            None
+        }
+    }
+
     /// Starts the services of a connection. A connection that fails at once is no failure of the node.
-    pub(super) fn start(
+    fn start(
         &mut self,
         stream: Connection<MC>,
         address: Address<MC>,
-        state: State,
         bootstrap: Option<usize>,
-    ) -> Result<()> {
+    ) -> Result<Option<ConnId>> {
         let conn = self.next_conn;
         self.next_conn += 1;
-        self.parts.metrics.connections(1);
-        let main = self.main.clone();
+        self.common.metrics.connections(1);
         let shown = address.to_string();
-        match Conn::start(&self.parts, main, conn, stream, address, state) {
-            Ok(mut started) => {
-                started.bootstrap = bootstrap;
+        let host = MC::Transport::host(&address);
+        match Conn::start(&mut self.common, conn, stream, address, bootstrap) {
+            Ok(started) => {
                 self.conns.insert(conn, started);
-                let deadline = self.parts.poll.now() + self.parts.limits.handshake_timeout;
-                self.timers.insert((deadline, Timer::Handshake(conn)));
+                *self.hosts.entry(host).or_default() += 1;
+                let timeout = self.common.limits.handshake_timeout;
+                self.timer(timeout, Timer::Handshake(conn));
                 // What came before it was registered is reported by no event on some transports.
-                self.main.send(MainCommand::Resume(conn))
+                self.common.main.send(MainCommand::Resume(conn))?;
+                return Ok(Some(conn));
             }
             Err(error) => {
                 tracing::warn!(address = %shown, %error, "a connection failed at its start");
-                match bootstrap {
-                    Some(index) => {
-                        self.reconnect_later(index);
-                        self.connect_failed(format!("cannot connect to {shown}: {error}"))
-                    }
-                    None => Ok(()),
+                if let Some(index) = bootstrap {
+                    self.reconnect_later(index);
+                    self.connect_failed(format!("cannot connect to {shown}: {error}"))?;
                 }
             }
         }
+        Ok(None)
     }
 
     pub(super) fn connect(&mut self, index: usize) -> Result<()> {
         let Some(bootstrap) = self.bootstrap.get(index) else {
             return Ok(());
         };
+        if self.stopping.is_some() {
+            return Ok(());
+        }
         let address = bootstrap.address.clone();
-        match self.parts.transport.connect_with(&address) {
-            Ok(stream) => {
-                let (handshake, ping) = Handshake::connect(self.parts.id, challenge()?);
-                let conn = self.next_conn;
-                self.start(
-                    stream,
-                    address,
-                    State::Authenticating(handshake),
-                    Some(index),
-                )?;
-                self.send(conn, ping, None)
-            }
+        match self.transport.connect_with(&address) {
+            Ok(stream) => match self.start(stream, address, Some(index))? {
+                Some(conn) => self.peer_mgmt.tell(PeersIn::Connected(conn).into()),
+                None => Ok(()),
+            },
             Err(error) => {
                 self.reconnect_later(index);
                 self.connect_failed(error.to_string())
@@ -100,19 +130,18 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     }
 
     /// A peer to be connected with could not be: it is tried again later.
-    pub(super) fn connect_failed(&mut self, why: String) -> Result<()> {
+    fn connect_failed(&mut self, why: String) -> Result<()> {
         tracing::info!(%why, "trying again later");
         let hopeless = self.conns.values().all(|conn| conn.bootstrap.is_none());
-        self.tell_api(Input::ConnectFailed(why, hopeless))
+        self.tell_api(Input::ConnectFailed(why, hopeless), Way::none())
     }
 
-    pub(super) fn reconnect_later(&mut self, index: usize) {
-        if self.stopping {
-            return;
-        }
-        if let Some(bootstrap) = self.bootstrap.get_mut(index) {
-            let at = self.parts.poll.now() + bootstrap.wait;
-            bootstrap.wait = (bootstrap.wait * 2).min(self.parts.limits.reconnect_timeout);
+    fn reconnect_later(&mut self, index: usize) {
+        let now = self.now();
+        if self.stopping.is_none()
+            && let Some(bootstrap) = self.bootstrap.get_mut(index)
+        {
+            let at = bootstrap.backoff.failed(now);
             self.timers.insert((at, Timer::Reconnect(index)));
         }
     }
@@ -122,52 +151,161 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
+        if found.state != State::Authenticating {
+            return Ok(());
+        }
+        let of_peer = self.peers.entry(peer).or_default();
+        let most = self.common.limits.connections_per_peer;
+        if of_peer.len() >= most {
+            self.common.metrics.limited(1);
+            let why = format!("it is connected {most} times already (limit connections_per_peer)");
+            return self.refuse(conn, &why);
+        }
         tracing::info!(conn, address = %found.address, ?peer, "connected");
-        found.state = State::Up;
+        of_peer.push(conn);
+        let first = of_peer.len() == 1;
+        found.state = State::Up(peer);
+        found.flow.open();
         if let Some(bootstrap) = found
             .bootstrap
             .and_then(|index| self.bootstrap.get_mut(index))
         {
-            bootstrap.wait = FIRST_RECONNECT;
+            bootstrap.backoff.works();
         }
-        self.tell_api(Input::PeerUp(conn, peer))
+        self.tell_api(Input::PeerUp(conn, peer), Way::none())?;
+        if first {
+            self.tell_global(GlobalIn::PeerUp(peer), Way::none())?;
+        }
+        Ok(())
     }
 
     /// A connection came to its end.
     pub(super) fn lost(&mut self, conn: ConnId, why: &str) -> Result<()> {
-        let found = self.conns.get(&conn);
-        let tried = found.and_then(|found| found.bootstrap.map(|_| found.address.to_string()));
-        if self.forget(conn, why) {
-            return self.tell_api(Input::PeerDown(conn));
+        if self.part(conn, why)?.is_some() {
+            self.tell_api(Input::PeerDown(conn), Way::none())?;
         }
-        match tried {
-            Some(address) => self.connect_failed(format!("cannot connect to {address}: {why}")),
-            None => Ok(()),
-        }
+        self.left(conn);
+        Ok(())
     }
 
-    /// Closes a connection; true if its peer was known to the protocol.
-    pub(super) fn forget(&mut self, conn: ConnId, why: &str) -> bool {
-        let Some(found) = self.conns.remove(&conn) else {
-            return false;
+    /// Lets a peer go, and tells it why.
+    pub(super) fn refuse(&mut self, conn: ConnId, why: &str) -> Result<()> {
+        if self.part(conn, why)?.is_some() {
+            self.tell_api(Input::PeerDown(conn), Way::none())?;
+        }
+        self.leave(conn, why);
+        Ok(())
+    }
+
+    /// As [`refuse`](Self::refuse), by the protocol: it knows.
+    pub(super) fn disconnect(&mut self, conn: ConnId, why: &str) -> Result<()> {
+        self.part(conn, why)?;
+        self.leave(conn, why);
+        Ok(())
+    }
+
+    /// The end of a connection for all who know of it but the protocol: gives the peer, if the protocol knows it.
+    fn part(&mut self, conn: ConnId, why: &str) -> Result<Option<PeerId>> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(None);
         };
-        tracing::info!(conn, address = %found.address, %why, "disconnected");
-        let was_up = matches!(found.state, State::Up);
-        if let Some(index) = found.bootstrap {
+        let (state, bootstrap) = (found.state, found.bootstrap.take());
+        if state == State::Leaving {
+            return Ok(None);
+        }
+        let address = found.address.to_string();
+        tracing::info!(conn, %address, %why, "disconnected");
+        if let Some(index) = bootstrap {
             self.reconnect_later(index);
         }
-        if let Err(error) = found.close(&self.parts.poll) {
-            tracing::debug!(conn, %error, "closing");
+        let State::Up(peer) = state else {
+            self.peer_mgmt.tell(PeersIn::Gone(conn).into())?;
+            if bootstrap.is_some() {
+                self.connect_failed(format!("cannot connect to {address}: {why}"))?;
+            }
+            return Ok(None);
+        };
+        if let Some(of_peer) = self.peers.get_mut(&peer) {
+            of_peer.retain(|other| *other != conn);
+            if of_peer.is_empty() {
+                self.peers.remove(&peer);
+                self.tell_global(GlobalIn::PeerDown(peer), Way::none())?;
+            }
         }
-        was_up
+        Ok(Some(peer))
     }
 
-    /// Tells a peer why it is left, if it takes that at once.
-    pub(super) fn say_bye(&mut self, conn: ConnId, why: &str) {
-        if let Some(found) = self.conns.get_mut(&conn) {
-            let reason = why.to_owned();
-            // It is left in any case.
-            let _ = found.send(ProtoMessage::Bye { reason }, None);
+    /// Tells a peer why it is left, and closes the connection when that is written, or after a while.
+    pub(super) fn leave(&mut self, conn: ConnId, why: &str) {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        if found.state == State::Leaving {
+            return;
+        }
+        let reason = why.to_owned();
+        // One that cannot be told is left all the same.
+        let _ = found.send(ProtoMessage::Bye { reason }, None, &Span::none());
+        found.leave();
+        let timeout = self.common.limits.stop_timeout;
+        self.timer(timeout, Timer::Leave(conn));
+    }
+
+    /// Closes a connection.
+    pub(super) fn left(&mut self, conn: ConnId) {
+        let Some(found) = self.conns.remove(&conn) else {
+            return;
+        };
+        let host = MC::Transport::host(&found.address);
+        if let Some(count) = self.hosts.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(&host);
+            }
+        }
+        if let Err(error) = found.close(&self.common.poll) {
+            tracing::debug!(conn, %error, "closing");
+        }
+    }
+
+    /// Messages wait for a peer since a while: it is let go if it took none of them.
+    pub(super) fn look_for_stall(&mut self, conn: ConnId) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        let timeout = self.common.limits.stall_timeout;
+        match found.is_taking() {
+            None => Ok(()),
+            Some(true) => {
+                self.timer(timeout, Timer::Stall(conn));
+                Ok(())
+            }
+            Some(false) => {
+                self.common.metrics.limited(1);
+                self.lost(conn, "it takes no messages (limit stall_timeout)")
+            }
+        }
+    }
+
+    /// A reading or writing service has ended.
+    pub(super) fn conn_ended(&mut self, conn: ConnId, wrote: bool, why: &str) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        match (found.state, wrote) {
+            (State::Leaving, true) => {
+                self.left(conn);
+                Ok(())
+            }
+            // It may still be told why it is left.
+            (State::Leaving, false) => Ok(()),
+            // What it said before it left is heard first.
+            (_, true) => {
+                found.ready(Ready::Readable);
+                let why = why.to_owned();
+                self.common.main.send(MainCommand::Lost(conn, why))
+            }
+            (_, false) => self.lost(conn, why),
         }
     }
 }

@@ -2,53 +2,32 @@
 
 use std::io::{Read, Write};
 
-use mydht_evloop::Poll;
 use mydht_spawner::channel::{LocalRcChannel, NoSend};
-use mydht_spawner::{Blocker, RestartOrError, SpawnChannel, SpawnSend, Spawner};
+use mydht_spawner::{Blocker, SpawnChannel, SpawnSend, Spawner};
 use mydht_transports::Stream;
 use mydht_transports::memory::{Faults, Memory};
 
-use super::{Heard, TestCipher, expected, outgoing, pair, write_all};
-use crate::conf::MyDHTConf;
+use super::{Heard, NextMessage, TestCipher, expected, outgoing, pair, write_all};
+use crate::conf::Threads;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::Bincode;
-use crate::service::{NextMessage, ReadService, WriteIn, WriteService};
+use crate::service::{ReadService, WriteIn, WriteService};
 use crate::shadow::Shadow;
 use crate::store::{MemoryAttachments, MemoryKV};
 
-/// Reading and writing wait; the rest is as ever.
-struct Waiting;
+/// One whose services are not restartable.
+type Waiting = Threads<
+    mydht_evloop::Poll,
+    Memory<mydht_evloop::Poll>,
+    Bincode,
+    TestCipher,
+    MemoryKV,
+    MemoryAttachments,
+>;
 
-impl MyDHTConf for Waiting {
-    const RESTARTABLE: bool = false;
-    type Poll = Poll;
-    type Transport = Memory<Poll>;
-    type MsgEnc = Bincode;
-    type Shadow = TestCipher;
-    type Records = MemoryKV;
-    type Attachments = MemoryAttachments;
-    type MainSpawn = RestartOrError;
-    type ReadSpawn = Blocker<fn()>;
-    type WriteSpawn = Blocker<fn()>;
-    type StoreSpawn = RestartOrError;
-    type ApiSpawn = RestartOrError;
-
-    fn read_spawn(_: &Limits) -> Blocker<fn()> {
-        Blocker::with_wait(std::thread::yield_now)
-    }
-
-    fn write_spawn(_: &Limits) -> Blocker<fn()> {
-        Blocker::with_wait(std::thread::yield_now)
-    }
-
-    fn store_spawn(_: &Limits) -> RestartOrError {
-        RestartOrError::new()
-    }
-
-    fn api_spawn(_: &Limits) -> RestartOrError {
-        RestartOrError::new()
-    }
+fn spawner() -> Blocker<fn()> {
+    Blocker::with_wait(std::thread::yield_now)
 }
 
 #[test]
@@ -59,7 +38,7 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
         let [near, far] = pair(&faults);
         let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
         for (message, part) in outgoing() {
-            send.send(WriteIn { message, part }).unwrap();
+            send.send(WriteIn::Message(message, part)).unwrap();
         }
         drop(send);
         let writing = Metrics::default();
@@ -71,9 +50,7 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
             &limits,
             writing.clone(),
         );
-        Waiting::write_spawn(&limits)
-            .spawn(service, NoSend, None, recv, 0)
-            .unwrap();
+        spawner().spawn(service, NoSend, None, recv, 0).unwrap();
         let mut written = Vec::new();
         let mut reader = far.read_stream();
         while written.len() < wire.len() {
@@ -104,7 +81,7 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
             reading.clone(),
         );
         let all = outgoing().len();
-        Waiting::read_spawn(&limits)
+        spawner()
             .spawn(service, heard.clone(), None, NextMessage, all)
             .unwrap();
         assert_eq!(*heard.0.lock().unwrap(), expected());

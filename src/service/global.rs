@@ -1,0 +1,127 @@
+//! The global service: one of the user's own, which hears the messages of all peers.
+
+use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
+
+use super::hosted::Recover;
+use crate::id::PeerId;
+
+/// Names a question of this node's user to the global service.
+pub type UserId = u64;
+
+/// What the global service hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobalIn {
+    /// A peer is there.
+    PeerUp(PeerId),
+    /// The last connection with a peer is gone.
+    PeerDown(PeerId),
+    /// A peer's service says something, or this node's local service for that peer.
+    Message {
+        /// The peer.
+        from: PeerId,
+        /// The service that it is meant for.
+        service: String,
+        /// What it says.
+        body: Vec<u8>,
+    },
+    /// The node's user asks something: see [`NodeHandle::tell`](crate::NodeHandle::tell).
+    User {
+        /// To be given with each answer.
+        user: UserId,
+        /// What is asked.
+        body: Vec<u8>,
+    },
+    /// The node stops. What is answered to this is still sent.
+    Stop,
+}
+
+/// What the global service wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobalDo {
+    /// Say something to a service of a peer. Lost if there is no such peer.
+    Send {
+        /// The peer.
+        to: PeerId,
+        /// The service there.
+        service: String,
+        /// What to say.
+        body: Vec<u8>,
+    },
+    /// Say something to a service of every peer.
+    SendAll {
+        /// The service there.
+        service: String,
+        /// What to say.
+        body: Vec<u8>,
+    },
+    /// Answer the node's user, as often as there is something to say.
+    Answer {
+        /// Who asked.
+        user: UserId,
+        /// The answer.
+        body: Vec<u8>,
+    },
+    /// The node's user will hear no more.
+    Done(UserId),
+}
+
+/// All that follows from one command.
+pub type GlobalOut = Vec<GlobalDo>;
+
+/// A service of the user's own, of which a node has one: see `examples/own_service.rs`.
+///
+/// It is implemented for every service with these commands. An error or a panic ends it; it is started again with the
+/// state that it had, after a wait that doubles (`Limits::service_timeout` at most). What it failed at is not tried again.
+pub trait GlobalService:
+    ServiceRestartable<CommandIn = GlobalIn, CommandOut = GlobalOut> + 'static
+{
+}
+
+impl<S> GlobalService for S where
+    S: ServiceRestartable<CommandIn = GlobalIn, CommandOut = GlobalOut> + 'static
+{
+}
+
+/// A node without a global service. There is no value of it.
+#[derive(Clone, Copy, Debug)]
+pub enum NoGlobal {}
+
+impl Service for NoGlobal {
+    type CommandIn = GlobalIn;
+    type CommandOut = GlobalOut;
+
+    fn call<Y: SpawnerYield>(&mut self, _: GlobalIn, _: &mut Y) -> Result<GlobalOut> {
+        match *self {}
+    }
+}
+
+impl ServiceRestartable for NoGlobal {
+    fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<GlobalOut>> {
+        match *self {}
+    }
+}
+
+/// The user's service, as the node runs it.
+pub struct Global<G>(pub(super) G);
+
+impl<G: GlobalService> Service for Global<G> {
+    type CommandIn = GlobalIn;
+    type CommandOut = GlobalOut;
+
+    fn call<Y: SpawnerYield>(&mut self, command: GlobalIn, y: &mut Y) -> Result<GlobalOut> {
+        self.0.call(command, y)
+    }
+}
+
+impl<G: GlobalService> ServiceRestartable for Global<G> {
+    fn restart<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<Option<GlobalOut>> {
+        self.0.restart(y)
+    }
+}
+
+impl<G: GlobalService> Recover for Global<G> {
+    /// An answer that does nothing: it gives back what the command held.
+    fn recover(&mut self) -> Option<GlobalOut> {
+        Some(Vec::new())
+    }
+}

@@ -1,0 +1,140 @@
+//! The user's own services: what peers, the user and these services say to each other.
+
+use mydht_spawner::Result;
+
+use super::MainLoop;
+use crate::conf::MyDHTConf;
+use crate::engine::ConnId;
+use crate::id::PeerId;
+use crate::msg::ProtoMessage;
+use crate::service::hosted::Way;
+use crate::service::{Answer, GlobalDo, GlobalIn, GlobalOut, LocalDo, LocalIn, LocalOut, Routed};
+
+impl<MC: MyDHTConf> MainLoop<MC> {
+    /// A peer's service says something to one of ours.
+    pub(super) fn app(
+        &mut self,
+        conn: ConnId,
+        from: PeerId,
+        service: String,
+        body: Vec<u8>,
+        way: Way,
+    ) -> Result<()> {
+        let limits = &self.common.limits;
+        let why = if body.len() > limits.app_bytes {
+            Some("a message to a service is too long (limit app_bytes)")
+        } else if service.len() > limits.name_bytes {
+            Some("the name of a service is too long (limit name_bytes)")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            self.common.metrics.limited(1);
+            return self.refuse(conn, why);
+        }
+        self.common.metrics.app_in(1);
+        let Some(prototype) = self.common.local.clone() else {
+            let message = GlobalIn::Message {
+                from,
+                service,
+                body,
+            };
+            return self.tell_global(message, way);
+        };
+        let message = LocalIn {
+            from,
+            service,
+            body,
+        };
+        match self.conns.get_mut(&conn) {
+            Some(found) => found.tell_local(&mut self.common, prototype, Routed::new(message, way)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the global service something, if there is one.
+    pub(super) fn tell_global(&mut self, command: GlobalIn, way: Way) -> Result<()> {
+        if let Some(global) = &mut self.global {
+            return global.tell(Routed::new(command, way));
+        }
+        if let GlobalIn::Message { from, service, .. } = command {
+            tracing::debug!(?from, %service, "a message for a service that is not here");
+            self.common.metrics.app_dropped(1);
+        }
+        self.done(way)
+    }
+
+    /// The node's user asks the global service. Without one, `answer` is dropped.
+    pub(super) fn user_asks(&mut self, body: Vec<u8>, answer: Answer) -> Result<()> {
+        if self.global.is_none() || self.stopping.is_some() {
+            return Ok(());
+        }
+        let user = self.next_user;
+        self.next_user += 1;
+        self.answers.insert(user, answer);
+        self.tell_global(GlobalIn::User { user, body }, Way::none())
+    }
+
+    pub(super) fn global_said(&mut self, said: Routed<GlobalOut>) -> Result<()> {
+        for to_do in said.command {
+            match to_do {
+                GlobalDo::Send { to, service, body } => {
+                    let newest = self.peers.get(&to).and_then(|conns| conns.last());
+                    if let Some(conn) = newest.copied() {
+                        self.send_app(conn, service, body, &said.way)?;
+                    }
+                }
+                GlobalDo::SendAll { service, body } => {
+                    let newest = |conns: &Vec<ConnId>| conns.last().copied();
+                    let all: Vec<ConnId> = self.peers.values().filter_map(newest).collect();
+                    for conn in all {
+                        self.send_app(conn, service.clone(), body.clone(), &said.way)?;
+                    }
+                }
+                GlobalDo::Answer { user, body } => {
+                    if let Some(answer) = self.answers.get_mut(&user) {
+                        answer(body);
+                    }
+                }
+                GlobalDo::Done(user) => drop(self.answers.remove(&user)),
+            }
+        }
+        if said.way.last {
+            self.global_stopped()?;
+        }
+        self.done(said.way)
+    }
+
+    pub(super) fn local_said(&mut self, conn: ConnId, said: Routed<LocalOut>) -> Result<()> {
+        let Some(from) = self.conns.get(&conn).and_then(|found| found.peer()) else {
+            return self.done(said.way);
+        };
+        for to_do in said.command {
+            match to_do {
+                LocalDo::Reply { service, body } => {
+                    self.send_app(conn, service, body, &said.way)?;
+                }
+                LocalDo::Global { service, body } => {
+                    let message = GlobalIn::Message {
+                        from,
+                        service,
+                        body,
+                    };
+                    self.tell_global(message, said.way.branch())?;
+                }
+            }
+        }
+        self.done(said.way)
+    }
+
+    fn send_app(&mut self, conn: ConnId, service: String, body: Vec<u8>, way: &Way) -> Result<()> {
+        let limits = &self.common.limits;
+        if body.len() > limits.app_bytes || service.len() > limits.name_bytes {
+            tracing::warn!(%service, "a message of {} bytes is not sent (limit app_bytes)", body.len());
+            return Ok(());
+        }
+        self.common.metrics.app_out(1);
+        let message = ProtoMessage::App { service, body };
+        self.send(conn, message, None, &way.span)
+    }
+}

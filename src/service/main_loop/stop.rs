@@ -1,0 +1,99 @@
+//! How a node ends: every service hears of it in turn, peers are told, and what is to be kept is kept.
+
+use mydht_evloop::traits::Poll;
+use mydht_spawner::Result;
+
+use super::{MainLoop, Timer};
+use crate::conf::MyDHTConf;
+use crate::engine::{ConnId, Event};
+use crate::service::hosted::Way;
+use crate::service::{ApiIn, GlobalIn, Routed, StoreIn};
+
+/// How far the end has come. Each step waits for the one before it, so that what it says last is still done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopping {
+    /// The global service has its last word.
+    Global,
+    /// The protocol does what it was told before.
+    Api,
+    /// Peers are told, and the store makes everything durable.
+    Store {
+        /// It has done so.
+        flushed: bool,
+    },
+}
+
+impl<MC: MyDHTConf> MainLoop<MC> {
+    pub(super) fn stop(&mut self) -> Result<()> {
+        if self.stopping.is_some() {
+            return Ok(());
+        }
+        self.stopping = Some(Stopping::Global);
+        let timeout = self.common.limits.stop_timeout;
+        self.timer(timeout, Timer::Stop);
+        match &mut self.global {
+            Some(global) => global.tell(Routed::new(GlobalIn::Stop, Way::last())),
+            None => self.global_stopped(),
+        }
+    }
+
+    /// The global service has ended, or there is none.
+    pub(super) fn global_stopped(&mut self) -> Result<()> {
+        if self.stopping != Some(Stopping::Global) {
+            return Ok(());
+        }
+        self.stopping = Some(Stopping::Api);
+        let now = self.common.poll.now();
+        let last = ApiIn { now, input: None };
+        self.api.tell(Routed::new(last, Way::last()))
+    }
+
+    /// The protocol has done all that it was told.
+    pub(super) fn api_stopped(&mut self) -> Result<()> {
+        if self.stopping != Some(Stopping::Api) {
+            return Ok(());
+        }
+        self.leave_and_flush()
+    }
+
+    fn leave_and_flush(&mut self) -> Result<()> {
+        self.stopping = Some(Stopping::Store { flushed: false });
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.leave(conn, "this node stops");
+        }
+        self.store.tell(StoreIn::Flush.into())
+    }
+
+    /// Everything is durable, as far as it can be.
+    pub(super) fn flushed(&mut self) {
+        if let Some(Stopping::Store { flushed }) = &mut self.stopping {
+            *flushed = true;
+        }
+    }
+
+    /// It takes too long: peers that read nothing and services that do not answer are waited for no longer. The store is.
+    pub(super) fn stop_at_once(&mut self) -> Result<()> {
+        if matches!(self.stopping, Some(Stopping::Global | Stopping::Api)) {
+            tracing::warn!("a service did not stop in time (limit stop_timeout)");
+            self.leave_and_flush()?;
+        }
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.left(conn);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopping == Some(Stopping::Store { flushed: true }) && self.conns.is_empty()
+    }
+
+    /// Tells the users who still wait.
+    pub(super) fn close_all(&mut self) {
+        for (_, mut reply) in self.replies.drain() {
+            reply(Event::Failed("the node was stopped".into()));
+        }
+        self.answers.clear();
+    }
+}
