@@ -31,9 +31,9 @@ use std::ops::{Deref, DerefMut};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
-use crate::msg::{Bincode, MsgEnc};
-use crate::shadow::{NoShadow, Shadow};
-use crate::store::{AttachmentStore, KVStore, MemoryAttachments, MemoryKV};
+use crate::msg::Bincode;
+use crate::shadow::NoShadow;
+use crate::store::{MemoryAttachments, MemoryKV};
 use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
 
 /// The nodes that can reach each other.
@@ -77,48 +77,53 @@ pub fn node(
     poll: Poll,
     bootstrap: &[MemoryAddress],
 ) -> mydht_spawner::Result<MemoryNode> {
-    let (enc, shadow, limits) = (Bincode, NoShadow, Limits::default());
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    node_with(network, poll, bootstrap, enc, shadow, limits, stores)
+    let mut parts = parts(network, poll, Bincode, NoShadow, stores)?;
+    parts.bootstrap = bootstrap.to_vec();
+    node_of(parts)
 }
 
-/// A node with parts of one's own.
+/// The parts of a node in memory, for any configuration: with the default limits, an endpoint and an id of its own,
+/// nobody to connect with and no services of the user's.
 ///
 /// # Errors
-/// As [`node`].
-pub fn node_with<E, S, R, A>(
+/// When there is no randomness for an id.
+pub fn parts<MC>(
     network: &Network,
     poll: Poll,
-    bootstrap: &[MemoryAddress],
-    enc: E,
-    shadow: S,
-    limits: Limits,
-    (records, attachments): (R, A),
-) -> mydht_spawner::Result<MemoryNode<Conf<E, S, R, A>>>
+    enc: MC::MsgEnc,
+    shadow: MC::Shadow,
+    (records, attachments): (MC::Records, MC::Attachments),
+) -> mydht_spawner::Result<Parts<MC>>
 where
-    E: MsgEnc + 'static,
-    S: Shadow + 'static,
-    R: KVStore + 'static,
-    A: AttachmentStore + 'static,
+    MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
 {
-    let transport = network.endpoint();
-    let address = transport.address();
-    let id = PeerId::random()?;
-    let metrics = Metrics::default();
-    let parts = Parts {
+    Ok(Parts {
         poll,
-        transport,
+        transport: network.endpoint(),
         enc,
         shadow,
         records,
         attachments,
         global: None,
         local: None,
-        id,
-        limits,
-        metrics: metrics.clone(),
-        bootstrap: bootstrap.to_vec(),
-    };
+        id: PeerId::random()?,
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+        bootstrap: Vec::new(),
+    })
+}
+
+/// A node of these parts.
+///
+/// # Errors
+/// As [`Node::new`].
+pub fn node_of<MC>(parts: Parts<MC>) -> mydht_spawner::Result<MemoryNode<MC>>
+where
+    MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
+{
+    let (address, id) = (parts.transport.address(), parts.id);
+    let metrics = parts.metrics.clone();
     Ok(MemoryNode {
         node: Node::new(parts)?,
         address,

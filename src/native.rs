@@ -118,29 +118,15 @@ impl Config {
             metrics: metrics.clone(),
             bootstrap: self.bootstrap,
         };
-        // The services of a node share their state without locks, so it is put together on its own thread.
-        let (send, started) = std::sync::mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("mydht".into())
-            .spawn(move || {
-                let node = Node::<Conf>::new(parts)?;
-                // Who started it waits for this.
-                let _ = send.send(node.handle());
-                node.run()
-            })?;
-        match started.recv() {
-            Ok(handle) => Ok(NativeNode {
-                handle,
-                listening,
-                id,
-                metrics,
-                thread,
-            }),
-            Err(_) => match thread.join() {
-                Ok(Err(error)) => Err(failed(error.to_string())),
-                _ => Err(failed("the node ended before it began")),
-            },
-        }
+        let (handle, thread) =
+            Node::<Conf>::start(parts).map_err(|error| failed(error.to_string()))?;
+        Ok(NativeNode {
+            handle,
+            listening,
+            id,
+            metrics,
+            thread,
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! A node, and the handle by which it is used.
 
 use std::sync::mpsc;
+#[cfg(not(target_arch = "wasm32"))]
+use std::thread::JoinHandle;
 
 use mydht_spawner::channel::{NoRecv, NoSend};
 use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
@@ -39,6 +41,37 @@ impl<MC: MyDHTConf> Node<MC> {
             state: State::Ready(Box::new(main_loop)),
             handle: NodeHandle { main: send },
         })
+    }
+
+    /// Puts a node of these parts together on a thread of its own and runs it there. Its services may share their state
+    /// without locks, so it never leaves that thread.
+    ///
+    /// # Errors
+    /// As [`new`](Node::new) and [`run`](Node::run); also when the system gives no thread.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn start(parts: Parts<MC>) -> Result<(NodeHandle<MC>, JoinHandle<Result<()>>)>
+    where
+        Parts<MC>: Send,
+        NodeHandle<MC>: Send,
+    {
+        let (send, started) = mpsc::channel();
+        let body = move || {
+            let node = Node::new(parts)?;
+            // Who started it waits for this.
+            let _ = send.send(node.handle());
+            node.run()
+        };
+        let thread = std::thread::Builder::new()
+            .name("mydht".into())
+            .spawn(body)
+            .map_err(Error::Io)?;
+        match started.recv() {
+            Ok(handle) => Ok((handle, thread)),
+            Err(_) => match thread.join() {
+                Ok(Err(error)) => Err(error),
+                _ => Err(Error::service("the node ended before it began")),
+            },
+        }
     }
 
     /// A handle to use the node by, from any thread.

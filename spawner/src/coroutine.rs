@@ -97,17 +97,18 @@ where
         recv: R,
         nb_loop: usize,
     ) -> Result<Self::Handle> {
-        let start = Start {
+        // On the heap: only little is carried from one stack to the other.
+        let start = Box::new(Start {
             service,
             out,
             first,
             recv,
             nb_loop,
-        };
+        });
         let cancelled = Rc::new(Cell::new(false));
         let inside = Rc::clone(&cancelled);
         let routine = Routine::with_stack(self.stack()?, move |yielder, ()| {
-            start.run(&mut CoroutineYield { yielder }, || inside.get())
+            Box::new(start.run(&mut CoroutineYield { yielder }, || inside.get()))
         });
         let shared = Rc::new(Shared {
             stage: RefCell::new(Stage::Suspended(routine)),
@@ -120,7 +121,7 @@ where
     }
 }
 
-type Routine<S, D, R> = corosensei::Coroutine<(), (), Parts<S, D, R>>;
+type Routine<S, D, R> = corosensei::Coroutine<(), (), Box<Parts<S, D, R>>>;
 
 enum Stage<S, D, R> {
     Suspended(Routine<S, D, R>),
@@ -160,7 +161,7 @@ impl<S, D, R> Shared<S, D, R> {
             }
         };
         if let Stage::Suspended(routine) = std::mem::replace(&mut *stage, Stage::Ending) {
-            *stage = Stage::Ended(EndedHandle::new(parts));
+            *stage = Stage::Ended(EndedHandle::new(*parts));
             self.keep(routine);
         }
     }

@@ -105,3 +105,27 @@ fn a_suspended_stack_is_unwound_with_its_handle() {
         assert_eq!(unwound.get(), round);
     }
 }
+
+/// Only little fits through a stack switch; a service may be larger.
+#[test]
+fn a_service_of_any_size_is_started_and_given_back() {
+    struct Large([u8; 64 * 1024]);
+
+    impl Service for Large {
+        type CommandIn = u8;
+        type CommandOut = ();
+        fn call<Y: SpawnerYield>(&mut self, n: u8, async_yield: &mut Y) -> Result<()> {
+            async_yield.spawn_yield();
+            self.0[n as usize] = n;
+            Ok(())
+        }
+    }
+
+    let (_commands, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
+    let mut spawner = Coroutine::with_stacks(512 * 1024, 1);
+    let service = Large([0; 64 * 1024]);
+    let mut handle = spawner.spawn(service, NoSend, Some(7), recv, 1).unwrap();
+    handle.unyield().unwrap();
+    let (service, ..) = handle.unwrap_state().unwrap();
+    assert_eq!(service.0[7], 7);
+}

@@ -97,6 +97,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     next_user: UserId,
     timers: BTreeSet<(Duration, Timer)>,
     api_deadline: Option<Duration>,
+    /// Requests that the store has not answered.
+    at_store: usize,
     stopping: Option<Stopping>,
     waiting: Option<mpsc::Sender<Waiting>>,
 }
@@ -160,6 +162,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             answers: HashMap::new(),
             next_user: 0,
             api_deadline: None,
+            at_store: 0,
             stopping: None,
             waiting: None,
             common: Common {
@@ -255,7 +258,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Some(
                     command @ (MainCommand::Resume(_)
                     | MainCommand::Request(..)
-                    | MainCommand::Tell(..)),
+                    | MainCommand::Tell(..)
+                    | MainCommand::Stop),
                 ) => later.push(command),
                 Some(command) => self.command(command)?,
             }
@@ -334,6 +338,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.disconnect(conn, &why)
             }
             Output::Store(ticket, op) => {
+                self.at_store += 1;
                 let op = StoreIn::Op(ticket, op);
                 self.store.tell(Routed::new(op, way.branch()))
             }
@@ -354,7 +359,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     fn stored(&mut self, stored: Routed<StoreOut>) -> Result<()> {
         match stored.command.0 {
-            Some((ticket, result)) => self.tell_api(Input::Stored(ticket, result), stored.way),
+            Some((ticket, result)) => {
+                self.at_store -= 1;
+                self.tell_api(Input::Stored(ticket, result), stored.way)?;
+                self.store_answered()
+            }
             None => {
                 self.flushed();
                 self.done(stored.way)

@@ -43,17 +43,29 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         }
         self.stopping = Some(Stopping::Api);
+        self.stop_api()
+    }
+
+    fn stop_api(&mut self) -> Result<()> {
         let now = self.common.poll.now();
         let last = ApiIn { now, input: None };
         self.api.tell(Routed::new(last, Way::last()))
     }
 
-    /// The protocol has done all that it was told.
+    /// The protocol has done all that it was told. If it has asked the store, it is waited for once more.
     pub(super) fn api_stopped(&mut self) -> Result<()> {
-        if self.stopping != Some(Stopping::Api) {
+        if self.stopping != Some(Stopping::Api) || self.at_store > 0 {
             return Ok(());
         }
         self.leave_and_flush()
+    }
+
+    /// The protocol was told an answer of the store.
+    pub(super) fn store_answered(&mut self) -> Result<()> {
+        if self.stopping == Some(Stopping::Api) && self.at_store == 0 {
+            return self.stop_api();
+        }
+        Ok(())
     }
 
     fn leave_and_flush(&mut self) -> Result<()> {
