@@ -6,11 +6,11 @@ use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 
-use mydht::memory::{Conf, MemoryNode, Network, node_with, settle};
+use mydht::memory::{Conf, MemoryNode, Network, node_of, parts, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::NoShadow;
 use mydht::store::{Backend, Changes, Entry, Kv, Listed, Memory, MemoryAttachments, Wake};
-use mydht::{Command, Event, Limits, Record, Value};
+use mydht::{Command, Event, Record, Value};
 use mydht_evloop::VirtualClock;
 
 /// What the world outside does to the store.
@@ -82,16 +82,8 @@ fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
     let outside = Rc::<Outside>::default();
     let store = Kv::new(Waiting(Memory::default(), outside.clone()));
     let stores = (store, MemoryAttachments::default());
-    let (network, limits) = (Network::new(), Limits::default());
-    let node = node_with(
-        &network,
-        clock.poll(),
-        &[],
-        Bincode,
-        NoShadow,
-        limits,
-        stores,
-    );
+    let parts = parts(&Network::new(), clock.poll(), Bincode, NoShadow, stores).unwrap();
+    let node = node_of(parts);
     (outside, vec![node.unwrap()])
 }
 

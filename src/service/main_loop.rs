@@ -8,7 +8,8 @@ mod stop;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
@@ -117,10 +118,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let (conn_spawners, spawners) = MC::spawners(&limits).split();
         let longest = limits.service_timeout;
         let (mut records, mut attachments) = (parts.records, parts.attachments);
-        let wake = store_ready(&main);
+        let ready = Arc::new(AtomicBool::new(false));
+        let wake = store_ready(&main, Arc::clone(&ready));
         records.on_ready(wake.clone());
         attachments.on_ready(wake);
-        let store = StoreService::new(records, attachments);
+        let store = StoreService::new(records, attachments, ready);
         let api = ApiService::new(limits.clone());
         let peer_mgmt = PeerMgmtService::new(parts.id);
         let global = match parts.global {
@@ -488,9 +490,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 }
 
 /// What a store that waits calls when it can go on.
-fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>) -> Wake {
+fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>, ready: Arc<AtomicBool>) -> Wake {
     let main = main.clone();
     Rc::new(move || {
+        ready.store(true, Ordering::Release);
         // The node may have ended meanwhile: then nobody waits any more.
         let _ = main.clone().send(MainCommand::StoreReady);
     })

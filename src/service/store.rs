@@ -1,6 +1,8 @@
 //! Keeps records and attachments.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn};
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,9 @@ pub struct StoreService<MC: MyDHTConf> {
     current: Option<StoreIn>,
     /// Who waits for the answer.
     asked: Option<StoreTicket>,
+    /// The store has to wait: it is asked again when `ready` says so, and not when there is only more to ask.
+    waits: bool,
+    ready: Arc<AtomicBool>,
 }
 
 /// The answer to a request; nothing for what has none.
@@ -49,12 +54,19 @@ fn key_bytes(key: &Key) -> Vec<u8> {
 }
 
 impl<MC: MyDHTConf> StoreService<MC> {
-    pub(super) fn new(records: MC::Records, attachments: MC::Attachments) -> Self {
+    /// Over stores that set `ready` when what they waited for has come.
+    pub(super) fn new(
+        records: MC::Records,
+        attachments: MC::Attachments,
+        ready: Arc<AtomicBool>,
+    ) -> Self {
         StoreService {
             records,
             attachments,
             current: None,
             asked: None,
+            waits: false,
+            ready,
         }
     }
 
@@ -122,6 +134,14 @@ impl<MC: MyDHTConf> StoreService<MC> {
             return Ok(StoreOut(None));
         };
         loop {
+            if self.waits && !self.ready.swap(false, Ordering::AcqRel) {
+                if y.spawn_yield() == YieldReturn::Return {
+                    self.current = Some(current);
+                    return Err(Error::Yield);
+                }
+                continue;
+            }
+            self.waits = false;
             let (ticket, result) = match &current {
                 StoreIn::Op(ticket, op) => (Some(*ticket), self.run_op(op)),
                 StoreIn::Flush => {
@@ -133,12 +153,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
                 }
             };
             match (ticket, result) {
-                (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if y.spawn_yield() == YieldReturn::Return {
-                        self.current = Some(current);
-                        return Err(Error::Yield);
-                    }
-                }
+                (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => self.waits = true,
                 (Some(ticket), result) => return Ok(StoreOut(Some((ticket, result)))),
                 (None, result) => {
                     if let Err(error) = result {
@@ -171,6 +186,7 @@ impl<MC: MyDHTConf> Recover for StoreService<MC> {
     /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to each request.
     fn recover(&mut self) -> Option<StoreOut> {
         self.current = None;
+        self.waits = false;
         let failed = || io::Error::other("the store failed, and is started again");
         Some(StoreOut(
             self.asked.take().map(|ticket| (ticket, Err(failed()))),
