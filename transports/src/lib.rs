@@ -36,6 +36,7 @@ pub mod single;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;
 mod transport;
+pub mod webrtc;
 pub mod websocket;
 
 pub use transport::{Stream, Transport};

@@ -89,6 +89,7 @@ pub struct Session {
     pong: bool,
     end: Option<End>,
     bye: Option<String>,
+    moved: u64,
 }
 
 impl Session {
@@ -113,6 +114,7 @@ impl Session {
             pong: false,
             end: None,
             bye: None,
+            moved: 0,
         }
     }
 
@@ -142,6 +144,7 @@ impl Session {
             Frame::Data(id, payload) => {
                 if let Some(stream) = known(&mut self.streams, id, self.next, self.peer_next)? {
                     stream.receive(payload, &self.limits)?;
+                    self.moved += payload.len() as u64;
                     self.touched(id);
                 }
             }
@@ -308,6 +311,7 @@ impl Session {
         }
         let stream = self.streams.get_mut(&id).ok_or(io::ErrorKind::BrokenPipe)?;
         let result = stream.write(buf, &self.limits);
+        self.moved += result.as_ref().map_or(0, |count| *count as u64);
         self.touched(id);
         result
     }
@@ -366,6 +370,16 @@ impl Session {
     /// Why the session is over, if it is.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
+    }
+
+    /// True if the session ended because this end left, or told the peer what is wrong: its last message matters.
+    pub fn was_left(&self) -> bool {
+        matches!(self.end, Some(End::Closed | End::Violation(_)))
+    }
+
+    /// Bytes of streams that were received or taken to be sent.
+    pub fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Streams that are open, or still sending what was written before they were closed.

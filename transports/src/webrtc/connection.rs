@@ -1,0 +1,322 @@
+//! One connection to a peer: negotiation, channel, session, end. Told the time; it never waits.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use mydht_evloop::SetReadiness;
+use mydht_evloop::traits::{Ready, TriggerReady};
+
+use super::body::{Attempt, Body};
+use super::path::Path;
+use super::usefulness::Usefulness;
+use super::{Negotiation, Peer, PeerEvent, RtcLimits};
+use crate::session::{Progress, Pump, Session, Side, StreamId};
+use crate::signaller::{RtcAddress, SignalKind, Signaller};
+
+/// How long the channel of a connection that ended is kept, so that a goodbye arrives before it closes.
+const LEAVING: Duration = Duration::from_millis(500);
+
+pub(super) struct Connection<B> {
+    pub address: RtcAddress,
+    own: Attempt,
+    /// The peer's number for it, once it is known.
+    theirs: Option<Attempt>,
+    /// `None`: closed.
+    peer: Option<B>,
+    negotiation: Negotiation,
+    path: Path,
+    pub session: Session,
+    pump: Pump,
+    open_deadline: Option<Duration>,
+    /// When it opened, and last moved a byte.
+    last_used: Duration,
+    moved: u64,
+    leaving_until: Option<Duration>,
+    /// The peer has to be told by signal that this ended.
+    bye: Option<String>,
+    triggers: HashMap<StreamId, SetReadiness>,
+}
+
+impl<B: Peer> Connection<B> {
+    /// A connection that is about to open. `polite`: who gives way where two offers cross.
+    pub fn new(
+        address: RtcAddress,
+        own: Attempt,
+        polite: bool,
+        peer: B,
+        limits: &RtcLimits,
+        now: Duration,
+    ) -> Self {
+        let side = if polite { Side::B } else { Side::A };
+        Connection {
+            address,
+            own,
+            theirs: None,
+            peer: Some(peer),
+            negotiation: Negotiation::new(polite),
+            path: Path::new(polite),
+            session: Session::new(side, limits.session.clone(), now),
+            pump: Pump::default(),
+            open_deadline: Some(now + limits.open_deadline),
+            last_used: now,
+            moved: 0,
+            leaving_until: None,
+            bye: None,
+            triggers: HashMap::new(),
+        }
+    }
+
+    /// Makes an offer.
+    pub fn negotiate(&mut self) {
+        self.negotiation.negotiate(false);
+    }
+
+    /// Takes a signal of its peer; false if it does not concern this attempt of either.
+    pub fn signal(&mut self, kind: SignalKind, body: Body<'_>) -> bool {
+        let to_this = body.to == self.own;
+        let from_that = self.theirs.is_none_or(|theirs| theirs == body.from);
+        let concerns = match kind {
+            SignalKind::Offer => from_that && (to_this || body.to == 0),
+            SignalKind::Answer => from_that && to_this,
+            SignalKind::Candidate => self.theirs == Some(body.from) && (to_this || body.to == 0),
+            SignalKind::Bye => to_this || self.theirs == Some(body.from),
+        };
+        if !concerns {
+            return false;
+        }
+        match kind {
+            SignalKind::Bye => {
+                let reason: String = body.text.chars().take(200).collect();
+                self.lose(&format!("the peer ended it: {reason}"));
+            }
+            _ => {
+                self.theirs = Some(body.from);
+                self.negotiation.signal(kind, body.text.to_owned());
+            }
+        }
+        true
+    }
+
+    /// It cannot go on.
+    pub fn lose(&mut self, why: &str) {
+        if self.session.end().is_none() && self.open_deadline.is_some() {
+            self.bye = Some(why.to_owned());
+        }
+        self.session.lose(why);
+    }
+
+    /// Does what can be done at this time.
+    pub fn turn<S: Signaller<mydht_evloop::Poll>>(
+        &mut self,
+        signaller: &mut S,
+        limits: &RtcLimits,
+        now: Duration,
+    ) -> Progress {
+        self.hear(now);
+        if self.session.end().is_none() {
+            self.signal_peer(signaller);
+        }
+        let mut progress = Progress::Done;
+        if let Some(peer) = &mut self.peer {
+            match self.open_deadline {
+                Some(deadline) if deadline <= now => {
+                    let seconds = limits.open_deadline.as_secs();
+                    self.lose(&format!("it was not open within {seconds} s"));
+                }
+                Some(_) => {}
+                None => progress = self.pump.turn(&mut self.session, peer, now),
+            }
+        }
+        self.note_use(limits, now);
+        self.end(signaller, now);
+        self.report();
+        progress
+    }
+
+    /// What has happened, and what is to be done about it.
+    fn hear(&mut self, now: Duration) {
+        let Some(peer) = &mut self.peer else {
+            return;
+        };
+        if self.path.is_due(now) {
+            self.negotiation.negotiate(true);
+        }
+        loop {
+            if let Some(op) = self.negotiation.next_op() {
+                peer.start(op);
+            }
+            let Some(event) = peer.poll() else {
+                break;
+            };
+            match event {
+                PeerEvent::Done(result) => self.negotiation.done(result),
+                PeerEvent::Candidate(candidate) => self.negotiation.own_candidate(candidate),
+                PeerEvent::Path(state) => self.path.changed(state, now),
+                PeerEvent::Open => {
+                    self.open_deadline = None;
+                    self.last_used = now;
+                    self.session.carried(now);
+                }
+                PeerEvent::Closed(why) => {
+                    // What came before it is read first.
+                    self.pump.turn(&mut self.session, peer, now);
+                    self.session.lose(&why);
+                }
+            }
+        }
+        if let Some(why) = self.negotiation.failure().map(str::to_owned) {
+            self.lose(&why);
+        }
+    }
+
+    fn signal_peer<S: Signaller<mydht_evloop::Poll>>(&mut self, signaller: &mut S) {
+        while let Some((kind, text)) = self.negotiation.next_signal() {
+            if let Err(error) = self.send_signal(signaller, kind, &text) {
+                if self.open_deadline.is_some() {
+                    return self.session.lose(&error.to_string());
+                }
+                // The connection lives without, unless its path is cut; then it is found to be silent.
+                return;
+            }
+        }
+    }
+
+    fn send_signal<S: Signaller<mydht_evloop::Poll>>(
+        &self,
+        signaller: &mut S,
+        kind: SignalKind,
+        text: &str,
+    ) -> io::Result<()> {
+        let (from, to) = (self.own, self.theirs.unwrap_or(0));
+        signaller.send(&self.address, kind, Body { from, to, text }.write())
+    }
+
+    fn note_use(&mut self, limits: &RtcLimits, now: Duration) {
+        let moved = self.session.moved();
+        if moved != self.moved {
+            self.moved = moved;
+            self.last_used = now;
+        }
+        let idle = self.session.streams() == 0 && self.open_deadline.is_none();
+        if idle && self.last_used + limits.idle <= now {
+            self.session.close("nothing uses this connection");
+            self.flush();
+        }
+    }
+
+    /// Closes what has ended: with a goodbye, which the channel is left time for.
+    fn end<S: Signaller<mydht_evloop::Poll>>(&mut self, signaller: &mut S, now: Duration) {
+        if self.session.end().is_none() || self.peer.is_none() {
+            return;
+        }
+        if let Some(why) = self.bye.take() {
+            // It has a deadline of its own.
+            let _ = self.send_signal(signaller, SignalKind::Bye, &why);
+        }
+        let until = *self.leaving_until.get_or_insert_with(|| {
+            if self.open_deadline.is_none() && self.session.was_left() {
+                now + LEAVING
+            } else {
+                now
+            }
+        });
+        if until <= now {
+            self.peer = None;
+        }
+    }
+
+    /// Closes without waiting for anything.
+    pub fn hang_up(&mut self) {
+        self.peer = None;
+    }
+
+    /// Sends what can be sent at once.
+    pub fn flush(&mut self) {
+        if let (Some(peer), None) = (&mut self.peer, self.open_deadline) {
+            self.pump.send(&mut self.session, peer);
+        }
+    }
+
+    /// Tells the users of streams that need not wait any longer.
+    pub fn report(&mut self) {
+        while let Some((stream, ready)) = self.session.take_report() {
+            self.trigger(stream, ready);
+        }
+    }
+
+    fn trigger(&self, stream: StreamId, ready: Ready) {
+        if let Some(trigger) = self.triggers.get(&stream) {
+            // It fails only when the system cannot wake a sleeping loop; this is the loop's own thread.
+            let _ = TriggerReady::set_readiness(trigger, ready);
+        }
+    }
+
+    /// Tells the user of a stream what it can be used for now, whatever he was told.
+    pub fn report_all(&self, stream: StreamId) {
+        if let Some(ready) = self.session.readiness(stream) {
+            self.trigger(stream, ready);
+        }
+    }
+
+    /// Whom to tell about a stream.
+    pub fn watch(&mut self, stream: StreamId, trigger: SetReadiness) {
+        self.triggers.insert(stream, trigger);
+    }
+
+    /// Its user is gone.
+    pub fn forget(&mut self, stream: StreamId, now: Duration) {
+        self.triggers.remove(&stream);
+        self.session.close_stream(stream, now);
+        self.flush();
+        if self.session.streams() == 0 {
+            self.last_used = now;
+        }
+    }
+
+    /// True once nothing is left of it that anybody could use.
+    pub fn is_gone(&self) -> bool {
+        self.peer.is_none() && self.triggers.is_empty()
+    }
+
+    /// True if streams can be opened on it.
+    pub fn is_usable(&self) -> bool {
+        self.session.end().is_none()
+    }
+
+    /// True until its channel is open.
+    pub fn is_opening(&self) -> bool {
+        self.is_usable() && self.open_deadline.is_some()
+    }
+
+    pub fn peer_mut(&mut self) -> Option<&mut B> {
+        self.peer.as_mut().filter(|_| self.open_deadline.is_none())
+    }
+
+    pub fn usefulness(&self) -> Usefulness {
+        Usefulness {
+            is_opening: self.open_deadline.is_some(),
+            streams: self.session.streams(),
+            last_used: self.last_used,
+        }
+    }
+
+    /// When the next turn is due at the latest.
+    pub fn next_deadline(&self, limits: &RtcLimits) -> Option<Duration> {
+        self.peer.as_ref()?;
+        if self.session.end().is_some() {
+            return self.leaving_until;
+        }
+        if self.open_deadline.is_some() {
+            return self.open_deadline;
+        }
+        let idle = (self.session.streams() == 0).then(|| self.last_used + limits.idle);
+        let path = self.path.next_deadline();
+        self.session
+            .next_deadline()
+            .into_iter()
+            .chain(idle)
+            .chain(path)
+            .min()
+    }
+}

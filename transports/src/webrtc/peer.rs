@@ -1,0 +1,99 @@
+//! What makes connections: the browser, or a native implementation.
+
+use std::io;
+use std::time::Duration;
+
+use mydht_evloop::Poll;
+use mydht_evloop::traits::Registerable;
+
+use super::Notify;
+use crate::session::Pipe;
+
+/// What a peer connection is asked to do. One at a time; it answers with [`PeerEvent::Done`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Make an offer, for new paths if `restart`, and take it for the local description. Done: the offer.
+    Offer {
+        /// The paths that were found before are of no use.
+        restart: bool,
+    },
+    /// Take an offer of the peer, and make the answer the local description. Done: the answer.
+    Answer {
+        /// The peer's description.
+        offer: String,
+        /// An offer of this end is out, and given up.
+        rollback: bool,
+    },
+    /// Take the peer's answer. Done: empty.
+    Accept {
+        /// The peer's description.
+        answer: String,
+    },
+    /// Take a candidate of the peer. Done: empty.
+    Candidate(String),
+}
+
+/// Whether there is a path to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathState {
+    /// There is.
+    Connected,
+    /// It seems to be cut; it may come back by itself.
+    Disconnected,
+    /// It will not come back by itself.
+    Failed,
+}
+
+/// What happened at a peer connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// The last [`Op`] is done, or why it cannot be.
+    Done(Result<String, String>),
+    /// This end can be reached by this candidate.
+    Candidate(String),
+    /// The path has changed.
+    Path(PathState),
+    /// The channel is open.
+    Open,
+    /// The channel is closed, and why if that is known.
+    Closed(String),
+}
+
+/// One connection with one channel, reliable and ordered, whose messages it carries. Dropped, it is closed.
+pub trait Peer: Pipe {
+    /// Begins to do something.
+    fn start(&mut self, op: Op);
+
+    /// What happened since.
+    fn poll(&mut self) -> Option<PeerEvent>;
+
+    /// Sends a message that may be lost, overtaken, and is not waited for.
+    ///
+    /// # Errors
+    /// `Unsupported` where such messages were not asked for; `WouldBlock` where there is no room.
+    fn send_datagram(&mut self, message: &[u8]) -> io::Result<()>;
+
+    /// The next message that was sent so, in the place of what is in `message`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none.
+    fn receive_datagram(&mut self, message: &mut Vec<u8>) -> io::Result<()>;
+}
+
+/// Makes peer connections. It is registered under the token of the transport.
+pub trait Backend: Registerable<Poll> {
+    /// What it makes.
+    type Peer: Peer;
+
+    /// A connection that tells of what happens to it by `notify`.
+    ///
+    /// # Errors
+    /// When no more can be made.
+    fn peer(&mut self, notify: Notify) -> io::Result<Self::Peer>;
+
+    /// Does what it has to do for all of its connections, and says when it wants to again.
+    fn turn(&mut self, now: Duration) -> Option<Duration> {
+        let _ = now;
+        None
+    }
+}

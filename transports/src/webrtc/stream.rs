@@ -1,0 +1,111 @@
+//! One stream to a peer.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
+use mydht_evloop::{Poll, Registration};
+
+use super::Backend;
+use super::notify::Key;
+use super::transport::Inner;
+use crate::Stream;
+use crate::memory::lock;
+use crate::session::StreamId;
+use crate::signaller::Signaller;
+
+struct End<S: Signaller<Poll>, B: Backend> {
+    inner: Arc<Mutex<Inner<S, B>>>,
+    key: Key,
+    stream: StreamId,
+    registration: Registration,
+}
+
+impl<S: Signaller<Poll>, B: Backend> Drop for End<S, B> {
+    fn drop(&mut self) {
+        lock(&self.inner).forget(self.key, self.stream);
+    }
+}
+
+/// A stream. Its clones, and its halves, are the same one; it is closed when the last is dropped.
+pub struct RtcStream<S: Signaller<Poll>, B: Backend>(Arc<End<S, B>>);
+
+impl<S: Signaller<Poll>, B: Backend> Clone for RtcStream<S, B> {
+    fn clone(&self) -> Self {
+        RtcStream(self.0.clone())
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> fmt::Debug for RtcStream<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RtcStream").field(&self.0.stream).finish()
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> RtcStream<S, B> {
+    pub(super) fn new(inner: &Arc<Mutex<Inner<S, B>>>, key: Key, stream: StreamId) -> Self {
+        let (registration, trigger) = Poll::user_source();
+        lock(inner).watch(key, stream, trigger);
+        RtcStream(Arc::new(End {
+            inner: inner.clone(),
+            key,
+            stream,
+            registration,
+        }))
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> Read for RtcStream<S, B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let End { key, stream, .. } = *self.0;
+        lock(&self.0.inner).read(key, stream, buf)
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> Write for RtcStream<S, B> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let End { key, stream, .. } = *self.0;
+        lock(&self.0.inner).write(key, stream, buf)
+    }
+
+    /// What was written is on its way already.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for RtcStream<S, B> {
+    fn register(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
+        let done = self.0.registration.register(poll, token, interest)?;
+        lock(&self.0.inner).report_all(self.0.key, self.0.stream);
+        Ok(done)
+    }
+
+    fn reregister(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
+        let done = self.0.registration.reregister(poll, token, interest)?;
+        lock(&self.0.inner).report_all(self.0.key, self.0.stream);
+        Ok(done)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.0.registration.deregister(poll)
+    }
+}
+
+impl<S: Signaller<Poll>, B: Backend> Stream<Poll> for RtcStream<S, B> {
+    type ReadStream = RtcStream<S, B>;
+    type WriteStream = RtcStream<S, B>;
+
+    fn read_stream(&self) -> Self {
+        self.clone()
+    }
+
+    fn write_stream(&self) -> Self {
+        self.clone()
+    }
+
+    fn disconnect(&self) {
+        lock(&self.0.inner).close(self.0.key, self.0.stream);
+    }
+}
