@@ -17,6 +17,9 @@ use crate::signaller::{RtcAddress, SignalKind, Signaller};
 /// How long the channel of a connection that ended is kept, so that a goodbye arrives before it closes.
 const LEAVING: Duration = Duration::from_millis(500);
 
+/// How long a connection that is open waits for its first stream at least.
+const FIRST_STREAM: Duration = Duration::from_secs(3);
+
 pub(super) struct Connection<B> {
     pub address: RtcAddress,
     own: Attempt,
@@ -31,6 +34,7 @@ pub(super) struct Connection<B> {
     open_deadline: Option<Duration>,
     /// When it opened, and last moved a byte.
     last_used: Duration,
+    was_used: bool,
     moved: u64,
     leaving_until: Option<Duration>,
     /// The peer has to be told by signal that this ended.
@@ -60,6 +64,7 @@ impl<B: Peer> Connection<B> {
             pump: Pump::default(),
             open_deadline: Some(now + limits.open_deadline),
             last_used: now,
+            was_used: false,
             moved: 0,
             leaving_until: None,
             bye: None,
@@ -160,7 +165,7 @@ impl<B: Peer> Connection<B> {
                 }
                 PeerEvent::Closed(why) => {
                     // What came before it is read first.
-                    self.pump.turn(&mut self.session, peer, now);
+                    while self.pump.turn(&mut self.session, peer, now) == Progress::More {}
                     self.session.lose(&why);
                 }
             }
@@ -198,11 +203,23 @@ impl<B: Peer> Connection<B> {
             self.moved = moved;
             self.last_used = now;
         }
-        let idle = self.session.streams() == 0 && self.open_deadline.is_none();
-        if idle && self.last_used + limits.idle <= now {
+        self.was_used |= self.session.streams() > 0;
+        if self.idle_deadline(limits).is_some_and(|at| at <= now) {
             self.session.close("nothing uses this connection");
             self.flush();
         }
+    }
+
+    /// When it is closed because nothing uses it.
+    fn idle_deadline(&self, limits: &RtcLimits) -> Option<Duration> {
+        let is_idle = self.session.streams() == 0 && self.open_deadline.is_none();
+        // The stream that it was opened for may be on its way.
+        let patience = if self.was_used {
+            limits.idle
+        } else {
+            limits.idle.max(FIRST_STREAM)
+        };
+        is_idle.then(|| self.last_used + patience)
     }
 
     /// Closes what has ended: with a goodbye, which the channel is left time for.
@@ -310,7 +327,7 @@ impl<B: Peer> Connection<B> {
         if self.open_deadline.is_some() {
             return self.open_deadline;
         }
-        let idle = (self.session.streams() == 0).then(|| self.last_used + limits.idle);
+        let idle = self.idle_deadline(limits);
         let path = self.path.next_deadline();
         self.session
             .next_deadline()

@@ -1,0 +1,355 @@
+//! One peer connection of the browser.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::prelude::*;
+use web_sys::{
+    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelType,
+    RtcIceCandidateInit, RtcIceConnectionState, RtcOfferOptions, RtcPeerConnection,
+    RtcPeerConnectionIceEvent, RtcSdpType, RtcSessionDescriptionInit,
+};
+
+use super::dispatch;
+use crate::session::{MAX_MESSAGE, Pipe};
+use crate::webrtc::{Notify, Op, PathState, Peer, PeerEvent};
+
+/// Bytes that the channel is given before they left: enough to keep a fast line busy.
+const MOST_BUFFERED: u32 = 256 * 1024;
+
+/// At how many the channel says that there is room again.
+const LOW: u32 = 128 * 1024;
+
+/// Messages that wait to be taken. A peer that keeps to its credit stays below this with all of its streams.
+const MOST_WAITING: usize = 64 * 1024;
+
+/// Datagrams that wait to be taken: past it, new ones are lost.
+const MOST_DATAGRAMS: usize = 256;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = Promise)]
+    type Thenable;
+    #[wasm_bindgen(method)]
+    fn then(this: &Thenable, done: &Function, failed: &Function) -> JsValue;
+}
+
+/// What the browser tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    OfferMade = 1,
+    OfferSet,
+    OfferTaken,
+    AnswerMade,
+    AnswerSet,
+    AnswerTaken,
+    Failed,
+    Candidate,
+    Path,
+    Open,
+    Closed,
+    Message,
+    Datagram,
+    Room,
+}
+
+impl Happening {
+    pub fn from_number(number: u8) -> Option<Self> {
+        const ALL: [Happening; 14] = [
+            Happening::OfferMade,
+            Happening::OfferSet,
+            Happening::OfferTaken,
+            Happening::AnswerMade,
+            Happening::AnswerSet,
+            Happening::AnswerTaken,
+            Happening::Failed,
+            Happening::Candidate,
+            Happening::Path,
+            Happening::Open,
+            Happening::Closed,
+            Happening::Message,
+            Happening::Datagram,
+            Happening::Room,
+        ];
+        ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+}
+
+/// What the callbacks of one connection leave behind.
+pub(super) struct State {
+    number: u64,
+    connection: RtcPeerConnection,
+    notify: Notify,
+    events: RefCell<VecDeque<PeerEvent>>,
+    messages: RefCell<VecDeque<JsValue>>,
+    datagrams: RefCell<VecDeque<JsValue>>,
+    /// The description that is being set.
+    description: RefCell<String>,
+    is_closed: Cell<bool>,
+}
+
+impl State {
+    /// Notes what happened. The steps of one operation follow each other here; all else waits for a turn.
+    pub fn happened(&self, what: Happening, value: JsValue) {
+        match what {
+            Happening::OfferMade => self.set_local(value, Happening::OfferSet),
+            Happening::AnswerMade => self.set_local(value, Happening::AnswerSet),
+            Happening::OfferTaken => {
+                self.then(&self.connection.create_answer(), Happening::AnswerMade);
+            }
+            Happening::OfferSet | Happening::AnswerSet => {
+                self.tell(PeerEvent::Done(Ok(self.description.take())));
+            }
+            Happening::AnswerTaken => self.tell(PeerEvent::Done(Ok(String::new()))),
+            Happening::Failed => self.tell(PeerEvent::Done(Err(words(&value)))),
+            Happening::Candidate => {
+                let event: RtcPeerConnectionIceEvent = value.unchecked_into();
+                // `None` and the empty one say that there will be no more.
+                if let Some(candidate) = event.candidate().map(|candidate| candidate.candidate())
+                    && !candidate.is_empty()
+                {
+                    self.tell(PeerEvent::Candidate(candidate));
+                }
+            }
+            Happening::Path => {
+                let state = match self.connection.ice_connection_state() {
+                    RtcIceConnectionState::Connected | RtcIceConnectionState::Completed => {
+                        PathState::Connected
+                    }
+                    RtcIceConnectionState::Disconnected => PathState::Disconnected,
+                    RtcIceConnectionState::Failed => PathState::Failed,
+                    _ => return,
+                };
+                self.tell(PeerEvent::Path(state));
+            }
+            Happening::Open => self.tell(PeerEvent::Open),
+            Happening::Closed => self.close("the peer closed the channel"),
+            Happening::Message => self.message(value),
+            Happening::Datagram => {
+                let mut datagrams = self.datagrams.borrow_mut();
+                if datagrams.len() < MOST_DATAGRAMS {
+                    datagrams.push_back(value.unchecked_into::<MessageEvent>().data());
+                    self.notify.notify();
+                }
+            }
+            Happening::Room => self.notify.notify(),
+        }
+    }
+
+    fn message(&self, event: JsValue) {
+        let data = event.unchecked_into::<MessageEvent>().data();
+        let waiting = {
+            let mut messages = self.messages.borrow_mut();
+            if messages.len() < MOST_WAITING {
+                messages.push_back(data);
+            }
+            messages.len()
+        };
+        if waiting == MOST_WAITING {
+            self.close("the peer floods this end");
+        } else if waiting == 1 {
+            self.notify.notify();
+        }
+    }
+
+    fn close(&self, why: &str) {
+        if !self.is_closed.replace(true) {
+            self.tell(PeerEvent::Closed(why.to_owned()));
+        }
+    }
+
+    fn set_local(&self, description: JsValue, then: Happening) {
+        let description: RtcSessionDescriptionInit = description.unchecked_into();
+        *self.description.borrow_mut() = description.get_sdp().unwrap_or_default();
+        self.then(&self.connection.set_local_description(&description), then);
+    }
+
+    fn take_remote(&self, kind: RtcSdpType, sdp: &str, then: Happening) {
+        let description = RtcSessionDescriptionInit::new(kind);
+        description.set_sdp(sdp);
+        self.then(&self.connection.set_remote_description(&description), then);
+    }
+
+    fn then(&self, promise: &Promise, what: Happening) {
+        let promise: &Thenable = promise.unchecked_ref();
+        promise.then(
+            &dispatch::callback(self.number, what),
+            &dispatch::callback(self.number, Happening::Failed),
+        );
+    }
+
+    fn tell(&self, event: PeerEvent) {
+        self.events.borrow_mut().push_back(event);
+        self.notify.notify();
+    }
+}
+
+/// What an error of the browser says.
+fn words(error: &JsValue) -> String {
+    js_sys::Reflect::get(error, &"message".into())
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_else(|| "the browser gives no reason".into())
+}
+
+/// A connection of the browser. Dropped, it is closed.
+pub struct BrowserPeer {
+    state: Rc<State>,
+    channel: RtcDataChannel,
+    datagrams: Option<RtcDataChannel>,
+}
+
+impl BrowserPeer {
+    pub(super) fn new(
+        configuration: &RtcConfiguration,
+        datagrams: bool,
+        notify: Notify,
+    ) -> io::Result<Self> {
+        let connection =
+            RtcPeerConnection::new_with_configuration(configuration).map_err(|error| {
+                let why = words(&error);
+                io::Error::other(format!("the browser makes no peer connection: {why}"))
+            })?;
+        let number = dispatch::next_number();
+        let on = |what| dispatch::callback(number, what);
+        connection.set_onicecandidate(Some(&on(Happening::Candidate)));
+        connection.set_oniceconnectionstatechange(Some(&on(Happening::Path)));
+
+        // Agreed upon beforehand, so neither end has to be told of it.
+        let how = RtcDataChannelInit::new();
+        how.set_negotiated(true);
+        how.set_id(0);
+        let channel = connection.create_data_channel_with_data_channel_dict("mydht", &how);
+        channel.set_binary_type(RtcDataChannelType::Arraybuffer);
+        channel.set_buffered_amount_low_threshold(LOW);
+        channel.set_onopen(Some(&on(Happening::Open)));
+        channel.set_onclose(Some(&on(Happening::Closed)));
+        channel.set_onmessage(Some(&on(Happening::Message)));
+        channel.set_onbufferedamountlow(Some(&on(Happening::Room)));
+
+        let datagrams = datagrams.then(|| {
+            how.set_id(1);
+            how.set_ordered(false);
+            how.set_max_retransmits(0);
+            let channel =
+                connection.create_data_channel_with_data_channel_dict("mydht datagrams", &how);
+            channel.set_binary_type(RtcDataChannelType::Arraybuffer);
+            channel.set_onmessage(Some(&on(Happening::Datagram)));
+            channel
+        });
+        let state = Rc::new(State {
+            number,
+            connection,
+            notify,
+            events: RefCell::default(),
+            messages: RefCell::default(),
+            datagrams: RefCell::default(),
+            description: RefCell::default(),
+            is_closed: Cell::new(false),
+        });
+        dispatch::add(number, state.clone());
+        Ok(BrowserPeer {
+            state,
+            channel,
+            datagrams,
+        })
+    }
+}
+
+impl Drop for BrowserPeer {
+    fn drop(&mut self) {
+        dispatch::remove(self.state.number);
+        let connection = &self.state.connection;
+        connection.set_onicecandidate(None);
+        connection.set_oniceconnectionstatechange(None);
+        for channel in std::iter::once(&self.channel).chain(&self.datagrams) {
+            channel.set_onopen(None);
+            channel.set_onclose(None);
+            channel.set_onmessage(None);
+            channel.set_onbufferedamountlow(None);
+        }
+        connection.close();
+    }
+}
+
+impl Peer for BrowserPeer {
+    fn start(&mut self, op: Op) {
+        let state = &self.state;
+        match op {
+            Op::Offer { restart } => {
+                let options = RtcOfferOptions::new();
+                options.set_ice_restart(restart);
+                let offer = state
+                    .connection
+                    .create_offer_with_rtc_offer_options(&options);
+                state.then(&offer, Happening::OfferMade);
+            }
+            // Taking an offer rolls an own one back.
+            Op::Answer { offer, .. } => {
+                state.take_remote(RtcSdpType::Offer, &offer, Happening::OfferTaken);
+            }
+            Op::Accept { answer } => {
+                state.take_remote(RtcSdpType::Answer, &answer, Happening::AnswerTaken);
+            }
+            Op::Candidate(candidate) => {
+                let init = RtcIceCandidateInit::new(&candidate);
+                // There is one section in these descriptions.
+                init.set_sdp_m_line_index(Some(0));
+                let added = state
+                    .connection
+                    .add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+                state.then(&added, Happening::AnswerTaken);
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Option<PeerEvent> {
+        self.state.events.borrow_mut().pop_front()
+    }
+
+    fn send_datagram(&mut self, message: &[u8]) -> io::Result<()> {
+        let channel = self.datagrams.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        send(channel, message)
+    }
+
+    fn receive_datagram(&mut self, message: &mut Vec<u8>) -> io::Result<()> {
+        let next = self.state.datagrams.borrow_mut().pop_front();
+        take(next.ok_or(io::ErrorKind::WouldBlock)?, message)
+    }
+}
+
+impl Pipe for BrowserPeer {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        send(&self.channel, message)
+    }
+
+    fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool> {
+        let next = self.state.messages.borrow_mut().pop_front();
+        take(next.ok_or(io::ErrorKind::WouldBlock)?, message)?;
+        Ok(true)
+    }
+}
+
+fn send(channel: &RtcDataChannel, message: &[u8]) -> io::Result<()> {
+    if channel.buffered_amount() >= MOST_BUFFERED {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    channel
+        .send_with_u8_array(message)
+        .map_err(|error| io::Error::new(io::ErrorKind::NotConnected, words(&error)))
+}
+
+fn take(data: JsValue, message: &mut Vec<u8>) -> io::Result<()> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
+    let buffer: js_sys::ArrayBuffer = data.dyn_into().map_err(|_| wrong("the peer sent text"))?;
+    let len = usize::try_from(buffer.byte_length()).unwrap_or(usize::MAX);
+    if len > MAX_MESSAGE {
+        return Err(wrong("the peer sent a message that is too long"));
+    }
+    message.resize(len, 0);
+    js_sys::Uint8Array::new(&buffer).copy_to(message);
+    Ok(())
+}
