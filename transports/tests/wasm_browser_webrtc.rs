@@ -213,7 +213,7 @@ async fn a_peer_that_is_not_there_is_an_error_and_so_is_a_wrong_server() {
     let hub = SignalHub::<Poll>::default();
     let limits = RtcLimits::default();
     let alice = End::new(&hub, "alice", BrowserConfig::default(), &limits);
-    let nobody = alice.try_connect("nobody").err().unwrap();
+    let nobody = alice.connect("nobody").end().await.unwrap_err();
     assert!(nobody.to_string().contains("nobody is there"), "{nobody}");
     let config = BrowserConfig {
         ice_servers: vec![IceServer {

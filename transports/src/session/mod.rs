@@ -90,6 +90,7 @@ pub struct Session {
     end: Option<End>,
     bye: Option<String>,
     moved: u64,
+    peer_left: bool,
 }
 
 impl Session {
@@ -115,6 +116,7 @@ impl Session {
             end: None,
             bye: None,
             moved: 0,
+            peer_left: false,
         }
     }
 
@@ -126,6 +128,8 @@ impl Session {
     /// Takes a message of the peer.
     pub fn receive(&mut self, message: &[u8], now: Duration) {
         if self.end.is_some() {
+            // Both may leave at the same time.
+            self.peer_left |= matches!(Frame::parse(message), Ok(Frame::Bye(_)));
             return;
         }
         self.heartbeat.heard(now);
@@ -160,7 +164,10 @@ impl Session {
                     self.touched(id);
                 }
             }
-            Frame::Bye(reason) => self.finish(End::Left(reason.to_owned())),
+            Frame::Bye(reason) => {
+                self.peer_left = true;
+                self.finish(End::Left(reason.to_owned()));
+            }
         }
         Ok(())
     }
@@ -372,9 +379,9 @@ impl Session {
         self.end.as_ref()
     }
 
-    /// True if the session ended because this end left, or told the peer what is wrong: its last message matters.
-    pub fn was_left(&self) -> bool {
-        matches!(self.end, Some(End::Closed | End::Violation(_)))
+    /// True if this end has said goodbye to a peer that has not: its last message is on its way.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.end, Some(End::Closed | End::Violation(_))) && !self.peer_left
     }
 
     /// Bytes of streams that were received or taken to be sent.

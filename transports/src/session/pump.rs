@@ -65,7 +65,7 @@ impl Pump {
 
     fn receive(&mut self, session: &mut Session, pipe: &mut impl Pipe, now: Duration) -> Progress {
         for _ in 0..MESSAGES_PER_TURN {
-            if session.end().is_some() {
+            if session.end().is_some() && !session.is_leaving() {
                 return Progress::Done;
             }
             match pipe.receive(&mut self.incoming) {

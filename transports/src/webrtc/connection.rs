@@ -167,6 +167,7 @@ impl<B: Peer> Connection<B> {
                     // What came before it is read first.
                     while self.pump.turn(&mut self.session, peer, now) == Progress::More {}
                     self.session.lose(&why);
+                    self.leaving_until = Some(now);
                 }
             }
         }
@@ -231,14 +232,9 @@ impl<B: Peer> Connection<B> {
             // It has a deadline of its own.
             let _ = self.send_signal(signaller, SignalKind::Bye, &why);
         }
-        let until = *self.leaving_until.get_or_insert_with(|| {
-            if self.open_deadline.is_none() && self.session.was_left() {
-                now + LEAVING
-            } else {
-                now
-            }
-        });
-        if until <= now {
+        let leaving = self.open_deadline.is_none() && self.session.is_leaving();
+        let until = *self.leaving_until.get_or_insert(now + LEAVING);
+        if !leaving || until <= now {
             self.peer = None;
         }
     }

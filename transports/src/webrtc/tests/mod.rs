@@ -167,7 +167,7 @@ fn messages_of_any_length_pass_both_ways() {
     let mut world = World::of(2);
     let (mut near, mut far) = world.pair();
     for len in [1, 16383, 16384, 16385, 65536, (256 << 10) + 1, 5 << 20] {
-        let bytes: Vec<u8> = (0..len).map(|i: usize| (i * 13 >> 5) as u8).collect();
+        let bytes: Vec<u8> = (0..len).map(|i: usize| ((i * 13) >> 5) as u8).collect();
         send_all(&mut world, &mut near, &mut far, &bytes);
         send_all(&mut world, &mut far, &mut near, &bytes);
     }
@@ -183,7 +183,7 @@ fn a_stream_is_reported_when_it_opens_and_can_be_written_before() {
     let mut far = world.nodes[1].accepted.remove(0);
     let mut buf = [0; 8];
     assert_eq!(far.read(&mut buf).unwrap(), 5);
-    far.write(b"hi").unwrap();
+    far.write_all(b"hi").unwrap();
     world.nodes[0].reports.clear();
     world.settle();
     assert!(world.nodes[0].reports.contains(&(1, Ready::Readable)));
@@ -231,7 +231,7 @@ fn a_thousand_connects_and_disconnects_leave_nothing() {
     let mut world = World::of(2);
     for round in 0..1000 {
         let (mut near, mut far) = world.pair();
-        near.write(b"x").unwrap();
+        near.write_all(b"x").unwrap();
         world.settle();
         assert_eq!(far.read(&mut [0; 4]).unwrap(), 1, "round {round}");
         near.disconnect();
