@@ -1,6 +1,6 @@
 //! The transport: connections by peer, made and closed as they are needed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,7 +35,8 @@ pub(super) struct Inner<S: Signaller<Poll>, B: Backend> {
     mute: Option<String>,
     backend: B,
     limits: RtcLimits,
-    connections: HashMap<Key, Connection<B::Peer>>,
+    /// In the order in which they were made.
+    connections: BTreeMap<Key, Connection<B::Peer>>,
     by_peer: HashMap<RtcAddress, Key>,
     next_key: Key,
     accepted: VecDeque<(Key, StreamId)>,
@@ -60,7 +61,7 @@ impl<S: Signaller<Poll>, B: Backend> WebRtc<S, B> {
                 mute: None,
                 backend,
                 limits,
-                connections: HashMap::new(),
+                connections: BTreeMap::new(),
                 by_peer: HashMap::new(),
                 next_key: 1,
                 accepted: VecDeque::new(),

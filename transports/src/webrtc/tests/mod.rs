@@ -385,6 +385,7 @@ fn the_least_useful_connection_makes_room_and_useful_ones_do_not() {
     }
     let to_b = world.nodes[0].connect("b").unwrap();
     world.settle();
+    world.pass(s(1));
     let mut to_c = world.nodes[0].connect("c").unwrap();
     world.settle();
     let error = world.nodes[0].connect("d").unwrap_err();
