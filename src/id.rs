@@ -70,26 +70,23 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// Who a peer says it is. Not proved by anything yet: authentication is a layer to come (see docs/architecture.md).
+/// Who a peer is: the hash of its key, which it has proved, unless [`Mode::NoAuth`](crate::handshake::Mode::NoAuth) says
+/// otherwise. See [`PublicKey::id`](crate::identity::PublicKey::id).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(pub Hash);
 
-impl PeerId {
-    /// A new id from the system's random source.
-    ///
-    /// # Errors
-    /// When the system has no randomness to give.
-    pub fn random() -> std::io::Result<Self> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-        Ok(PeerId(Hash(bytes)))
-    }
-}
-
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for PeerId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(PeerId)
     }
 }
 

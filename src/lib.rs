@@ -28,6 +28,7 @@ pub mod msg;
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
 pub mod native;
 mod node;
+pub mod policy;
 pub mod record;
 pub mod service;
 pub mod shadow;

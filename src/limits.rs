@@ -13,8 +13,12 @@ pub struct Limits {
     pub attachment_bytes: u64,
     /// Bytes of an attachment's name.
     pub name_bytes: usize,
-    /// Connections open at once, both ways.
+    /// Peers connected at once, both ways.
     pub connections: usize,
+    /// Beside these, connections that are not authenticated yet: a newer one is refused.
+    pub handshakes: usize,
+    /// Of these, with one host: a newer one is refused.
+    pub handshakes_per_host: usize,
     /// Of these, connections with one peer: a newer one is refused.
     pub connections_per_peer: usize,
     /// Of these, connections with one host: a newer one is refused.
@@ -67,6 +71,8 @@ impl Default for Limits {
             attachment_bytes: 64 << 30,
             name_bytes: 255,
             connections: 1024,
+            handshakes: 128,
+            handshakes_per_host: 32,
             connections_per_peer: 4,
             connections_per_host: 256,
             pending_messages: 1024,

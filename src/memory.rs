@@ -27,12 +27,16 @@
 //! ```
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
+use crate::handshake::Credentials;
+use crate::identity::Identity;
 use crate::msg::Bincode;
-use crate::shadow::NoShadow;
+use crate::policy::PeerPolicy;
+use crate::shadow::{Cipher, Records, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
 use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
 
@@ -40,7 +44,7 @@ use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
 pub type Network = mydht_transports::memory::Network<Poll>;
 
 /// The configuration of a node in memory; encoding, cipher layer and stores can be others.
-pub type Conf<E = Bincode, S = NoShadow, R = MemoryKV, A = MemoryAttachments> =
+pub type Conf<E = Bincode, S = Records, R = MemoryKV, A = MemoryAttachments> =
     SingleThread<Poll, Memory<Poll>, E, S, R, A>;
 
 /// A node, and where others find it.
@@ -78,13 +82,13 @@ pub fn node(
     bootstrap: &[MemoryAddress],
 ) -> mydht_spawner::Result<MemoryNode> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = parts(network, poll, Bincode, NoShadow, stores)?;
+    let mut parts = parts(network, poll, Bincode, Records, stores)?;
     parts.bootstrap = bootstrap.to_vec();
     node_of(parts)
 }
 
-/// The parts of a node in memory, for any configuration: with the default limits, an endpoint and an id of its own,
-/// nobody to connect with and no services of the user's.
+/// The parts of a node in memory, for any configuration: with the default limits, an endpoint and an identity of its
+/// own, nobody to connect with and no services of the user's. Peers are authenticated if `shadow` has a cipher.
 ///
 /// # Errors
 /// When there is no randomness for an id.
@@ -98,6 +102,13 @@ pub fn parts<MC>(
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
 {
+    let identity = Arc::new(Identity::generate()?);
+    let has_cipher = |cipher: &Cipher| *cipher != Cipher::None;
+    let credentials = if shadow.ciphers().iter().any(has_cipher) {
+        Credentials::public(identity)
+    } else {
+        Credentials::no_auth(identity)
+    };
     Ok(Parts {
         poll,
         transport: network.endpoint(),
@@ -107,7 +118,8 @@ where
         attachments,
         global: None,
         local: None,
-        id: PeerId::random()?,
+        credentials,
+        policy: Box::new(PeerPolicy::default()),
         limits: Limits::default(),
         metrics: Metrics::default(),
         bootstrap: Vec::new(),
@@ -122,7 +134,7 @@ pub fn node_of<MC>(parts: Parts<MC>) -> mydht_spawner::Result<MemoryNode<MC>>
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
 {
-    let (address, id) = (parts.transport.address(), parts.id);
+    let (address, id) = (parts.transport.address(), parts.credentials.id());
     let metrics = parts.metrics.clone();
     Ok(MemoryNode {
         node: Node::new(parts)?,

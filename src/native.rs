@@ -13,6 +13,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,8 +21,11 @@ use mydht_transports::Transport;
 use mydht_transports::tcp::{Tcp, TcpAddress};
 
 use crate::attachment::tree::Tree;
+use crate::handshake::Credentials;
+use crate::identity::Identity;
 use crate::msg::Bincode;
-use crate::shadow::NoShadow;
+use crate::policy::PeerPolicy;
+use crate::shadow::Records as RecordLayer;
 use crate::store::{
     AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
 };
@@ -37,7 +41,7 @@ pub type Records = Box<dyn KVStore + Send>;
 pub type Attachments = Box<dyn AttachmentStore + Send>;
 
 /// The configuration of a native node.
-pub type Conf = SingleThread<mydht_evloop::Poll, Tcp, Bincode, NoShadow, Records, Attachments>;
+pub type Conf = SingleThread<mydht_evloop::Poll, Tcp, Bincode, RecordLayer, Records, Attachments>;
 
 /// What a native node is started with.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +54,11 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// A folder of its own for attachments that arrive.
     pub attachments: Option<PathBuf>,
-    /// Who it is; `None`: a random id.
-    pub id: Option<PeerId>,
+    /// Who it is, and what it and its peers prove to each other; `None`: a new identity, in a network that anybody may
+    /// join.
+    pub credentials: Option<Credentials>,
+    /// Whom it talks to.
+    pub policy: PeerPolicy,
     /// What it takes from outside.
     pub limits: Limits,
 }
@@ -99,21 +106,23 @@ impl Config {
         if let Some(dir) = self.attachments {
             attachments = Box::new(FileAttachments::open(dir)?);
         }
-        let id = match self.id {
-            Some(id) => id,
-            None => PeerId::random()?,
+        let credentials = match self.credentials {
+            Some(credentials) => credentials,
+            None => Credentials::public(Arc::new(Identity::generate()?)),
         };
+        let id = credentials.id();
         let metrics = Metrics::default();
         let parts = Parts {
             poll,
             transport,
             enc: Bincode,
-            shadow: NoShadow,
+            shadow: RecordLayer,
             records,
             attachments,
             global: None,
             local: None,
-            id,
+            credentials,
+            policy: Box::new(self.policy),
             limits: self.limits,
             metrics: metrics.clone(),
             bootstrap: self.bootstrap,

@@ -9,6 +9,8 @@ use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner
 
 use crate::conf::MyDHTConf;
 use crate::engine::{Command, Event};
+use crate::id::PeerId;
+use crate::policy::PeerPriority;
 use crate::service::{MainCommand, MainLoop, MainSend, Parts, Waiting};
 
 type MainHandle<MC> =
@@ -185,6 +187,16 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
         self.main
             .clone()
             .send(MainCommand::Tell(body, Box::new(answer)))
+    }
+
+    /// Says what a peer is to the node from now on; one that is blocked is let go at once.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn set_priority(&self, peer: PeerId, priority: PeerPriority) -> Result<()> {
+        self.main
+            .clone()
+            .send(MainCommand::Priority(peer, priority))
     }
 
     /// Tells the node to leave its peers, keep what is to be kept, and end. It has ended when it says so to who runs

@@ -9,7 +9,8 @@ pub(crate) const PREAMBLE_LEN: usize = 8;
 
 const MAGIC: &[u8; 5] = b"MYDHT";
 
-fn preamble(encoding: u8) -> [u8; PREAMBLE_LEN] {
+/// What both sides send first.
+pub(crate) fn preamble(encoding: u8) -> [u8; PREAMBLE_LEN] {
     let [low, high] = WIRE_VERSION.to_le_bytes();
     let [m, y, d, h, t] = *MAGIC;
     [m, y, d, h, t, encoding, low, high]
@@ -30,7 +31,7 @@ impl PreambleOut {
         }
     }
 
-    pub(crate) fn write_into(&mut self, w: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write_into(&mut self, w: &mut (impl Write + ?Sized)) -> io::Result<()> {
         while self.written < PREAMBLE_LEN {
             match w.write(&self.bytes[self.written..])? {
                 0 => return Err(ErrorKind::WriteZero.into()),

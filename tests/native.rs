@@ -170,16 +170,25 @@ fn a_peer_that_stays_silent_is_let_go() {
 }
 
 #[test]
-fn more_connections_than_the_limit_are_closed_and_the_others_live() {
+fn more_peers_than_the_limit_are_refused_and_the_others_live() {
     let limits = Limits {
         connections: 1,
         ..Limits::default()
     };
     let a = Config { limits, ..node() }.start().unwrap();
     let peer = connected(Config::default(), &a);
-    closed(raw(&a));
+    let other = Config::default()
+        .bootstrap(a.address().unwrap())
+        .start()
+        .unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while a.metrics().snapshot().limited == 0 {
+        assert!(std::time::Instant::now() < deadline, "it was not refused");
+        std::thread::yield_now();
+    }
     let key = peer.put_bytes(None, b"still there").unwrap();
     assert!(a.get_bytes(&key).unwrap().is_some());
+    other.stop().unwrap();
     peer.stop().unwrap();
     a.stop().unwrap();
 }

@@ -4,20 +4,24 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::conf::{Coroutines, Spawners, Threads};
+use mydht::handshake::Credentials;
+use mydht::identity::Identity;
 use mydht::memory::{self, Network};
 use mydht::msg::Bincode;
+use mydht::policy::PeerPolicy;
 use mydht::service::{NoGlobal, NoLocal};
-use mydht::shadow::NoShadow;
+use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{
-    Command, Event, Key, Limits, Metrics, MyDHTConf, Node, NodeHandle, Parts, PeerId, Record,
-    SingleThread, Value,
+    Command, Event, Key, Limits, Metrics, MyDHTConf, Node, NodeHandle, Parts, Record, SingleThread,
+    Value,
 };
 use mydht_evloop::Poll;
 use mydht_spawner::channel::MpscChannel;
@@ -38,7 +42,7 @@ trait Conf<T>:
         Poll = Poll,
         Transport = T,
         MsgEnc = Bincode,
-        Shadow = NoShadow,
+        Shadow = Records,
         Records = MemoryKV,
         Attachments = MemoryAttachments,
         Global = NoGlobal,
@@ -52,7 +56,7 @@ impl<T, MC> Conf<T> for MC where
             Poll = Poll,
             Transport = T,
             MsgEnc = Bincode,
-            Shadow = NoShadow,
+            Shadow = Records,
             Records = MemoryKV,
             Attachments = MemoryAttachments,
             Global = NoGlobal,
@@ -64,22 +68,22 @@ impl<T, MC> Conf<T> for MC where
 struct OnOneThread;
 
 impl Way for OnOneThread {
-    type Memory = SingleThread<Poll, Memory<Poll>, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
-    type Tcp = SingleThread<Poll, Tcp, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
+    type Memory = SingleThread<Poll, Memory<Poll>, Bincode, Records, MemoryKV, MemoryAttachments>;
+    type Tcp = SingleThread<Poll, Tcp, Bincode, Records, MemoryKV, MemoryAttachments>;
 }
 
 struct OnCoroutines;
 
 impl Way for OnCoroutines {
-    type Memory = Coroutines<Poll, Memory<Poll>, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
-    type Tcp = Coroutines<Poll, Tcp, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
+    type Memory = Coroutines<Poll, Memory<Poll>, Bincode, Records, MemoryKV, MemoryAttachments>;
+    type Tcp = Coroutines<Poll, Tcp, Bincode, Records, MemoryKV, MemoryAttachments>;
 }
 
 struct OnThreads;
 
 impl Way for OnThreads {
-    type Memory = Threads<Poll, Memory<Poll>, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
-    type Tcp = Threads<Poll, Tcp, Bincode, NoShadow, MemoryKV, MemoryAttachments>;
+    type Memory = Threads<Poll, Memory<Poll>, Bincode, Records, MemoryKV, MemoryAttachments>;
+    type Tcp = Threads<Poll, Tcp, Bincode, Records, MemoryKV, MemoryAttachments>;
 }
 
 /// Each service under another spawner.
@@ -94,7 +98,7 @@ where
     type Poll = Poll;
     type Transport = T;
     type MsgEnc = Bincode;
-    type Shadow = NoShadow;
+    type Shadow = Records;
     type Records = MemoryKV;
     type Attachments = MemoryAttachments;
     type Global = NoGlobal;
@@ -237,7 +241,7 @@ fn last(events: &Receiver<Event>) -> Event {
 fn in_memory<W: Way>(network: &Network, known: &[&Parts<W::Memory>]) -> Parts<W::Memory> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let poll = Poll::new().unwrap();
-    let mut parts = memory::parts(network, poll, Bincode, NoShadow, stores).unwrap();
+    let mut parts = memory::parts(network, poll, Bincode, Records, stores).unwrap();
     parts.bootstrap = known
         .iter()
         .map(|other| other.transport.address())
@@ -253,12 +257,13 @@ fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Parts<W::Tcp>, TcpAddress) {
         poll: Poll::new().unwrap(),
         transport,
         enc: Bincode,
-        shadow: NoShadow,
+        shadow: Records,
         records: MemoryKV::default(),
         attachments: MemoryAttachments::default(),
         global: None,
         local: None,
-        id: PeerId::random().unwrap(),
+        credentials: Credentials::public(Arc::new(Identity::generate().unwrap())),
+        policy: Box::new(PeerPolicy::default()),
         limits: Limits::default(),
         metrics: Metrics::default(),
         bootstrap: known.to_vec(),

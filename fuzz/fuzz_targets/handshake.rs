@@ -6,17 +6,16 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use mydht::handshake::state::{Handshake, Step};
-use mydht::handshake::{Channel, Fresh, FrameIn, Local};
+use mydht::handshake::{Channel, Credentials, FrameIn, Fresh, Handshake, Step};
 use mydht::identity::{GroupSecret, Identity};
 
 /// Nodes of a public and of a private network: the connecting and the accepting side of each.
-static LOCALS: LazyLock<[[Arc<Local>; 2]; 2]> = LazyLock::new(|| {
+static LOCALS: LazyLock<[[Arc<Credentials>; 2]; 2]> = LazyLock::new(|| {
     let identity = |seed| Arc::new(Identity::from_seed(&[seed; 32]));
     let group = GroupSecret::from_bytes([9; 32]);
     [
-        [1, 2].map(|seed| Arc::new(Local::public(identity(seed)))),
-        [1, 2].map(|seed| Arc::new(Local::private(identity(seed), group.clone()))),
+        [1, 2].map(|seed| Arc::new(Credentials::public(identity(seed)))),
+        [1, 2].map(|seed| Arc::new(Credentials::private(identity(seed), group.clone()))),
     ]
 });
 
@@ -76,7 +75,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         }
         _ => {
             let pong = receive(&mut b, ping).and_then(|step| step.send).unwrap();
-            let reply = receive(&mut a, &pong[2..]).and_then(|step| step.send).unwrap();
+            let reply = receive(&mut a, &pong[2..])
+                .and_then(|step| step.send)
+                .unwrap();
             let message = changed(&reply[2..], &message);
             assert_eq!(receive(&mut b, &message).is_some(), message == reply[2..]);
         }

@@ -39,7 +39,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         _ => usize::from(*seed),
     };
     let mut wire = honest.clone();
-    wire.splice(place..(place + removed).min(honest.len()), with.iter().copied());
+    wire.splice(
+        place..(place + removed).min(honest.len()),
+        with.iter().copied(),
+    );
     let mut source = Choppy::seeded(&wire[..], u64::from(*seed), 64);
     let mut layer = RecordR::new(cipher, Secret::new([7; 32])).unwrap();
     let mut given = Vec::new();

@@ -235,11 +235,6 @@ impl Engine {
             ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
             // Not for the protocol: it goes to the services of the user's.
             ProtoMessage::App { .. } => {}
-            ProtoMessage::Ping { .. }
-            | ProtoMessage::Pong { .. }
-            | ProtoMessage::PongReply { .. } => {
-                self.violation(conn, format!("it sent {name} after the authentication"));
-            }
         }
     }
 

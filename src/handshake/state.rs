@@ -1,5 +1,3 @@
-//! One side of a handshake, as a state machine.
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +7,10 @@ use x25519_dalek::StaticSecret;
 use super::message::{Message, Ping, Pong, pong_reply, refused};
 use super::schedule::Schedule;
 use super::transcript::{Role, Transcript};
-use super::{Channel, Fresh, Local, Mode, Refusal, framed};
+use super::{Channel, Credentials, Fresh, Mode, Refusal, framed};
 use crate::id::PeerId;
 use crate::identity::{PublicKey, SIGNATURE, Signature};
-use crate::shadow::{Cipher, Secret};
+use crate::shadow::{Cipher, Keys};
 
 const PONG_KEY: &str = "mydht handshake 1 pong";
 const REPLY_KEY: &str = "mydht handshake 1 pong reply";
@@ -22,14 +20,13 @@ const REPLY_KEY: &str = "mydht handshake 1 pong reply";
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use mydht::handshake::{Channel, Fresh, Local};
-/// use mydht::handshake::state::Handshake;
+/// use mydht::handshake::{Channel, Credentials, Fresh, Handshake};
 /// use mydht::identity::Identity;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let [a, b] = [Identity::generate()?, Identity::generate()?];
 /// let (a_id, b_id) = (a.id(), b.id());
-/// let local = |identity| Arc::new(Local::public(Arc::new(identity)));
+/// let local = |identity| Arc::new(Credentials::public(Arc::new(identity)));
 /// let (now, deadline) = (Duration::ZERO, Duration::from_secs(10));
 /// let anybody = |_: &_| true;
 ///
@@ -47,7 +44,7 @@ const REPLY_KEY: &str = "mydht handshake 1 pong reply";
 /// # }
 /// ```
 pub struct Handshake {
-    local: Arc<Local>,
+    ours: Arc<Credentials>,
     deadline: Duration,
     state: State,
 }
@@ -88,12 +85,10 @@ pub struct Session {
     pub key: PublicKey,
     /// What was proved.
     pub mode: Mode,
-    /// How what follows is protected.
-    pub cipher: Cipher,
-    /// What the keys for what is written are made of.
-    pub send: Secret,
-    /// What the keys for what is read are made of.
-    pub receive: Secret,
+    /// How what is written is protected.
+    pub send: Keys,
+    /// How what is read is protected.
+    pub receive: Keys,
 }
 
 impl Session {
@@ -127,7 +122,7 @@ impl Refusal {
 impl Handshake {
     /// The side that connects, and its first message. `expected`: who is looked for, if that is known.
     pub fn connect(
-        local: Arc<Local>,
+        ours: Arc<Credentials>,
         expected: Option<PeerId>,
         channel: &Channel,
         fresh: &Fresh,
@@ -135,11 +130,11 @@ impl Handshake {
     ) -> (Self, Vec<u8>) {
         let ephemeral = StaticSecret::from(fresh.ephemeral);
         let ping = Ping {
-            mode: local.mode,
-            offer: local.ciphers.clone(),
+            mode: ours.mode,
+            offer: ours.ciphers.clone(),
             challenge: fresh.challenge,
             ephemeral: x25519_dalek::PublicKey::from(&ephemeral).to_bytes(),
-            key: local.identity.public_key().to_bytes(),
+            key: ours.identity.public_key().to_bytes(),
         }
         .to_bytes();
         let mut said = Transcript::new(&channel.preamble, &channel.binding);
@@ -150,7 +145,7 @@ impl Handshake {
             said,
         };
         let handshake = Handshake {
-            local,
+            ours,
             deadline,
             state,
         };
@@ -158,10 +153,15 @@ impl Handshake {
     }
 
     /// The side that accepts.
-    pub fn accept(local: Arc<Local>, channel: &Channel, fresh: Fresh, deadline: Duration) -> Self {
+    pub fn accept(
+        ours: Arc<Credentials>,
+        channel: &Channel,
+        fresh: Fresh,
+        deadline: Duration,
+    ) -> Self {
         let said = Transcript::new(&channel.preamble, &channel.binding);
         Handshake {
-            local,
+            ours,
             deadline,
             state: State::Accepted { fresh, said },
         }
@@ -215,7 +215,7 @@ impl Handshake {
     }
 
     fn same_mode(&self, theirs: Mode) -> Result<(), Refusal> {
-        if theirs == self.local.mode {
+        if theirs == self.ours.mode {
             return Ok(());
         }
         Err(Refusal::Mode(theirs))
@@ -223,7 +223,7 @@ impl Handshake {
 
     fn somebody_else(&self, key: &[u8; 32]) -> Result<PublicKey, Refusal> {
         let key = PublicKey::from_bytes(key).ok_or(Refusal::WeakKey)?;
-        if key == self.local.identity.public_key() {
+        if key == self.ours.identity.public_key() {
             return Err(Refusal::Itself);
         }
         Ok(key)
@@ -242,7 +242,7 @@ impl Handshake {
         if !accepts(&claimed.id()) {
             return Err(Refusal::NotAccepted(claimed.id()));
         }
-        let taken = |cipher: &&Cipher| self.local.ciphers.contains(*cipher);
+        let taken = |cipher: &&Cipher| self.ours.ciphers.contains(*cipher);
         let cipher = *ping
             .offer
             .iter()
@@ -250,7 +250,7 @@ impl Handshake {
             .ok_or(Refusal::NoCommonCipher)?;
         let ephemeral = StaticSecret::from(fresh.ephemeral);
         let mut pong = Pong {
-            mode: self.local.mode,
+            mode: self.ours.mode,
             cipher,
             challenge: fresh.challenge,
             ephemeral: x25519_dalek::PublicKey::from(&ephemeral).to_bytes(),
@@ -259,7 +259,7 @@ impl Handshake {
         // The bytes that came, not what was understood of them.
         said.add(message);
         said.add(&pong.head());
-        let schedule = Schedule::new(ephemeral, &ping.ephemeral, self.local.group.as_ref())?;
+        let schedule = Schedule::new(ephemeral, &ping.ephemeral, self.ours.group.as_ref())?;
         let key = schedule.message_key(PONG_KEY, &said);
         let sealed_over = said.clone();
         let proof = self.prove(Role::Responder, &mut said, true);
@@ -285,11 +285,11 @@ impl Handshake {
         accepts: impl Fn(&PeerId) -> bool,
     ) -> Result<Step, Refusal> {
         self.same_mode(pong.mode)?;
-        if !self.local.ciphers.contains(&pong.cipher) {
+        if !self.ours.ciphers.contains(&pong.cipher) {
             return Err(Refusal::NotOffered);
         }
         said.add(&pong.head());
-        let schedule = Schedule::new(ephemeral, &pong.ephemeral, self.local.group.as_ref())?;
+        let schedule = Schedule::new(ephemeral, &pong.ephemeral, self.ours.group.as_ref())?;
         let proof = schedule
             .message_key(PONG_KEY, &said)
             .open(&said, &pong.sealed)?;
@@ -311,14 +311,15 @@ impl Handshake {
         let proof = self.prove(Role::Initiator, &mut said, false);
         let sealed = reply_key.seal(&sealed_over, proof);
         let (send, receive) = schedule.secrets(&said);
+        let cipher = pong.cipher;
+        let keys = |secret| Keys { cipher, secret };
         Ok(Step {
             send: Some(framed(&pong_reply(&sealed))),
             session: Some(Session {
                 key,
-                mode: self.local.mode,
-                cipher: pong.cipher,
-                send,
-                receive,
+                mode: self.ours.mode,
+                send: keys(send),
+                receive: keys(receive),
             }),
         })
     }
@@ -338,14 +339,14 @@ impl Handshake {
             return Err(Refusal::NotAccepted(claimed.id()));
         }
         let (receive, send) = schedule.secrets(&said);
+        let keys = |secret| Keys { cipher, secret };
         Ok(Step {
             send: None,
             session: Some(Session {
                 key: claimed,
-                mode: self.local.mode,
-                cipher,
-                send,
-                receive,
+                mode: self.ours.mode,
+                send: keys(send),
+                receive: keys(receive),
             }),
         })
     }
@@ -355,12 +356,12 @@ impl Handshake {
     fn prove(&self, role: Role, said: &mut Transcript, with_key: bool) -> Vec<u8> {
         let mut proof = Vec::with_capacity(32 + SIGNATURE + super::message::TAG);
         if with_key {
-            let key = self.local.identity.public_key().to_bytes();
+            let key = self.ours.identity.public_key().to_bytes();
             said.add(&key);
             proof.extend_from_slice(&key);
         }
-        if self.local.mode != Mode::NoAuth {
-            let signature = said.sign(role, &self.local.identity);
+        if self.ours.mode != Mode::NoAuth {
+            let signature = said.sign(role, &self.ours.identity);
             said.add(&signature);
             proof.extend_from_slice(&signature);
         }
@@ -375,7 +376,7 @@ impl Handshake {
         key: &PublicKey,
         signature: &[u8],
     ) -> Result<(), Refusal> {
-        if self.local.mode == Mode::NoAuth {
+        if self.ours.mode == Mode::NoAuth {
             return match signature {
                 [] => Ok(()),
                 _ => Err(Refusal::Malformed("it is too long")),

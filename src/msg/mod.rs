@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::attachment::tree::Node;
-use crate::id::{Hash, Key, PeerId};
+use crate::id::{Hash, Key};
 use crate::record::{AttachmentId, Record, Value};
 
 /// The version of the wire, sent before anything else.
@@ -38,33 +38,9 @@ pub trait MsgEnc: Clone {
 /// Names a request among those of one connection and direction; an answer carries it back.
 pub type QueryId = u64;
 
-/// 32 random bytes that the other side must give back.
-pub type Challenge = [u8; 32];
-
 /// A message between two nodes. Its order is part of the wire: see docs/wire.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProtoMessage {
-    /// First message of who connected.
-    Ping {
-        /// Who speaks.
-        id: PeerId,
-        /// To be given back.
-        challenge: Challenge,
-    },
-    /// Answer of who accepted.
-    Pong {
-        /// Who speaks.
-        id: PeerId,
-        /// The challenge of the PING.
-        reply: Challenge,
-        /// To be given back.
-        challenge: Challenge,
-    },
-    /// Last message of the authentication, by who connected.
-    PongReply {
-        /// The challenge of the PONG.
-        reply: Challenge,
-    },
     /// Asks for the record under a key.
     Find {
         /// The request.
@@ -154,9 +130,6 @@ impl ProtoMessage {
     /// The message's name, for logs.
     pub fn name(&self) -> &'static str {
         match self {
-            ProtoMessage::Ping { .. } => "PING",
-            ProtoMessage::Pong { .. } => "PONG",
-            ProtoMessage::PongReply { .. } => "PONG_REPLY",
             ProtoMessage::Find { .. } => "FIND",
             ProtoMessage::Found { .. } => "FOUND",
             ProtoMessage::NotFound { .. } => "NOTFOUND",
@@ -221,16 +194,6 @@ pub(crate) mod tests {
         let hash = Hash::of(b"sample");
         let id = AttachmentId { hash, len: 1 << 40 };
         vec![
-            ProtoMessage::Ping {
-                id: PeerId(hash),
-                challenge: [7; 32],
-            },
-            ProtoMessage::Pong {
-                id: PeerId(hash),
-                reply: [1; 32],
-                challenge: [2; 32],
-            },
-            ProtoMessage::PongReply { reply: [3; 32] },
             ProtoMessage::Find {
                 query: u64::MAX,
                 key: Key::named("ü"),

@@ -18,11 +18,14 @@ use super::{
 };
 use crate::conf::{Address, Connection, MyDHTConf, Recv, Send, Spawners, new_channel};
 use crate::engine::ConnId;
+use crate::handshake::Channel;
 use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::msg::ProtoMessage;
-use crate::shadow::Shadow;
+use crate::msg::{MsgEnc, ProtoMessage};
+use crate::policy::PeerPriority;
+use crate::shadow::Keys;
+use crate::wire::preamble;
 
 type ReadHandle<MC> = <<MC as MyDHTConf>::ReadSpawn as Spawner<
     Hosted<MC, ReadService<MC>>,
@@ -101,6 +104,10 @@ pub(super) struct Conn<MC: MyDHTConf> {
     stream: Connection<MC>,
     pub(super) address: Address<MC>,
     pub(super) state: State,
+    /// What the peer is to this node, once it is known.
+    pub(super) priority: PeerPriority,
+    /// The handshake is done: messages can be written.
+    has_keys: bool,
     /// `Some`: this node opened it, and opens it again if it is lost.
     pub(super) bootstrap: Option<usize>,
     read: ReadHandle<MC>,
@@ -135,14 +142,14 @@ impl<MC: MyDHTConf> Conn<MC> {
         let (limits, metrics) = (&common.limits, &common.metrics);
         let read = ReadService::new(
             stream.read_stream(),
-            common.shadow.read_layer(),
+            common.shadow.clone(),
             common.enc.clone(),
             limits,
             metrics.clone(),
         );
         let write = WriteService::new(
             stream.write_stream(),
-            common.shadow.write_layer(),
+            common.shadow.clone(),
             common.enc.clone(),
             limits,
             metrics.clone(),
@@ -168,6 +175,8 @@ impl<MC: MyDHTConf> Conn<MC> {
             stream,
             address,
             state: State::Authenticating,
+            priority: PeerPriority::default(),
+            has_keys: false,
             bootstrap,
             outgoing,
             rate: Rate::per_second(limits.messages_per_second),
@@ -176,6 +185,29 @@ impl<MC: MyDHTConf> Conn<MC> {
             stalled: None,
             locals: VecDeque::new(),
         })
+    }
+
+    /// What identifies this channel to both ends.
+    pub(super) fn channel(&self) -> Channel {
+        Channel {
+            preamble: preamble(MC::MsgEnc::ID).to_vec(),
+            binding: self.stream.channel_binding(),
+        }
+    }
+
+    /// The handshake is done: from now on the services read and write with these keys.
+    ///
+    /// # Errors
+    /// Why the connection is at its end.
+    pub(super) fn use_keys(
+        &mut self,
+        send: Keys,
+        receive: Keys,
+    ) -> std::result::Result<(), String> {
+        self.has_keys = true;
+        self.flow.read_with(receive);
+        self.tell_writer(WriteIn::Keys(send).into())
+            .map_err(|error| error.to_string())
     }
 
     /// The peer, once it is known.
@@ -201,6 +233,15 @@ impl<MC: MyDHTConf> Conn<MC> {
         }
     }
 
+    /// Sends a message of the handshake; the rest is as with [`send`](Self::send).
+    ///
+    /// # Errors
+    /// Why the connection is at its end.
+    pub(super) fn send_handshake(&mut self, bytes: Vec<u8>) -> std::result::Result<bool, String> {
+        let weight = bytes.len();
+        self.queue(WriteIn::Handshake(bytes), weight, &Span::none())
+    }
+
     /// Sends a message, or keeps it until the transport takes it. True if it is the first that waits, so that somebody
     /// must look whether it is taken.
     ///
@@ -212,12 +253,24 @@ impl<MC: MyDHTConf> Conn<MC> {
         part: Option<Vec<u8>>,
         span: &Span,
     ) -> std::result::Result<bool, String> {
+        if !self.has_keys {
+            return Ok(false);
+        }
+        let weight = message.weight() + part.as_ref().map_or(0, Vec::len);
+        self.queue(WriteIn::Message(message, part), weight, span)
+    }
+
+    fn queue(
+        &mut self,
+        command: WriteIn,
+        weight: usize,
+        span: &Span,
+    ) -> std::result::Result<bool, String> {
         if self.state == State::Leaving {
             return Ok(false);
         }
-        let bytes = message.weight() + part.as_ref().map_or(0, Vec::len);
-        let way = Way::new(span.clone(), self.flow.queue(bytes)?);
-        self.tell_writer(Routed::new(WriteIn::Message(message, part), way))
+        let way = Way::new(span.clone(), self.flow.queue(weight)?);
+        self.tell_writer(Routed::new(command, way))
             .map_err(|error| error.to_string())?;
         let (waiting, written) = self.flow.outgoing();
         if waiting == 0 || self.stalled.is_some() {

@@ -4,15 +4,16 @@
 //! each message ([`Flow::may_read`], in the receiver [`NextMessage`]); whoever makes room lets it go on
 //! ([`Flow::resume`]). So a peer that floods fills its own share and then its own socket, under every spawner.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mydht_spawner::{Result, SpawnRecv};
 
-use super::Routed;
+use super::{ReadIn, Routed};
 use crate::engine::ConnId;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::shadow::Keys;
 
 /// Messages, and the bytes that they hold.
 #[derive(Debug, Default)]
@@ -53,6 +54,8 @@ pub(super) struct Flow {
     paused: AtomicBool,
     /// Messages written until now.
     written: AtomicUsize,
+    /// What everything behind the handshake is read with: it is there before the reader may go on.
+    keys: Mutex<Option<Keys>>,
     /// The reader found that it may not go on, and waits for [`Flow::resume`].
     waiting: AtomicBool,
 }
@@ -112,8 +115,14 @@ impl Flow {
             open: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             written: AtomicUsize::new(0),
+            keys: Mutex::new(None),
             waiting: AtomicBool::new(false),
         })
+    }
+
+    /// The handshake is done: the reader is given these with its next command.
+    pub(super) fn read_with(&self, keys: Keys) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 
     /// The peer is known: it has its full share from now on.
@@ -203,9 +212,14 @@ impl Flow {
 #[derive(Clone, Debug)]
 pub struct NextMessage(pub(super) Arc<Flow>);
 
-impl SpawnRecv<Routed<()>> for NextMessage {
-    fn recv(&mut self) -> Result<Option<Routed<()>>> {
-        Ok((!self.0.hold()).then(|| Routed::from(())))
+impl SpawnRecv<Routed<ReadIn>> for NextMessage {
+    fn recv(&mut self) -> Result<Option<Routed<ReadIn>>> {
+        if self.0.hold() {
+            return Ok(None);
+        }
+        let keys = &self.0.keys;
+        let keys = keys.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Some(ReadIn(keys).into()))
     }
 }
 

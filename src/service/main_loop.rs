@@ -20,14 +20,15 @@ use mydht_spawner::{
 };
 use tracing::Span;
 
-use self::links::Bootstrap;
+use self::links::{Bootstrap, OfHost};
 use self::stop::Stopping;
 use super::connection::{Common, Conn, State};
 use super::hosted::Way;
 use super::slot::Slot;
 use super::{
-    Answer, ApiIn, ApiOut, ApiService, Global, MainCommand, MainSend, Parts, PeerMgmtService,
-    PeersIn, PeersOut, ReadOut, Reply, Routed, StoreIn, StoreOut, StoreService, UserId, Who,
+    Answer, ApiIn, ApiOut, ApiService, FromPeer, Global, MainCommand, MainSend, Parts,
+    PeerMgmtService, PeersIn, PeersOut, ReadOut, Reply, Routed, StoreIn, StoreOut, StoreService,
+    UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Event, Input, Output, Ticket};
@@ -86,7 +87,9 @@ pub struct MainLoop<MC: MyDHTConf> {
     /// The connections of each peer, the newest last.
     peers: HashMap<PeerId, Vec<ConnId>>,
     /// Connections of each host.
-    hosts: HashMap<String, usize>,
+    hosts: HashMap<String, OfHost>,
+    /// Connections that are not authenticated yet.
+    handshakes: usize,
     bootstrap: Vec<Bootstrap<Address<MC>>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
     api: Slot<MC, ApiService, MC::ApiSpawn>,
@@ -124,7 +127,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         attachments.on_ready(wake);
         let store = StoreService::new(records, attachments, ready);
         let api = ApiService::new(limits.clone());
-        let peer_mgmt = PeerMgmtService::new(parts.id);
+        let credentials = parts.credentials.known_to(&parts.shadow);
+        let timeout = limits.handshake_timeout;
+        let peer_mgmt = PeerMgmtService::new(credentials, parts.policy, timeout);
         let global = match parts.global {
             Some(global) => {
                 let global = Global(global);
@@ -147,6 +152,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             next_conn: FIRST_CONN,
             peers: HashMap::new(),
             hosts: HashMap::new(),
+            handshakes: 0,
             timers: (0..parts.bootstrap.len())
                 .map(|index| (now, Timer::Reconnect(index)))
                 .collect(),
@@ -285,6 +291,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.tell_api(Input::Command(ticket, command), Way::none())
             }
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
+            MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
             MainCommand::Stop => self.stop(),
             MainCommand::Message(conn, read) => self.message(conn, read),
             MainCommand::Resume(conn) => {
@@ -380,19 +387,23 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     }
 
     fn peer_mgmt_said(&mut self, said: Routed<PeersOut>) -> Result<()> {
-        let span = said.way.span.clone();
         match said.command {
             PeersOut::Nothing => {}
-            PeersOut::Send(conn, message) => self.send(conn, message, None, &span)?,
-            PeersOut::Up(conn, peer, message) => {
-                if let Some(message) = message {
-                    self.send(conn, message, None, &span)?;
+            PeersOut::Send(conn, message) => self.send_handshake(conn, message)?,
+            PeersOut::Up {
+                conn,
+                send,
+                session,
+                priority,
+            } => {
+                if let Some(message) = send {
+                    self.send_handshake(conn, message)?;
                 }
-                self.up(conn, peer)?;
+                self.up(conn, *session, priority)?;
             }
-            PeersOut::Refuse(conn, why) => {
+            PeersOut::Refuse { conn, why, send } => {
                 self.common.metrics.peers_refused(1);
-                self.refuse(conn, &why)?;
+                self.refuse_handshake(conn, &why, send)?;
             }
         }
         self.done(said.way)
@@ -415,7 +426,21 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
-        match found.send(message, part, span) {
+        let sent = found.send(message, part, span);
+        self.sent(conn, sent)
+    }
+
+    fn send_handshake(&mut self, conn: ConnId, message: Vec<u8>) -> Result<()> {
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        let sent = found.send_handshake(message);
+        self.sent(conn, sent)
+    }
+
+    /// Something was given to a connection: see that it is taken.
+    fn sent(&mut self, conn: ConnId, sent: std::result::Result<bool, String>) -> Result<()> {
+        match sent {
             Ok(false) => Ok(()),
             Ok(true) => {
                 let timeout = self.common.limits.stall_timeout;
@@ -439,16 +464,21 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.common.metrics.rate_held(1);
             self.timers.insert((until, Timer::Rate(conn)));
         }
-        match (found.state, out.message) {
-            (State::Authenticating, message) => {
-                let message = PeersIn::Message(conn, message);
+        match (found.state, out.from_peer) {
+            (State::Authenticating, FromPeer::Handshake(message)) => {
+                let message = PeersIn::Message(conn, message, now);
                 self.peer_mgmt.tell(Routed::new(message, way))
             }
-            (State::Up(peer), ProtoMessage::App { service, body }) => {
+            (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
                 self.app(conn, peer, service, body, way)
             }
-            (State::Up(_), message) => self.tell_api(Input::Message(conn, message, out.part), way),
-            (State::Leaving, _) => Ok(()),
+            (State::Up(_), FromPeer::Message(message, part)) => {
+                self.tell_api(Input::Message(conn, message, part), way)
+            }
+            // A reader decodes messages when it has the keys, and no handshake then.
+            (State::Leaving, _)
+            | (State::Authenticating, FromPeer::Message(..))
+            | (State::Up(_), FromPeer::Handshake(_)) => Ok(()),
         }
     }
 

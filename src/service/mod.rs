@@ -29,7 +29,7 @@ pub use main_loop::MainLoop;
 pub(crate) use main_loop::Waiting;
 pub use parts::Parts;
 pub use peers::{PeerMgmtService, PeersIn, PeersOut};
-pub use read::{ReadOut, ReadService};
+pub use read::{FromPeer, ReadIn, ReadOut, ReadService};
 pub use route::{Answer, FromConn, MainCommand, MainSend, Reply};
 pub use store::{StoreIn, StoreOut, StoreService};
 pub use write::{WriteIn, WriteOut, WriteService};

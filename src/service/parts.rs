@@ -1,9 +1,10 @@
 //! What a node is made of.
 
 use crate::conf::{Address, MyDHTConf};
-use crate::id::PeerId;
+use crate::handshake::Credentials;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::policy::PeerMgmtMeths;
 
 /// The values of a node's parts.
 pub struct Parts<MC: MyDHTConf> {
@@ -23,8 +24,10 @@ pub struct Parts<MC: MyDHTConf> {
     pub global: Option<MC::Global>,
     /// The user's own service, of which each peer has a clone.
     pub local: Option<MC::Local>,
-    /// Who this node is.
-    pub id: PeerId,
+    /// Who this node is, and what it and its peers prove to each other.
+    pub credentials: Credentials,
+    /// Whom it talks to.
+    pub policy: Box<dyn PeerMgmtMeths>,
     /// What it takes from outside.
     pub limits: Limits,
     /// What it counts.

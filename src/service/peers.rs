@@ -2,26 +2,30 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 use super::hosted::Recover;
 use crate::engine::ConnId;
-use crate::handshake::Handshake;
+use crate::handshake::{Channel, Credentials, Fresh, Handshake, Refusal, Session, Step};
 use crate::id::PeerId;
-use crate::msg::{Challenge, ProtoMessage};
+use crate::policy::{PeerMgmtMeths, PeerPriority};
 
-/// What happened to a connection that is not authenticated yet.
+/// What happened to a connection that is not authenticated yet, at which time of the event loop.
 #[derive(Debug)]
 pub enum PeersIn {
-    /// This node opened it.
-    Connected(ConnId),
-    /// A peer opened it.
-    Accepted(ConnId),
-    /// A message came. The next one is read only when this one was answered.
-    Message(ConnId, ProtoMessage),
+    /// This node opened it; what identifies its channel.
+    Connected(ConnId, Channel, Duration),
+    /// A peer opened it; what identifies its channel.
+    Accepted(ConnId, Channel, Duration),
+    /// A message of its handshake came. The next one is read only when this one was answered.
+    Message(ConnId, Vec<u8>, Duration),
     /// It is gone.
     Gone(ConnId),
+    /// The node's user says what a peer is.
+    Priority(PeerId, PeerPriority),
 }
 
 /// What to do about it.
@@ -29,25 +33,49 @@ pub enum PeersIn {
 pub enum PeersOut {
     /// Wait.
     Nothing,
-    /// Send a message.
-    Send(ConnId, ProtoMessage),
-    /// The peer is known: send a message, if there is one, and let it in.
-    Up(ConnId, PeerId, Option<ProtoMessage>),
+    /// Send a message of the handshake.
+    Send(ConnId, Vec<u8>),
+    /// The peer is known: send a last message, if there is one, and let it in.
+    Up {
+        /// The connection.
+        conn: ConnId,
+        /// What to send.
+        send: Option<Vec<u8>>,
+        /// Who it is, and the keys.
+        session: Box<Session>,
+        /// What it is to this node.
+        priority: PeerPriority,
+    },
     /// Close the connection, and why.
-    Refuse(ConnId, String),
+    Refuse {
+        /// The connection.
+        conn: ConnId,
+        /// For people.
+        why: String,
+        /// What to send before.
+        send: Option<Vec<u8>>,
+    },
 }
 
 /// Runs the authentication of all connections.
 pub struct PeerMgmtService {
-    own: PeerId,
+    credentials: Arc<Credentials>,
+    methods: Box<dyn PeerMgmtMeths>,
+    timeout: Duration,
     handshakes: HashMap<ConnId, Handshake>,
     current: Option<ConnId>,
 }
 
 impl PeerMgmtService {
-    pub(super) fn new(own: PeerId) -> Self {
+    pub(super) fn new(
+        credentials: Credentials,
+        methods: Box<dyn PeerMgmtMeths>,
+        timeout: Duration,
+    ) -> Self {
         PeerMgmtService {
-            own,
+            credentials: Arc::new(credentials),
+            methods,
+            timeout,
             handshakes: HashMap::new(),
             current: None,
         }
@@ -55,51 +83,66 @@ impl PeerMgmtService {
 
     fn step(&mut self, command: PeersIn) -> io::Result<PeersOut> {
         Ok(match command {
-            PeersIn::Connected(conn) => {
-                let (handshake, ping) = Handshake::connect(self.own, challenge()?);
+            PeersIn::Connected(conn, channel, now) => {
+                let ours = Arc::clone(&self.credentials);
+                let fresh = Fresh::generate()?;
+                let deadline = now.saturating_add(self.timeout);
+                let (handshake, ping) = Handshake::connect(ours, None, &channel, &fresh, deadline);
                 self.handshakes.insert(conn, handshake);
                 PeersOut::Send(conn, ping)
             }
-            PeersIn::Accepted(conn) => {
-                self.handshakes
-                    .insert(conn, Handshake::accept(challenge()?));
+            PeersIn::Accepted(conn, channel, now) => {
+                let ours = Arc::clone(&self.credentials);
+                let deadline = now.saturating_add(self.timeout);
+                let handshake = Handshake::accept(ours, &channel, Fresh::generate()?, deadline);
+                self.handshakes.insert(conn, handshake);
                 PeersOut::Nothing
             }
-            PeersIn::Message(conn, message) => self.message(conn, &message),
+            PeersIn::Message(conn, message, now) => self.message(conn, &message, now),
             PeersIn::Gone(conn) => {
                 self.handshakes.remove(&conn);
+                PeersOut::Nothing
+            }
+            PeersIn::Priority(peer, priority) => {
+                self.methods.set_priority(peer, priority);
                 PeersOut::Nothing
             }
         })
     }
 
-    fn message(&mut self, conn: ConnId, message: &ProtoMessage) -> PeersOut {
+    fn message(&mut self, conn: ConnId, message: &[u8], now: Duration) -> PeersOut {
         let Some(handshake) = self.handshakes.get_mut(&conn) else {
             return PeersOut::Nothing;
         };
-        match handshake.receive(self.own, message) {
-            Ok(step) => match (step.done, step.send) {
-                (Some(peer), send) => {
-                    self.handshakes.remove(&conn);
-                    PeersOut::Up(conn, peer, send)
+        let accepts = |peer: &PeerId| self.methods.accept(peer) != PeerPriority::Blocked;
+        match handshake.receive(message, now, accepts) {
+            Ok(Step {
+                send,
+                session: Some(session),
+            }) => {
+                self.handshakes.remove(&conn);
+                let priority = self.methods.accept(&session.peer());
+                let session = Box::new(session);
+                PeersOut::Up {
+                    conn,
+                    send,
+                    session,
+                    priority,
                 }
-                (None, Some(send)) => PeersOut::Send(conn, send),
-                (None, None) => PeersOut::Nothing,
-            },
-            Err(why) => self.refuse(conn, why),
+            }
+            Ok(Step {
+                send: Some(send), ..
+            }) => PeersOut::Send(conn, send),
+            Ok(_) => PeersOut::Nothing,
+            Err(refusal) => self.refuse(conn, refusal.to_string(), Some(&refusal)),
         }
     }
 
-    fn refuse(&mut self, conn: ConnId, why: String) -> PeersOut {
+    fn refuse(&mut self, conn: ConnId, why: String, refusal: Option<&Refusal>) -> PeersOut {
         self.handshakes.remove(&conn);
-        PeersOut::Refuse(conn, why)
+        let send = refusal.and_then(Refusal::to_send);
+        PeersOut::Refuse { conn, why, send }
     }
-}
-
-fn challenge() -> io::Result<Challenge> {
-    let mut challenge = [0; 32];
-    getrandom::fill(&mut challenge).map_err(io::Error::other)?;
-    Ok(challenge)
 }
 
 impl Service for PeerMgmtService {
@@ -107,14 +150,19 @@ impl Service for PeerMgmtService {
     type CommandOut = PeersOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: PeersIn, _: &mut Y) -> Result<PeersOut> {
-        let (PeersIn::Connected(conn)
-        | PeersIn::Accepted(conn)
-        | PeersIn::Message(conn, _)
-        | PeersIn::Gone(conn)) = command;
-        self.current = Some(conn);
-        let out = match self.step(command) {
-            Ok(out) => out,
-            Err(error) => self.refuse(conn, format!("no challenge could be made: {error}")),
+        self.current = match command {
+            PeersIn::Connected(conn, ..)
+            | PeersIn::Accepted(conn, ..)
+            | PeersIn::Message(conn, ..)
+            | PeersIn::Gone(conn) => Some(conn),
+            PeersIn::Priority(..) => None,
+        };
+        let out = match (self.step(command), self.current) {
+            (Ok(out), _) => out,
+            (Err(error), Some(conn)) => {
+                self.refuse(conn, format!("no challenge could be made: {error}"), None)
+            }
+            (Err(error), None) => return Err(error.into()),
         };
         self.current = None;
         Ok(out)
@@ -131,6 +179,6 @@ impl Recover for PeerMgmtService {
     /// A connection whose handshake failed like that is let go.
     fn recover(&mut self) -> Option<PeersOut> {
         let conn = self.current.take()?;
-        Some(self.refuse(conn, "its authentication failed".into()))
+        Some(self.refuse(conn, "its authentication failed".into(), None))
     }
 }

@@ -9,20 +9,25 @@ use readwrite_comp::{CompR, Replay, ReplayLimits, SizedWindowsR, WindowLimits};
 
 use crate::attachment::{Attachment, Part, ReceivedPart};
 use crate::conf::{MyDHTConf, Reader};
+use crate::handshake::FrameIn;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
-use crate::shadow::Shadow;
+use crate::shadow::{Keys, Shadow};
 use crate::wire::PreambleIn;
 
 /// Bytes taken from the transport at once. Longer reads, those of attachments, pass the buffer by.
 const BUFFER: usize = 8 * 1024;
 
-/// Reads one message a call. It yields where the transport blocks, and is done when the peer has closed.
+/// Reads one message a call: of the handshake, until it is given keys, and then of the conversation, through the cipher
+/// layer of these keys. Nothing behind the handshake is decoded before that. It yields where the transport blocks, and is done when the peer has closed.
 pub struct ReadService<MC: MyDHTConf> {
     stream: BufReader<Counted<Reader<MC>>>,
     preamble: PreambleIn,
-    shadow: <MC::Shadow as Shadow>::Read,
+    handshake: FrameIn,
+    shadow: MC::Shadow,
+    /// `None` until the handshake is done.
+    layer: Option<<MC::Shadow as Shadow>::Read>,
     windows: SizedWindowsR,
     replay: Replay,
     replayed: u64,
@@ -32,13 +37,27 @@ pub struct ReadService<MC: MyDHTConf> {
     metrics: Metrics,
 }
 
+/// What a reading service is asked: the next message.
+#[derive(Debug)]
+pub struct ReadIn(
+    /// What it is read with from now on: given once, when the handshake is done.
+    pub Option<Keys>,
+);
+
+/// What a peer said.
+#[derive(Debug)]
+pub enum FromPeer {
+    /// A message of the handshake.
+    Handshake(Vec<u8>),
+    /// A message, and what followed it.
+    Message(ProtoMessage, Option<ReceivedPart>),
+}
+
 /// A message of the peer.
 #[derive(Debug)]
 pub struct ReadOut {
     /// The message.
-    pub message: ProtoMessage,
-    /// What followed it.
-    pub part: Option<ReceivedPart>,
+    pub from_peer: FromPeer,
     /// Bytes that were taken from the transport for it.
     pub bytes: usize,
 }
@@ -64,7 +83,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
     /// Reads `stream` from its first byte.
     pub(super) fn new(
         stream: Reader<MC>,
-        shadow: <MC::Shadow as Shadow>::Read,
+        shadow: MC::Shadow,
         enc: MC::MsgEnc,
         limits: &Limits,
         metrics: Metrics,
@@ -78,7 +97,9 @@ impl<MC: MyDHTConf> ReadService<MC> {
         ReadService {
             stream: BufReader::with_capacity(BUFFER, counted),
             preamble: PreambleIn::new(MC::MsgEnc::ID),
+            handshake: FrameIn::default(),
             shadow,
+            layer: None,
             windows: SizedWindowsR::new(WindowLimits {
                 max_window: u32::try_from(most).unwrap_or(u32::MAX),
                 max_total: most as u64,
@@ -94,17 +115,21 @@ impl<MC: MyDHTConf> ReadService<MC> {
         }
     }
 
-    /// The next message, from wherever the last attempt stopped. `None`: the peer closed between two messages.
-    fn next<Y: SpawnerYield>(
-        &mut self,
-        y: &mut Y,
-    ) -> io::Result<Option<(ProtoMessage, Option<ReceivedPart>)>> {
+    /// The next of what the peer says, from wherever the last attempt stopped. `None`: the peer closed between two
+    /// messages.
+    fn next<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<FromPeer>> {
+        if !self.preamble(y)? {
+            return Ok(None);
+        }
+        if self.layer.is_none() {
+            return self.handshake(y);
+        }
         if self.incoming.is_none() {
             let Some(message) = self.message(y)? else {
                 return Ok(None);
             };
             let Some(len) = message.attachment_len() else {
-                return Ok(Some((message, None)));
+                return Ok(Some(FromPeer::Message(message, None)));
             };
             let ProtoMessage::Part { part, proof, .. } = &message else {
                 return Err(io::ErrorKind::InvalidData.into());
@@ -113,26 +138,44 @@ impl<MC: MyDHTConf> ReadService<MC> {
             let incoming = Part::incoming(*part, len, proof.is_empty())?;
             self.incoming = Some((message, incoming));
         }
-        if let Some((_, part)) = &mut self.incoming {
+        if let (Some((_, part)), Some(layer)) = (&mut self.incoming, &mut self.layer) {
             if MC::RESTARTABLE {
-                part.read_from(&mut CompR::new(&mut self.shadow, &mut self.stream))?;
+                part.read_from(&mut CompR::new(layer, &mut self.stream))?;
             } else {
                 let mut stream = ReadYield::new(&mut self.stream, y);
-                part.read_from(&mut CompR::new(&mut self.shadow, &mut stream))?;
+                part.read_from(&mut CompR::new(layer, &mut stream))?;
             }
         }
         let whole = self.incoming.take();
         self.metrics.parts_in(1);
-        Ok(whole.map(|(message, part)| (message, part.into_received())))
+        Ok(whole.map(|(message, part)| FromPeer::Message(message, part.into_received())))
+    }
+
+    fn preamble<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<bool> {
+        if MC::RESTARTABLE {
+            self.preamble.read_from(&mut self.stream)
+        } else {
+            let mut stream = ReadYield::new(&mut self.stream, y);
+            self.preamble.read_from(&mut stream)
+        }
+    }
+
+    fn handshake<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<FromPeer>> {
+        let message = if MC::RESTARTABLE {
+            self.handshake.read_from(&mut self.stream)?
+        } else {
+            let mut stream = ReadYield::new(&mut self.stream, y);
+            self.handshake.read_from(&mut stream)?
+        };
+        Ok(message.map(FromPeer::Handshake))
     }
 
     fn message<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<ProtoMessage>> {
-        let enc = &self.enc;
+        let (enc, Some(layer)) = (&self.enc, &mut self.layer) else {
+            return Ok(None);
+        };
         let message = if MC::RESTARTABLE {
-            if !self.preamble.read_from(&mut self.stream)? {
-                return Ok(None);
-            }
-            let mut source = CompR::new(&mut self.shadow, &mut self.stream);
+            let mut source = CompR::new(layer, &mut self.stream);
             let message = self
                 .replay
                 .read_framed(&mut self.windows, &mut source, |r| enc.decode_from(r));
@@ -142,10 +185,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             message?
         } else {
             let mut stream = ReadYield::new(&mut self.stream, y);
-            if !self.preamble.read_from(&mut stream)? {
-                return Ok(None);
-            }
-            let source = CompR::new(&mut self.shadow, &mut stream);
+            let source = CompR::new(layer, &mut stream);
             let mut body = CompR::new(&mut self.windows, source);
             let message = enc.decode_from(&mut body)?;
             body.read_end()?;
@@ -158,13 +198,9 @@ impl<MC: MyDHTConf> ReadService<MC> {
     fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<ReadOut> {
         loop {
             match self.next(y) {
-                Ok(Some((message, part))) => {
+                Ok(Some(from_peer)) => {
                     let bytes = std::mem::take(&mut self.stream.get_mut().bytes);
-                    return Ok(ReadOut {
-                        message,
-                        part,
-                        bytes,
-                    });
+                    return Ok(ReadOut { from_peer, bytes });
                 }
                 Ok(None) => return Err(Error::End),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -180,11 +216,13 @@ impl<MC: MyDHTConf> ReadService<MC> {
 }
 
 impl<MC: MyDHTConf> Service for ReadService<MC> {
-    /// There is only one thing to ask: the next message.
-    type CommandIn = ();
+    type CommandIn = ReadIn;
     type CommandOut = ReadOut;
 
-    fn call<Y: SpawnerYield>(&mut self, (): (), y: &mut Y) -> Result<ReadOut> {
+    fn call<Y: SpawnerYield>(&mut self, command: ReadIn, y: &mut Y) -> Result<ReadOut> {
+        if let Some(keys) = command.0 {
+            self.layer = Some(self.shadow.read_layer(keys));
+        }
         self.run(y)
     }
 }

@@ -8,9 +8,13 @@ use mydht_spawner::{Result, SpawnSend};
 
 use super::flow::Flow;
 use super::hosted::Way;
-use super::{ApiOut, GlobalOut, LocalOut, PeersOut, ReadOut, Routed, StoreOut, Who, WriteOut};
+use super::{
+    ApiOut, FromPeer, GlobalOut, LocalOut, PeersOut, ReadOut, Routed, StoreOut, Who, WriteOut,
+};
 use crate::conf::MyDHTConf;
 use crate::engine::{Command, ConnId, Event};
+use crate::id::PeerId;
+use crate::policy::PeerPriority;
 
 /// Hears what becomes of a request, on the node's thread. It must not block.
 pub type Reply = Box<dyn FnMut(Event) + Send>;
@@ -24,6 +28,8 @@ pub enum MainCommand {
     Request(Command, Reply),
     /// By the node's user, for the global service.
     Tell(Vec<u8>, Answer),
+    /// By the node's user: what a peer is from now on.
+    Priority(PeerId, PeerPriority),
     /// By the node's user: leave the peers, keep what is to be kept, and end.
     Stop,
     /// By a reading service: a message, and what followed it.
@@ -106,8 +112,12 @@ impl<MC: MyDHTConf> SpawnSend<Routed<ReadOut>> for FromConn<MC> {
     /// From here the message has a span, and counts against its connection's flow.
     fn send(&mut self, read: Routed<ReadOut>) -> Result<()> {
         let out = read.command;
-        let (conn, name) = (self.conn, out.message.name());
-        let span = tracing::debug_span!("message", conn, name, query = out.message.query());
+        let conn = self.conn;
+        let (name, query) = match &out.from_peer {
+            FromPeer::Handshake(_) => ("HANDSHAKE", None),
+            FromPeer::Message(message, _) => (message.name(), message.query()),
+        };
+        let span = tracing::debug_span!("message", conn, name, query);
         span.in_scope(|| tracing::trace!(bytes = out.bytes, "read"));
         let way = Way::new(span, self.flow.received(out.bytes));
         let message = Routed::new(out, way);

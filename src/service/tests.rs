@@ -15,14 +15,14 @@ use mydht_transports::{Stream, Transport};
 use proptest::prelude::*;
 use readwrite_comp::testing::{XorR, XorW};
 
-use super::{ReadOut, ReadService, WriteIn, WriteService};
+use super::{FromPeer, ReadIn, ReadOut, ReadService, WriteIn, WriteService};
 use crate::attachment::ReceivedPart;
 use crate::attachment::tree::PartHasher;
 use crate::limits::Limits;
 use crate::memory::{Conf, Network};
 use crate::metrics::Metrics;
 use crate::msg::{Bincode, Json, MsgEnc, ProtoMessage, tests::samples};
-use crate::shadow::{NoShadow, Shadow};
+use crate::shadow::{Cipher, Keys, NoShadow, Records, Secret, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
 
 type TestConf<E, S> = Conf<E, S, MemoryKV, MemoryAttachments>;
@@ -36,13 +36,28 @@ impl Shadow for TestCipher {
     type Read = XorR;
     type Write = XorW;
 
-    fn read_layer(&self) -> XorR {
+    fn ciphers(&self) -> Vec<Cipher> {
+        vec![Cipher::None]
+    }
+
+    fn read_layer(&self, _: Keys) -> XorR {
         XorR::new(0x5eed)
     }
 
-    fn write_layer(&self) -> XorW {
+    fn write_layer(&self, _: Keys) -> XorW {
         XorW::new(0x5eed, 0x1234_5678)
     }
+}
+
+/// What a handshake would agree on.
+fn keys(cipher: Cipher) -> Keys {
+    let secret = Secret::new([7; 32]);
+    Keys { cipher, secret }
+}
+
+/// The cipher that `shadow` likes best.
+fn keys_for(shadow: &impl Shadow) -> Keys {
+    keys(shadow.ciphers()[0])
 }
 
 /// One of each message; the PART is followed by its content.
@@ -115,7 +130,7 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let metrics = Metrics::default();
     let service = WriteService::<TestConf<E, S>>::new(
         near.write_stream(),
-        shadow.write_layer(),
+        shadow.clone(),
         E::default(),
         &Limits::default(),
         metrics.clone(),
@@ -123,6 +138,7 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
     let messages = outgoing();
     let count = messages.len() as u64;
+    send.send(WriteIn::Keys(keys_for(shadow))).unwrap();
     for (message, part) in messages {
         send.send(WriteIn::Message(message, part)).unwrap();
     }
@@ -150,18 +166,21 @@ impl SpawnSend<ReadOut> for Heard {
     const CAN_SEND: bool = true;
 
     fn send(&mut self, read: ReadOut) -> Result<()> {
-        self.0.lock().unwrap().push((read.message, read.part));
+        let FromPeer::Message(message, part) = read.from_peer else {
+            panic!("{read:?}");
+        };
+        self.0.lock().unwrap().push((message, part));
         Ok(())
     }
 }
 
-/// Asks for the next message, over and over.
-#[derive(Clone, Copy, Debug)]
-struct NextMessage;
+/// Asks for the next message, over and over; the first time with keys.
+#[derive(Clone, Debug)]
+struct NextMessage(Option<Keys>);
 
-impl SpawnRecv<()> for NextMessage {
-    fn recv(&mut self) -> Result<Option<()>> {
-        Ok(Some(()))
+impl SpawnRecv<ReadIn> for NextMessage {
+    fn recv(&mut self) -> Result<Option<ReadIn>> {
+        Ok(Some(ReadIn(self.0.take())))
     }
 }
 
@@ -174,14 +193,20 @@ fn read_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let [near, far] = pair(faults);
     let service = ReadService::<TestConf<E, S>>::new(
         far.read_stream(),
-        shadow.read_layer(),
+        shadow.clone(),
         E::default(),
         &Limits::default(),
         Metrics::default(),
     );
     let heard = Heard::default();
     let mut handle = RestartOrError::new()
-        .spawn(service, heard.clone(), None, NextMessage, 0)
+        .spawn(
+            service,
+            heard.clone(),
+            None,
+            NextMessage(Some(keys_for(shadow))),
+            0,
+        )
         .unwrap();
     let (mut writer, mut rest) = (near.write_stream(), wire);
     while !rest.is_empty() {
@@ -239,6 +264,7 @@ fn every_split_gives_the_same_json() {
 #[test]
 fn every_split_gives_the_same_under_a_cipher() {
     every_split::<Bincode, TestCipher>(&TestCipher);
+    every_split::<Bincode, Records>(&Records);
 }
 
 #[test]
@@ -246,6 +272,7 @@ fn a_block_at_every_call_gives_the_same() {
     every_call::<Bincode, NoShadow>(&NoShadow);
     every_call::<Json, NoShadow>(&NoShadow);
     every_call::<Bincode, TestCipher>(&TestCipher);
+    every_call::<Bincode, Records>(&Records);
 }
 
 #[test]
@@ -256,13 +283,19 @@ fn a_cipher_leaves_no_plain_text_on_the_wire() {
     assert!(shows(&wire));
     let (wire, _) = write_all::<Bincode, TestCipher>(&TestCipher, &Faults::none());
     assert!(!shows(&wire));
+    let (wire, _) = write_all::<Bincode, Records>(&Records, &Faults::none());
+    assert!(!shows(&wire));
 }
 
 /// A reading service without a cipher.
 fn plain_reader(stream: &MemoryStream<Poll>) -> ReadService<TestConf<Bincode, NoShadow>> {
     let (limits, metrics) = (Limits::default(), Metrics::default());
-    let layer = NoShadow.read_layer();
-    ReadService::new(stream.read_stream(), layer, Bincode, &limits, metrics)
+    ReadService::new(stream.read_stream(), NoShadow, Bincode, &limits, metrics)
+}
+
+/// Asks for what is sent without a cipher.
+fn plain() -> NextMessage {
+    NextMessage(Some(keys(Cipher::None)))
 }
 
 /// Reads `wire` to its end and gives the error that ends it.
@@ -272,7 +305,7 @@ fn refused(wire: &[u8]) -> String {
     near.write_stream().write_all(wire).unwrap();
     near.disconnect();
     let mut handle = RestartOrError::new()
-        .spawn(service, Heard::default(), None, NextMessage, 0)
+        .spawn(service, Heard::default(), None, plain(), 0)
         .unwrap();
     let error = handle.unyield().unwrap_err().to_string();
     assert!(handle.is_finished());
@@ -290,7 +323,7 @@ fn a_truncated_stream_is_an_error_wherever_it_is_cut() {
         near.disconnect();
         let heard = Heard::default();
         let mut handle = RestartOrError::new()
-            .spawn(service, heard.clone(), None, NextMessage, 0)
+            .spawn(service, heard.clone(), None, plain(), 0)
             .unwrap();
         cut_between += usize::from(handle.unyield().is_ok());
         assert!(handle.is_finished(), "cut at {cut}");
@@ -312,7 +345,7 @@ fn a_frame_of_2_to_the_32_is_refused_by_its_limit() {
 #[test]
 fn a_length_of_2_to_the_60_inside_a_frame_is_refused() {
     let mut message = Vec::new();
-    message.extend(4u32.to_le_bytes());
+    message.extend(1u32.to_le_bytes());
     message.extend(1u64.to_le_bytes());
     message.extend(0u32.to_le_bytes());
     message.extend([0; 32]);
@@ -342,7 +375,7 @@ fn a_message_longer_than_its_limit_is_refused() {
     near.write_stream().write_all(&wire).unwrap();
     let service = plain_reader(&far);
     let mut handle = RestartOrError::new()
-        .spawn(service, Heard::default(), None, NextMessage, 0)
+        .spawn(service, Heard::default(), None, plain(), 0)
         .unwrap();
     let error = handle.unyield().unwrap_err().to_string();
     assert!(error.contains("max_total"), "{error}");
@@ -381,7 +414,7 @@ proptest! {
         near.write_stream().write_all(&wire).unwrap();
         near.disconnect();
         let mut handle = RestartOrError::new()
-            .spawn(service, Heard::default(), None, NextMessage, 0)
+            .spawn(service, Heard::default(), None, plain(), 0)
             .unwrap();
         // An error or a clean end: in any case an end.
         let _ = handle.unyield();

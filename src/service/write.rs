@@ -12,7 +12,7 @@ use crate::conf::{MyDHTConf, Writer};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
-use crate::shadow::Shadow;
+use crate::shadow::{Keys, Shadow};
 use crate::wire::PreambleOut;
 
 /// Bytes collected before they are given to the transport. Longer writes, those of attachments, pass it by.
@@ -21,16 +21,20 @@ const BUFFER: usize = 8 * 1024;
 /// What a writing service is asked.
 #[derive(Debug)]
 pub enum WriteIn {
+    /// Write a message of the handshake, with its length, as it is.
+    Handshake(Vec<u8>),
+    /// The handshake is done: everything else is written with these.
+    Keys(Keys),
     /// Write a message, and the bytes that follow it.
     Message(ProtoMessage, Option<Vec<u8>>),
-    /// Nothing comes after this.
+    /// Nothing comes after this: end the stream.
     Last,
 }
 
 /// What it has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOut {
-    /// A message is with the transport.
+    /// A message is with the transport, or keys are taken.
     Message,
     /// All that it was asked is.
     Last,
@@ -40,7 +44,9 @@ pub enum WriteOut {
 pub struct WriteService<MC: MyDHTConf> {
     stream: BufWriter<Counted<Writer<MC>>>,
     preamble: PreambleOut,
-    shadow: <MC::Shadow as Shadow>::Write,
+    shadow: MC::Shadow,
+    /// `None` until the handshake is done.
+    layer: Option<<MC::Shadow as Shadow>::Write>,
     windows: SizedWindowsW,
     skip: Skip,
     skipped: u64,
@@ -49,10 +55,21 @@ pub struct WriteService<MC: MyDHTConf> {
     metrics: Metrics,
 }
 
-/// A message on its way: each step is done once.
-struct Outgoing {
-    message: Option<ProtoMessage>,
-    part: Option<Part>,
+/// What is on its way: each step is done once.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each connection, and it is the large one"
+)]
+enum Outgoing {
+    Handshake {
+        bytes: Vec<u8>,
+        written: usize,
+    },
+    Message {
+        message: Option<ProtoMessage>,
+        part: Option<Part>,
+    },
+    End,
 }
 
 /// Counts what is written.
@@ -77,7 +94,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
     /// Writes `stream` from its first byte.
     pub(super) fn new(
         stream: Writer<MC>,
-        shadow: <MC::Shadow as Shadow>::Write,
+        shadow: MC::Shadow,
         enc: MC::MsgEnc,
         limits: &Limits,
         metrics: Metrics,
@@ -91,6 +108,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
             stream: BufWriter::with_capacity(BUFFER, counted),
             preamble: PreambleOut::new(MC::MsgEnc::ID),
             shadow,
+            layer: None,
             windows: SizedWindowsW::default(),
             skip: Skip::new(SkipLimits {
                 max_message: most as u64,
@@ -103,45 +121,57 @@ impl<MC: MyDHTConf> WriteService<MC> {
         }
     }
 
-    /// Writes what is left of the message under way.
+    /// Writes what is left of what is under way.
     fn write<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<()> {
         let WriteService {
             stream,
             preamble,
-            shadow,
+            layer,
             windows,
             skip,
             enc,
             outgoing,
             ..
         } = self;
-        let Some(Outgoing { message, part }) = outgoing else {
+        let Some(outgoing) = outgoing else {
             return Ok(());
         };
-        if MC::RESTARTABLE {
-            preamble.write_into(stream)?;
-            let mut sink = CompW::new(shadow, stream);
-            if let Some(to_write) = message {
-                skip.write_framed(windows, &mut sink, |w| enc.encode_into(w, to_write))?;
-                *message = None;
-            }
-            if let Some(part) = part {
-                part.write_into(&mut sink)?;
-            }
-            sink.flush()
+        let mut waiting;
+        let stream: &mut dyn Write = if MC::RESTARTABLE {
+            stream
         } else {
-            let mut stream = WriteYield::new(stream, y);
-            preamble.write_into(&mut stream)?;
-            let mut sink = CompW::new(shadow, &mut stream);
-            if let Some(to_write) = message.take() {
-                let mut body = CompW::new(windows, &mut sink);
-                enc.encode_into(&mut body, &to_write)?;
-                body.write_end()?;
+            waiting = WriteYield::new(stream, y);
+            &mut waiting
+        };
+        preamble.write_into(stream)?;
+        match (outgoing, layer) {
+            (Outgoing::Handshake { bytes, written }, _) => write_rest(stream, bytes, written),
+            (Outgoing::Message { message, part }, Some(layer)) => {
+                let mut sink = CompW::new(layer, stream);
+                if MC::RESTARTABLE {
+                    if let Some(to_write) = message {
+                        skip.write_framed(windows, &mut sink, |w| enc.encode_into(w, to_write))?;
+                        *message = None;
+                    }
+                } else if let Some(to_write) = message.take() {
+                    let mut body = CompW::new(windows, &mut sink);
+                    enc.encode_into(&mut body, &to_write)?;
+                    body.write_end()?;
+                }
+                if let Some(part) = part {
+                    part.write_into(&mut sink)?;
+                }
+                sink.flush()
             }
-            if let Some(part) = part {
-                part.write_into(&mut sink)?;
+            (Outgoing::End, Some(layer)) => {
+                CompW::new(layer, &mut *stream).write_end()?;
+                stream.flush()
             }
-            sink.flush()
+            (Outgoing::End, None) => stream.flush(),
+            (Outgoing::Message { .. }, None) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a message cannot be written before the handshake is done",
+            )),
         }
     }
 
@@ -153,12 +183,16 @@ impl<MC: MyDHTConf> WriteService<MC> {
             self.skipped = skipped;
             match result {
                 Ok(()) => {
-                    if let Some(done) = self.outgoing.take() {
-                        self.metrics.messages_out(1);
-                        self.metrics.parts_out(u64::from(done.part.is_some()));
-                    }
                     tracing::trace!("written");
-                    return Ok(WriteOut::Message);
+                    return Ok(match self.outgoing.take() {
+                        Some(Outgoing::End) => WriteOut::Last,
+                        Some(Outgoing::Message { part, .. }) => {
+                            self.metrics.messages_out(1);
+                            self.metrics.parts_out(u64::from(part.is_some()));
+                            WriteOut::Message
+                        }
+                        Some(Outgoing::Handshake { .. }) | None => WriteOut::Message,
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.metrics.yields(1);
@@ -172,17 +206,35 @@ impl<MC: MyDHTConf> WriteService<MC> {
     }
 }
 
+/// Writes what is left of `bytes`, and flushes.
+fn write_rest(mut w: impl Write, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
+        match w.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => *written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    w.flush()
+}
+
 impl<MC: MyDHTConf> Service for WriteService<MC> {
     type CommandIn = WriteIn;
     type CommandOut = WriteOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: WriteIn, y: &mut Y) -> Result<WriteOut> {
-        let WriteIn::Message(message, part) = command else {
-            return Ok(WriteOut::Last);
-        };
-        self.outgoing = Some(Outgoing {
-            message: Some(message),
-            part: part.map(Part::outgoing),
+        self.outgoing = Some(match command {
+            WriteIn::Keys(keys) => {
+                self.layer = Some(self.shadow.write_layer(keys));
+                return Ok(WriteOut::Message);
+            }
+            WriteIn::Handshake(bytes) => Outgoing::Handshake { bytes, written: 0 },
+            WriteIn::Message(message, part) => Outgoing::Message {
+                message: Some(message),
+                part: part.map(Part::outgoing),
+            },
+            WriteIn::Last => Outgoing::End,
         });
         self.run(y)
     }

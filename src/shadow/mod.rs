@@ -8,6 +8,7 @@ mod chain;
 mod cipher;
 mod kdf;
 mod read;
+mod records;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -20,6 +21,7 @@ pub use chain::{RECORDS_PER_KEY, Secret};
 pub use cipher::Cipher;
 pub(crate) use kdf::{expand, extract};
 pub use read::RecordR;
+pub use records::{Records, RecordsR, RecordsW};
 pub use write::RecordW;
 
 /// The most plain bytes of a record.
@@ -33,24 +35,38 @@ const DATA: u8 = 1;
 /// A record that ends a stream, with no bytes.
 const END: u8 = 2;
 
-/// Makes the two layers of a connection. All that is read and written goes through them, but for the preamble:
-/// messages with their framing, and attachments.
+/// What one direction of a connection is protected with: what a handshake agreed on.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// The cipher.
+    pub cipher: Cipher,
+    /// What its keys are made of.
+    pub secret: Secret,
+}
+
+/// Makes the two layers of a connection. All that is read and written goes through them, but for the preamble and the
+/// handshake: messages with their framing, and attachments.
 ///
 /// A layer must be restartable at any byte; what it holds back it must let go of when it is flushed.
-pub trait Shadow {
+pub trait Shadow: Clone {
     /// The layer on what is read.
     type Read: ExtRead;
     /// The layer on what is written.
     type Write: ExtWrite;
 
-    /// The layer on what is read of a new connection.
-    fn read_layer(&self) -> Self::Read;
+    /// The ciphers that it can make layers for, the best first. No other is offered to a peer, or taken.
+    fn ciphers(&self) -> Vec<Cipher>;
 
-    /// The layer on what is written to a new connection.
-    fn write_layer(&self) -> Self::Write;
+    /// The layer on what is read of a connection.
+    fn read_layer(&self, keys: Keys) -> Self::Read;
+
+    /// The layer on what is written to a connection.
+    fn write_layer(&self, keys: Keys) -> Self::Write;
 }
 
-/// No cipher: plain bytes.
+/// No cipher: plain bytes. Only for connections that are not authenticated either ([`Mode::NoAuth`]).
+///
+/// [`Mode::NoAuth`]: crate::handshake::Mode::NoAuth
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoShadow;
 
@@ -58,11 +74,15 @@ impl Shadow for NoShadow {
     type Read = NoExt;
     type Write = NoExt;
 
-    fn read_layer(&self) -> NoExt {
+    fn ciphers(&self) -> Vec<Cipher> {
+        vec![Cipher::None]
+    }
+
+    fn read_layer(&self, _: Keys) -> NoExt {
         NoExt
     }
 
-    fn write_layer(&self) -> NoExt {
+    fn write_layer(&self, _: Keys) -> NoExt {
         NoExt
     }
 }

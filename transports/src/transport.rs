@@ -61,6 +61,13 @@ pub trait Stream<P: Poll>: Registerable<P> {
         Some(reported)
     }
 
+    /// What identifies the channel that the stream is carried by, where there is one with keys of its own: the same
+    /// bytes at both ends (of DTLS the fingerprints of who connected and of who accepted, in this order). Who is at the
+    /// other end is proved for this channel only. Empty by default: there is none.
+    fn channel_binding(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// A handle on the reading half.
     fn read_stream(&self) -> Self::ReadStream;
 

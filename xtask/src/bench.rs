@@ -1,12 +1,17 @@
 //! `cargo xtask bench`.
 
 use crate::run::Cmd;
-use crate::workspace::root;
-use anyhow::{Result, bail};
+use crate::setup::{self, WASM};
+use crate::workspace::{Workspace, locked_version, root};
+use anyhow::{Context, Result, bail};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use tempfile::NamedTempFile;
 
 /// The benchmarks: the name typed, the folder of the package, its `[[bench]]`.
 const BENCHES: &[(&str, &str, &str)] = &[
+    ("crypto", "benches/crypto", "crypto"),
     ("loop", "evloop/benches", "loop"),
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
@@ -15,7 +20,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 
 /// Measure, and write the figures to docs/benchmarks.
 ///
-/// `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock.
+/// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock.
 /// `spawn`: the spawners. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,11 +40,82 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let manifest = root().join(folder).join("Cargo.toml");
     // cargo runs a benchmark in its package's folder, so the path must be absolute.
     let out = root().join("docs").join("benchmarks");
+    let wasm = match bench {
+        &"crypto" => Some(wasm_tables(&manifest, args.quick)?),
+        _ => None,
+    };
+    let wasm = wasm
+        .iter()
+        .flat_map(|file| ["--wasm".as_ref(), file.path().as_os_str()]);
     Cmd::cargo(["bench", "--all-features", "--manifest-path"])
         .args([&manifest])
         .args(["--bench", bench, "--", "--out"])
         .args([&out])
+        .args(wasm)
         .args(args.quick.then_some("--quick"))
         .check()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the package's figures in Node and keeps the tables that they print.
+fn wasm_tables(manifest: &Path, quick: bool) -> Result<NamedTempFile> {
+    let target = Workspace::load()?.target_dir.join("bench");
+    let cargo = |what: &[&str]| -> Result<Cmd> {
+        let args = [
+            "test",
+            "--release",
+            "--target",
+            WASM,
+            "--test",
+            "wasm_node_figures",
+        ];
+        let cmd = setup::wasm_rust()?.cargo(&target, &args)?;
+        let cmd = cmd.args(["--manifest-path"]).args([manifest]).args(what);
+        Ok(cmd.env("ROUNDS", if quick { "3" } else { "21" }))
+    };
+    // Built first: then the lock file says which test runner fits.
+    cargo(&["--no-run"])?.check()?;
+    let lock = std::fs::read_to_string(manifest.with_file_name("Cargo.lock"))?;
+    let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen is locked")?;
+    let path = setup::node(setup::wasm_runner(&version)?)?;
+    let printed = cargo(&["--", "--nocapture"])?
+        .env("PATH", path)
+        .capture_stdout()?;
+    let tables = tables(&printed);
+    if tables.is_empty() {
+        bail!("the figures in wasm printed no table:\n{printed}");
+    }
+    let mut file = NamedTempFile::new()?;
+    file.write_all(tables.as_bytes())?;
+    Ok(file)
+}
+
+/// The markdown tables in what was printed, with a blank line between two.
+fn tables(printed: &str) -> String {
+    let mut tables = String::new();
+    let mut inside = false;
+    for line in printed.lines().map(str::trim) {
+        let is_row = line.starts_with('|');
+        if is_row {
+            if !inside && !tables.is_empty() {
+                tables.push('\n');
+            }
+            tables.push_str(line);
+            tables.push('\n');
+        }
+        inside = is_row;
+    }
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_taken_out_of_what_is_printed() {
+        let printed = "running\n  | a | b |\n|---|---|\n\n| c |\n\ntest figures ... ok\n";
+        assert_eq!(tables(printed), "| a | b |\n|---|---|\n\n| c |\n");
+        assert_eq!(tables("no table"), "");
+    }
 }

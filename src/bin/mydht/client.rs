@@ -8,6 +8,7 @@ use mydht::native::{Config, NativeNode};
 use mydht::{Limits, Metrics};
 use mydht_transports::tcp::TcpAddress;
 
+use crate::membership::Membership;
 use crate::stats::StatsFile;
 
 /// How to reach the network.
@@ -19,6 +20,8 @@ pub struct Network {
     /// How long to wait for an answer of the network, in seconds. A transfer that moves has no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+    #[command(flatten)]
+    membership: Membership,
     #[command(flatten)]
     stats: StatsFile,
 }
@@ -37,6 +40,7 @@ impl Network {
         let node = Config {
             bootstrap: self.bootstrap.clone(),
             attachments,
+            credentials: Some(self.membership.credentials()?),
             limits: Limits {
                 request_timeout: timeout,
                 handshake_timeout: timeout,

@@ -3,6 +3,7 @@
 mod client;
 mod get;
 mod identity;
+mod membership;
 mod node;
 mod progress;
 mod put;

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use mydht::PeerId;
 use mydht::native::Config;
+use mydht::policy::{PeerPolicy, PeerPriority};
 use mydht_transports::tcp::TcpAddress;
 
+use crate::membership::Membership;
 use crate::stats::StatsFile;
 
 /// Run a node until it is stopped (Ctrl-C, or a SIGTERM).
@@ -23,24 +26,36 @@ pub struct Args {
     /// The folder to keep records and attachments in. Without it, the node forgets them when it stops.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// The file with the node's key, which its id is a hash of; it is made if it is not there. Without it, the node is
-    /// another at every start. See `mydht identity`.
-    #[arg(long, value_name = "FILE")]
-    identity: Option<PathBuf>,
+    #[command(flatten)]
+    membership: Membership,
+    /// Refuse the peer of this id; may be given several times.
+    #[arg(long, value_name = "ID")]
+    block: Vec<PeerId>,
+    /// Take the peer of this id also when there is no room; may be given several times.
+    #[arg(long, value_name = "ID")]
+    prefer: Vec<PeerId>,
+    /// Take nobody but those of --prefer.
+    #[arg(long)]
+    closed: bool,
     #[command(flatten)]
     stats: StatsFile,
 }
 
 pub fn run(args: Args) -> io::Result<ExitCode> {
-    let identity = args.identity.as_deref();
-    let id = identity
-        .map(|path| mydht::identity::load_or_create(path).map(|identity| identity.id()))
-        .transpose()?;
+    let policy = if args.closed {
+        PeerPolicy::closed()
+    } else {
+        PeerPolicy::default()
+    };
+    let policy = policy
+        .with(PeerPriority::Preferred, args.prefer)
+        .with(PeerPriority::Blocked, args.block);
     let node = Config {
         listen: Some(args.listen),
         bootstrap: args.bootstrap,
         store: args.store,
-        id,
+        credentials: Some(args.membership.credentials()?),
+        policy,
         ..Config::default()
     }
     .start()?;

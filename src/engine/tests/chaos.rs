@@ -117,9 +117,9 @@ impl Chaos {
             7 => ProtoMessage::Bye {
                 reason: "bye".into(),
             },
-            _ => ProtoMessage::Ping {
-                id: peer_id(0),
-                challenge: [0; 32],
+            _ => ProtoMessage::Refused {
+                query: QueryId::MAX,
+                reason: String::new(),
             },
         }
     }

@@ -46,7 +46,11 @@ fn pong(bytes: &[u8]) -> Pong {
 }
 
 /// A PING with a fresh key of Mallory's, that claims `key`; what B answers; and its proof, decrypted.
-fn ask(mallory: &mut Mallory, b: &Arc<Local>, key: [u8; 32]) -> (Handshake, Schedule, Vec<u8>) {
+fn ask(
+    mallory: &mut Mallory,
+    b: &Arc<Credentials>,
+    key: [u8; 32],
+) -> (Handshake, Schedule, Vec<u8>) {
     let ping = Ping {
         mode: Mode::Public,
         offer: BOTH.to_vec(),

@@ -8,8 +8,7 @@ mod vectors;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{Handshake, Session, Step};
-use super::{Channel, Fresh, Local, Mode, Refusal};
+use super::{Channel, Credentials, Fresh, Handshake, Mode, Refusal, Session, Step};
 use crate::id::PeerId;
 use crate::identity::{GroupSecret, Identity};
 use crate::shadow::Cipher;
@@ -24,13 +23,13 @@ pub(super) fn id(seed: u8) -> PeerId {
     identity(seed).id()
 }
 
-pub(super) fn public(seed: u8) -> Arc<Local> {
-    Arc::new(Local::public(identity(seed)).ciphers(&BOTH))
+pub(super) fn public(seed: u8) -> Arc<Credentials> {
+    Arc::new(Credentials::public(identity(seed)).ciphers(&BOTH))
 }
 
-pub(super) fn private(seed: u8, group: u8) -> Arc<Local> {
+pub(super) fn private(seed: u8, group: u8) -> Arc<Credentials> {
     let group = GroupSecret::from_bytes([group; 32]);
-    Arc::new(Local::private(identity(seed), group).ciphers(&BOTH))
+    Arc::new(Credentials::private(identity(seed), group).ciphers(&BOTH))
 }
 
 pub(super) const BOTH: [Cipher; 2] = [Cipher::ChaCha20Poly1305, Cipher::Aes256CtrHmacSha256];
@@ -47,13 +46,13 @@ pub(super) fn channel() -> Channel {
 }
 
 /// The side that connects and its PING, without the length.
-pub(super) fn connect(local: &Arc<Local>) -> (Handshake, Vec<u8>) {
+pub(super) fn connect(local: &Arc<Credentials>) -> (Handshake, Vec<u8>) {
     let (handshake, ping) =
         Handshake::connect(local.clone(), None, &channel(), &fresh(1), DEADLINE);
     (handshake, message(&ping))
 }
 
-pub(super) fn accept(local: &Arc<Local>) -> Handshake {
+pub(super) fn accept(local: &Arc<Credentials>) -> Handshake {
     Handshake::accept(local.clone(), &channel(), fresh(2), DEADLINE)
 }
 
@@ -74,7 +73,7 @@ pub(super) fn answer(side: &mut Handshake, to: &[u8]) -> Vec<u8> {
 }
 
 /// The three messages, and what both sides agreed on.
-pub(super) fn exchange(a: &Arc<Local>, b: &Arc<Local>) -> ([Vec<u8>; 3], [Session; 2]) {
+pub(super) fn exchange(a: &Arc<Credentials>, b: &Arc<Credentials>) -> ([Vec<u8>; 3], [Session; 2]) {
     let (mut initiator, ping) = connect(a);
     let mut responder = accept(b);
     let pong = answer(&mut responder, &ping);
@@ -90,15 +89,15 @@ pub(super) fn exchange(a: &Arc<Local>, b: &Arc<Local>) -> ([Vec<u8>; 3], [Sessio
 
 /// What a session's keys are made of, to be compared.
 pub(super) fn secrets(session: &Session) -> [String; 2] {
-    [&session.send, &session.receive].map(|secret| {
-        let secret = crate::shadow::secret_bytes(secret);
+    [&session.send, &session.receive].map(|keys| {
+        let secret = crate::shadow::secret_bytes(&keys.secret);
         hex::encode(secret)
     })
 }
 
 #[test]
 fn three_messages_introduce_two_peers() {
-    let no_auth = |seed| Arc::new(Local::no_auth(identity(seed)));
+    let no_auth = |seed| Arc::new(Credentials::no_auth(identity(seed)));
     for (a, b, mode) in [
         (public(1), public(2), Mode::Public),
         (private(1, 9), private(2, 9), Mode::Private),
@@ -107,7 +106,7 @@ fn three_messages_introduce_two_peers() {
         let (_, [to_b, to_a]) = exchange(&a, &b);
         assert_eq!([to_b.peer(), to_a.peer()], [id(2), id(1)]);
         assert_eq!([to_b.mode, to_a.mode], [mode; 2]);
-        assert_eq!(to_b.cipher, to_a.cipher);
+        assert_eq!(to_b.send.cipher, to_a.receive.cipher);
         let [send, receive] = secrets(&to_b);
         assert_eq!(secrets(&to_a), [receive.clone(), send.clone()]);
         assert_ne!(send, receive);
@@ -117,7 +116,8 @@ fn three_messages_introduce_two_peers() {
 #[test]
 fn the_accepting_side_takes_the_best_offer_that_it_knows() {
     let [chacha, aes] = BOTH;
-    let with = |seed, ciphers: &[Cipher]| Arc::new(Local::public(identity(seed)).ciphers(ciphers));
+    let with =
+        |seed, ciphers: &[Cipher]| Arc::new(Credentials::public(identity(seed)).ciphers(ciphers));
     for (offer, taken, agreed) in [
         (&[chacha, aes][..], &[aes, chacha][..], chacha),
         (&[aes, chacha], &[chacha], chacha),
@@ -126,7 +126,7 @@ fn the_accepting_side_takes_the_best_offer_that_it_knows() {
         (&[Cipher::None, aes], &[Cipher::None, aes], aes),
     ] {
         let (_, sessions) = exchange(&with(1, offer), &with(2, taken));
-        assert!(sessions.iter().all(|session| session.cipher == agreed));
+        assert!(sessions.iter().all(|session| session.send.cipher == agreed));
     }
     for (offer, taken) in [
         (&[aes][..], &[chacha][..]),
@@ -140,9 +140,9 @@ fn the_accepting_side_takes_the_best_offer_that_it_knows() {
 
 #[test]
 fn what_is_not_proved_can_still_be_encrypted() {
-    let local = |seed| Arc::new(Local::no_auth(identity(seed)).ciphers(&BOTH));
+    let local = |seed| Arc::new(Credentials::no_auth(identity(seed)).ciphers(&BOTH));
     let (_, [session, _]) = exchange(&local(1), &local(2));
-    assert_eq!(session.cipher, BOTH[0]);
+    assert_eq!(session.send.cipher, BOTH[0]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn the_page_has_the_messages_and_secrets_of_these_keys() {
 }
 
 /// As [`exchange`], over TCP: nothing identifies the channel.
-fn exchange_plain(a: &Arc<Local>, b: &Arc<Local>) -> ([Vec<u8>; 3], [Session; 2]) {
+fn exchange_plain(a: &Arc<Credentials>, b: &Arc<Credentials>) -> ([Vec<u8>; 3], [Session; 2]) {
     let channel = Channel {
         binding: Vec::new(),
         ..channel()

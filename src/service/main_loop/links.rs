@@ -11,9 +11,11 @@ use tracing::Span;
 use super::{MainLoop, Timer};
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Input};
+use crate::handshake::{Channel, Session};
 use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::msg::ProtoMessage;
+use crate::policy::PeerPriority;
 use crate::service::backoff::Backoff;
 use crate::service::connection::{Conn, State};
 use crate::service::hosted::Way;
@@ -37,6 +39,14 @@ impl<A> Bootstrap<A> {
     }
 }
 
+/// What there is of one host.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfHost {
+    connections: usize,
+    /// Of these, not authenticated yet.
+    handshakes: usize,
+}
+
 impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn accept(&mut self) -> Result<()> {
         loop {
@@ -48,7 +58,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     } else if self.stopping.is_none()
                         && let Some(conn) = self.start(stream, address, None)?
                     {
-                        self.peer_mgmt.tell(PeersIn::Accepted(conn).into())?;
+                        let (channel, now) = (self.channel(conn), self.now());
+                        let accepted = PeersIn::Accepted(conn, channel, now);
+                        self.peer_mgmt.tell(accepted.into())?;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -67,10 +79,15 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn is_full(&self, address: &Address<MC>) -> Option<&'static str> {
         let limits = &self.common.limits;
         let of_host = self.hosts.get(&MC::Transport::host(address));
-        if self.conns.len() >= limits.connections {
+        let of_host = of_host.copied().unwrap_or_default();
+        if self.conns.len() >= limits.connections.saturating_add(limits.handshakes) {
             Some("connections")
-        } else if of_host.is_some_and(|count| *count >= limits.connections_per_host) {
+        } else if of_host.connections >= limits.connections_per_host {
             Some("connections_per_host")
+        } else if self.handshakes >= limits.handshakes {
+            Some("handshakes")
+        } else if of_host.handshakes >= limits.handshakes_per_host {
+            Some("handshakes_per_host")
         } else {
             None
         }
@@ -91,7 +108,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match Conn::start(&mut self.common, conn, stream, address, bootstrap) {
             Ok(started) => {
                 self.conns.insert(conn, started);
-                *self.hosts.entry(host).or_default() += 1;
+                let of_host = self.hosts.entry(host).or_default();
+                of_host.connections += 1;
+                of_host.handshakes += 1;
+                self.handshakes += 1;
                 let timeout = self.common.limits.handshake_timeout;
                 self.timer(timeout, Timer::Handshake(conn));
                 // What came before it was registered is reported by no event on some transports.
@@ -119,7 +139,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let address = bootstrap.address.clone();
         match self.transport.connect_with(&address) {
             Ok(stream) => match self.start(stream, address, Some(index))? {
-                Some(conn) => self.peer_mgmt.tell(PeersIn::Connected(conn).into()),
+                Some(conn) => {
+                    let connected = PeersIn::Connected(conn, self.channel(conn), self.now());
+                    self.peer_mgmt.tell(connected.into())
+                }
                 None => Ok(()),
             },
             Err(error) => {
@@ -146,20 +169,58 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
+    fn channel(&self, conn: ConnId) -> Channel {
+        let found = self.conns.get(&conn);
+        found.map(Conn::channel).unwrap_or_default()
+    }
+
+    /// A connection is not in its handshake any more.
+    fn handshake_over(&mut self, conn: ConnId) {
+        let Some(found) = self.conns.get(&conn) else {
+            return;
+        };
+        self.handshakes = self.handshakes.saturating_sub(1);
+        let host = MC::Transport::host(&found.address);
+        if let Some(of_host) = self.hosts.get_mut(&host) {
+            of_host.handshakes = of_host.handshakes.saturating_sub(1);
+        }
+    }
+
     /// The peer is authenticated.
-    pub(super) fn up(&mut self, conn: ConnId, peer: PeerId) -> Result<()> {
+    pub(super) fn up(
+        &mut self,
+        conn: ConnId,
+        session: Session,
+        priority: PeerPriority,
+    ) -> Result<()> {
+        let peer = session.peer();
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
         if found.state != State::Authenticating {
             return Ok(());
         }
+        if let Err(why) = found.use_keys(session.send, session.receive) {
+            return self.lost(conn, &why);
+        }
+        if !self.make_room(priority)? {
+            self.common.metrics.limited(1);
+            let why = "there is no room for one more peer (limit connections)";
+            return self.refuse(conn, why);
+        }
+        self.handshake_over(conn);
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        found.priority = priority;
         let of_peer = self.peers.entry(peer).or_default();
         let most = self.common.limits.connections_per_peer;
         if of_peer.len() >= most {
             self.common.metrics.limited(1);
             let why = format!("it is connected {most} times already (limit connections_per_peer)");
-            return self.refuse(conn, &why);
+            // It is in no handshake any more, and nobody knows it yet.
+            self.leave(conn, &why);
+            return Ok(());
         }
         tracing::info!(conn, address = %found.address, ?peer, "connected");
         of_peer.push(conn);
@@ -179,6 +240,44 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
+    /// Whether there is room for one more peer of this priority: where all is taken, one of the lowest priority below it
+    /// is let go, of these the one that came last.
+    fn make_room(&mut self, priority: PeerPriority) -> Result<bool> {
+        let up = |conn: &&Conn<MC>| conn.peer().is_some();
+        if self.conns.values().filter(up).count() < self.common.limits.connections {
+            return Ok(true);
+        }
+        let known = self.conns.iter().filter(|(_, conn)| up(conn));
+        let last = known
+            .map(|(conn, found)| (found.priority, std::cmp::Reverse(*conn)))
+            .min();
+        match last {
+            Some((lower, std::cmp::Reverse(conn))) if lower < priority => {
+                self.common.metrics.limited(1);
+                let why = "it makes room for a preferred peer (limit connections)";
+                self.refuse(conn, why)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The node's user says what a peer is: one that is blocked is let go at once.
+    pub(super) fn set_priority(&mut self, peer: PeerId, priority: PeerPriority) -> Result<()> {
+        self.peer_mgmt
+            .tell(PeersIn::Priority(peer, priority).into())?;
+        for conn in self.peers.get(&peer).cloned().unwrap_or_default() {
+            if let Some(found) = self.conns.get_mut(&conn) {
+                found.priority = priority;
+            }
+            if priority == PeerPriority::Blocked {
+                self.common.metrics.peers_refused(1);
+                self.refuse(conn, "this node does not talk to it any more")?;
+            }
+        }
+        Ok(())
+    }
+
     /// A connection came to its end.
     pub(super) fn lost(&mut self, conn: ConnId, why: &str) -> Result<()> {
         if self.part(conn, why)?.is_some() {
@@ -194,6 +293,22 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.tell_api(Input::PeerDown(conn), Way::none())?;
         }
         self.leave(conn, why);
+        Ok(())
+    }
+
+    /// Ends a handshake, with this last message of it if there is one.
+    pub(super) fn refuse_handshake(
+        &mut self,
+        conn: ConnId,
+        why: &str,
+        last: Option<Vec<u8>>,
+    ) -> Result<()> {
+        self.part(conn, why)?;
+        if let (Some(last), Some(found)) = (last, self.conns.get_mut(&conn)) {
+            // One that cannot be told is left all the same.
+            let _ = found.send_handshake(last);
+        }
+        self.leave_silently(conn);
         Ok(())
     }
 
@@ -219,6 +334,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.reconnect_later(index);
         }
         let State::Up(peer) = state else {
+            self.handshake_over(conn);
             self.peer_mgmt.tell(PeersIn::Gone(conn).into())?;
             if bootstrap.is_some() {
                 self.connect_failed(format!("cannot connect to {address}: {why}"))?;
@@ -237,15 +353,22 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// Tells a peer why it is left, and closes the connection when that is written, or after a while.
     pub(super) fn leave(&mut self, conn: ConnId, why: &str) {
+        if let Some(found) = self.conns.get_mut(&conn) {
+            let reason = why.to_owned();
+            // One that cannot be told is left all the same.
+            let _ = found.send(ProtoMessage::Bye { reason }, None, &Span::none());
+        }
+        self.leave_silently(conn);
+    }
+
+    /// Closes a connection when what waits is written, or after a while.
+    fn leave_silently(&mut self, conn: ConnId) {
         let Some(found) = self.conns.get_mut(&conn) else {
             return;
         };
         if found.state == State::Leaving {
             return;
         }
-        let reason = why.to_owned();
-        // One that cannot be told is left all the same.
-        let _ = found.send(ProtoMessage::Bye { reason }, None, &Span::none());
         found.leave();
         let timeout = self.common.limits.stop_timeout;
         self.timer(timeout, Timer::Leave(conn));
@@ -257,9 +380,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return;
         };
         let host = MC::Transport::host(&found.address);
-        if let Some(count) = self.hosts.get_mut(&host) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(of_host) = self.hosts.get_mut(&host) {
+            of_host.connections = of_host.connections.saturating_sub(1);
+            if of_host.connections == 0 {
                 self.hosts.remove(&host);
             }
         }

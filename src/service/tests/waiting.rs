@@ -7,13 +7,13 @@ use mydht_spawner::{Blocker, SpawnChannel, SpawnSend, Spawner};
 use mydht_transports::Stream;
 use mydht_transports::memory::{Faults, Memory};
 
-use super::{Heard, NextMessage, TestCipher, expected, outgoing, pair, write_all};
+use super::{Heard, TestCipher, expected, keys, outgoing, pair, plain, write_all};
 use crate::conf::Threads;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::Bincode;
 use crate::service::{ReadService, WriteIn, WriteService};
-use crate::shadow::Shadow;
+use crate::shadow::Cipher;
 use crate::store::{MemoryAttachments, MemoryKV};
 
 /// One whose services are not restartable.
@@ -37,15 +37,15 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
     for faults in [Faults::none(), Faults::block_every_call(3)] {
         let [near, far] = pair(&faults);
         let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
+        send.send(WriteIn::Keys(keys(Cipher::None))).unwrap();
         for (message, part) in outgoing() {
             send.send(WriteIn::Message(message, part)).unwrap();
         }
         drop(send);
         let writing = Metrics::default();
-        let layer = TestCipher.write_layer();
         let service = WriteService::<Waiting>::new(
             near.write_stream(),
-            layer,
+            TestCipher,
             Bincode,
             &limits,
             writing.clone(),
@@ -72,17 +72,16 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
         }
         near.disconnect();
         let (heard, reading) = (Heard::default(), Metrics::default());
-        let layer = TestCipher.read_layer();
         let service = ReadService::<Waiting>::new(
             far.read_stream(),
-            layer,
+            TestCipher,
             Bincode,
             &limits,
             reading.clone(),
         );
         let all = outgoing().len();
         spawner()
-            .spawn(service, heard.clone(), None, NextMessage, all)
+            .spawn(service, heard.clone(), None, plain(), all)
             .unwrap();
         assert_eq!(*heard.0.lock().unwrap(), expected());
         assert_eq!(reading.snapshot().restarts, 0);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::message::{Challenge, MAX_OFFER};
+use crate::id::PeerId;
 use crate::identity::{GroupSecret, Identity};
-use crate::shadow::Cipher;
+use crate::shadow::{Cipher, Shadow};
 
 /// What peers prove to each other (legacy's `ShadowAuthType`). Both have the same; it is never negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,17 +40,17 @@ impl fmt::Display for Mode {
 
 /// What a node brings into all of its handshakes.
 #[derive(Clone, Debug)]
-pub struct Local {
+pub struct Credentials {
     pub(super) identity: Arc<Identity>,
     pub(super) mode: Mode,
     pub(super) group: Option<GroupSecret>,
     pub(super) ciphers: Vec<Cipher>,
 }
 
-impl Local {
+impl Credentials {
     /// A member of a network that anybody may join.
     pub fn public(identity: Arc<Identity>) -> Self {
-        Local {
+        Credentials {
             identity,
             mode: Mode::Public,
             group: None,
@@ -59,19 +60,19 @@ impl Local {
 
     /// A member of a private network.
     pub fn private(identity: Arc<Identity>, group: GroupSecret) -> Self {
-        Local {
+        Credentials {
             mode: Mode::Private,
             group: Some(group),
-            ..Local::public(identity)
+            ..Credentials::public(identity)
         }
     }
 
     /// A member of a network in which nothing is proved and nothing is encrypted.
     pub fn no_auth(identity: Arc<Identity>) -> Self {
-        Local {
+        Credentials {
             mode: Mode::NoAuth,
             ciphers: vec![Cipher::None],
-            ..Local::public(identity)
+            ..Credentials::public(identity)
         }
     }
 
@@ -89,9 +90,22 @@ impl Local {
         self
     }
 
+    /// The same with the ciphers that `shadow` has too, and no other.
+    #[must_use]
+    pub(crate) fn known_to(mut self, shadow: &impl Shadow) -> Self {
+        let known = shadow.ciphers();
+        self.ciphers.retain(|cipher| known.contains(cipher));
+        self
+    }
+
     /// Who this node is.
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    /// Who this node is to others.
+    pub fn id(&self) -> PeerId {
+        self.identity.id()
     }
 
     /// What is to be proved.
