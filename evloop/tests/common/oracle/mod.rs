@@ -66,8 +66,12 @@ pub enum Mode {
 /// All of them.
 pub const MODES: [Mode; 3] = [Mode::Nested, Mode::Flat, Mode::Order];
 
+/// The most bytes that are written to a file: a socket of the kernel's is full after some 270.
+const MOST: usize = 200;
+
 /// Operations out of bytes: what a fuzzer and a generator of random numbers both have.
 pub fn ops(mode: Mode, bytes: &[u8]) -> Vec<Op> {
+    let mut written = [0; FILES];
     bytes
         .chunks_exact(4)
         .map(|bytes| {
@@ -95,7 +99,10 @@ pub fn ops(mode: Mode, bytes: &[u8]) -> Vec<Op> {
                     Op::Modify(epoll, file, interest, data)
                 }
                 5 => Op::Delete(epoll, file),
-                6..=8 => Op::Write(plain),
+                6..=8 if written[plain] < MOST => {
+                    written[plain] += 1;
+                    Op::Write(plain)
+                }
                 9..=10 if mode != Mode::Order => Op::Read(plain),
                 11 if data < 32 => Op::Shutdown(plain),
                 11 if data < 48 => Op::Hangup(plain),
