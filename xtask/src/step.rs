@@ -19,6 +19,8 @@ pub enum Step {
     Doc,
     /// examples/ builds.
     Examples,
+    /// The API of mio 0.6.23 is all there.
+    Api,
     /// The libraries compile for wasm32.
     WasmCheck,
     /// tests/wasm_*.rs in Node.

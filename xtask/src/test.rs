@@ -248,6 +248,7 @@ impl Context {
                 let cmd = self.cargo(&["build", "--examples"]);
                 check(cmd.args(everything(&self.workspace)))
             }
+            Step::Api => crate::api::compare(false),
             Step::WasmCheck => self.wasm.check(),
             Step::WasmNode => self.wasm.node(&self.workspace),
             Step::WasmChromium => self.wasm.chromium(&self.workspace),
