@@ -292,6 +292,17 @@ impl Tree {
         known(&self.levels[0], index)
     }
 
+    /// The node at `place`, if it is known.
+    pub fn node(&self, place: Place) -> Option<&Node> {
+        known(self.levels.get(usize::from(place.level))?, place.index)
+    }
+
+    /// The number of levels, without the root's; 1 for a tree of one part.
+    pub fn depth(&self) -> u8 {
+        // There are fewer than 64.
+        self.levels.len() as u8
+    }
+
     /// The proof of part `index`, if enough of the tree is known.
     pub fn proof(&self, index: u64) -> Option<Vec<Node>> {
         let (mut index, mut count) = (index, self.id.parts());

@@ -7,12 +7,14 @@ mod kv;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use attachments::FileAttachments;
-pub use attachments::{AttachmentStore, Content, MemoryAttachments};
+pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
 pub use kv::{
     Backend, Changes, Entry, KVStore, Kv, Listed, Memory, MemoryKV, Millis, StoreLimits, Usage,
     Wake,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use kv::{FileKV, LogFile};
+#[cfg(target_arch = "wasm32")]
+pub use kv::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
 #[cfg(feature = "redb")]
 pub use kv::{Redb, RedbKV};

@@ -38,10 +38,11 @@ fn round(store: &mut FileAttachments, from: u64) -> u64 {
         .unwrap()
 }
 
-/// Fetches one attachment after the other until it is killed; says, after each sync, the round and the parts kept.
-pub fn write(path: &Path) {
+/// Fetches one attachment after the other, from round `from` on, until it is killed; says, after each sync, the round
+/// and the parts kept.
+pub fn write(path: &Path, from: u64) {
     let mut store = FileAttachments::open(path).unwrap();
-    for n in round(&mut store, 0).. {
+    for n in round(&mut store, from).. {
         let (content, tree) = sample(n);
         let id = tree.id();
         let have = store.open(&id).unwrap();
@@ -89,7 +90,7 @@ fn attachments_survive_kills() {
     let mut random = Random(11);
     let mut first = 0;
     for _ in 0..kills() {
-        let said = kill("attachment", dir.path(), &mut random);
+        let said = kill(&format!("attachment {first}"), dir.path(), &mut random).max(first * 1000);
         let mut store = FileAttachments::open(dir.path()).unwrap();
         let (n, parts) = (said / 1000, said % 1000);
         for n in first..n {

@@ -1,5 +1,6 @@
 //! Where the content of attachments is kept.
 
+mod chunks;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
@@ -10,6 +11,7 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
+pub use chunks::Chunks;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::FileAttachments;
 pub use memory::MemoryAttachments;

@@ -19,7 +19,17 @@ pub struct Kv<B> {
     changes: Changes,
     /// The backend was asked to keep the changes and has not answered: they must stay as they are.
     committing: bool,
+    paging: Option<Paging>,
     ledger: State,
+}
+
+/// A page that took more than one question to the backend: the answers so far, for when it is asked for again.
+#[derive(Debug)]
+struct Paging {
+    after: Option<Vec<u8>>,
+    most: usize,
+    found: Vec<Listed>,
+    last: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +60,7 @@ impl<B: Backend> Kv<B> {
             now: wall_clock,
             changes: Changes::new(),
             committing: false,
+            paging: None,
             ledger: State::default(),
         }
     }
@@ -152,6 +163,7 @@ fn merged(
 
 impl<B: Backend> KVStore for Kv<B> {
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        self.paging = None;
         let found = match self.changes.get(key) {
             Some(change) => change.clone(),
             None => self.backend.get(key)?,
@@ -170,6 +182,7 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
+        self.paging = None;
         let (now, limits) = ((self.now)(), self.limits);
         let len = value.len() as u64;
         let Some(gone) = self.ledger()?.put(key, len, expires, now, &limits) else {
@@ -191,6 +204,7 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn remove(&mut self, key: &[u8]) -> io::Result<()> {
+        self.paging = None;
         self.changes.insert(key.to_vec(), None);
         match &mut self.ledger {
             State::Loaded(ledger) => ledger.remove(key),
@@ -202,22 +216,36 @@ impl<B: Backend> KVStore for Kv<B> {
 
     fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>> {
         let now = (self.now)();
-        let mut found: Vec<Listed> = Vec::new();
-        let mut last = after.map(<[u8]>::to_vec);
-        while found.len() < most {
-            let missing = most - found.len();
-            let page = merged(&mut self.backend, &self.changes, last.as_deref(), missing)?;
+        let begun = self.paging.take();
+        let mut paging = begun
+            .filter(|paging| paging.after.as_deref() == after && paging.most == most)
+            .unwrap_or_else(|| Paging {
+                after: after.map(<[u8]>::to_vec),
+                most,
+                found: Vec::new(),
+                last: after.map(<[u8]>::to_vec),
+            });
+        while paging.found.len() < most {
+            let missing = most - paging.found.len();
+            let last = paging.last.as_deref();
+            let page = match merged(&mut self.backend, &self.changes, last, missing) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.paging = Some(paging);
+                    return Err(error);
+                }
+                page => page?,
+            };
             let ended = page.len() < missing;
             if let Some(listed) = page.last() {
-                last = Some(listed.key.clone());
+                paging.last = Some(listed.key.clone());
             }
             let live = |listed: &Listed| listed.expires.is_none_or(|at| at > now);
-            found.extend(page.into_iter().filter(live));
+            paging.found.extend(page.into_iter().filter(live));
             if ended {
                 break;
             }
         }
-        Ok(found)
+        Ok(paging.found)
     }
 
     fn usage(&mut self) -> io::Result<Usage> {
@@ -225,6 +253,7 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn commit(&mut self) -> io::Result<()> {
+        self.paging = None;
         if !self.committing {
             if let State::Loaded(ledger) = &mut self.ledger {
                 let now = (self.now)();

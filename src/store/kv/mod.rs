@@ -1,6 +1,9 @@
 //! Key-value stores: one trait, one place for expiry and limits, and a [`Backend`] for each place to keep bytes in.
 
 mod backend;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod frame;
 mod ledger;
 mod limited;
 #[cfg(not(target_arch = "wasm32"))]
@@ -13,6 +16,8 @@ mod redb;
 pub(super) mod tests;
 
 pub use backend::{Backend, Changes, Entry};
+#[cfg(target_arch = "wasm32")]
+pub use browser::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
 pub use ledger::{StoreLimits, Usage};
 pub use limited::Kv;
 #[cfg(not(target_arch = "wasm32"))]
