@@ -1,6 +1,6 @@
 //! Ways to decode a message that arrives in chunks.
 
-use crate::data::{Message, Turns, config};
+use crate::data::{Message, Turns, config, turns};
 use readwrite_comp::{CompR, CompW, Decode, Receiver, Replay, SizedWindowsR, SizedWindowsW};
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -134,69 +134,94 @@ impl Decoder {
 
     /// One message out of `wire`, `chunk` bytes per turn.
     pub fn run(&mut self, wire: &[u8], chunk: usize) -> Message {
-        let mut source = Turns::new(wire, chunk);
+        let source = Turns::new(wire, chunk);
         match self.way {
             Way::OneShot => from_slice(&mut &wire[..]).expect("a whole message"),
-            Way::Turns => {
-                self.kept.clear();
-                turns(|| {
-                    loop {
-                        let n = source.read(&mut self.piece)?;
-                        self.kept.extend_from_slice(&self.piece[..n]);
-                        if self.kept.len() == wire.len() {
-                            return Ok(Message::Records(Vec::new()));
-                        }
-                    }
-                })
-            }
-            Way::Framed => turns(|| {
-                self.replay
-                    .read_framed(&mut self.limiter, &mut source, from_slice)
-            })
-            .expect("a message"),
-            Way::Unframed => {
-                turns(|| self.replay.read(&mut source, |r| from_read(r))).expect("a message")
-            }
-            Way::Bare => {
-                let mut r = CompR::new(&mut self.limiter, &mut source);
-                let message = from_read(&mut r).expect("a message");
-                r.read_end().expect("an end");
-                message
-            }
-            Way::Gate => {
-                let read = self
-                    .receiver
-                    .receive(&mut self.limiter, &mut source, &mut Bincode);
-                read.expect("a message").expect("a message")
-            }
-            Way::LengthDelimited => turns(|| self.length_delimited(&mut source)),
+            Way::Turns => self.turns(source, wire.len()),
+            Way::Framed => self.framed(source),
+            Way::Unframed => self.unframed(source),
+            Way::Bare => self.bare(source),
+            Way::Gate => self.gate(source),
+            Way::LengthDelimited => self.length_delimited(source),
             Way::Coroutine => self.coroutine(source),
-            Way::Naive => {
-                self.kept.clear();
-                turns(|| {
-                    let mut naive = Naive {
-                        kept: &mut self.kept,
-                        piece: &mut self.piece,
-                        pos: 0,
-                        source: &mut source,
-                    };
-                    from_read(&mut naive)
-                })
-            }
+            Way::Naive => self.naive(source),
         }
     }
 
-    fn length_delimited(&mut self, source: &mut Turns<'_>) -> io::Result<Message> {
+    // Not inlined, each of them: in one function they would compete for registers.
+    #[inline(never)]
+    fn turns(&mut self, mut source: Turns<'_>, length: usize) -> Message {
+        self.kept.clear();
+        turns(|| {
+            loop {
+                let n = source.read(&mut self.piece)?;
+                self.kept.extend_from_slice(&self.piece[..n]);
+                if self.kept.len() == length {
+                    return Ok(Message::Records(Vec::new()));
+                }
+            }
+        })
+    }
+
+    #[inline(never)]
+    fn framed(&mut self, mut source: Turns<'_>) -> Message {
+        turns(|| {
+            self.replay
+                .read_framed(&mut self.limiter, &mut source, from_slice)
+        })
+        .expect("a message")
+    }
+
+    #[inline(never)]
+    fn unframed(&mut self, mut source: Turns<'_>) -> Message {
+        turns(|| self.replay.read(&mut source, |r| from_read(r))).expect("a message")
+    }
+
+    #[inline(never)]
+    fn bare(&mut self, mut source: Turns<'_>) -> Message {
+        let mut r = CompR::new(&mut self.limiter, &mut source);
+        let message = from_read(&mut r).expect("a message");
+        r.read_end().expect("an end");
+        message
+    }
+
+    #[inline(never)]
+    fn gate(&mut self, mut source: Turns<'_>) -> Message {
+        self.receiver
+            .receive(&mut self.limiter, &mut source, &mut Bincode)
+            .expect("a message")
+            .expect("a message")
+    }
+
+    #[inline(never)]
+    fn naive(&mut self, mut source: Turns<'_>) -> Message {
+        self.kept.clear();
+        turns(|| {
+            let mut naive = Naive {
+                kept: &mut self.kept,
+                piece: &mut self.piece,
+                pos: 0,
+                source: &mut source,
+            };
+            from_read(&mut naive)
+        })
+    }
+
+    #[inline(never)]
+    fn length_delimited(&mut self, mut source: Turns<'_>) -> Message {
         use tokio_util::codec::Decoder as _;
-        loop {
-            let n = source.read(&mut self.piece)?;
-            self.bytes.extend_from_slice(&self.piece[..n]);
-            if let Some(frame) = self.frames.decode(&mut self.bytes)? {
-                return from_slice(&mut &frame[..]);
+        turns(|| {
+            loop {
+                let n = source.read(&mut self.piece)?;
+                self.bytes.extend_from_slice(&self.piece[..n]);
+                if let Some(frame) = self.frames.decode(&mut self.bytes)? {
+                    return from_slice(&mut &frame[..]);
+                }
             }
-        }
+        })
     }
 
+    #[inline(never)]
     fn coroutine(&mut self, source: Turns<'_>) -> Message {
         let stack = self.stack.get_or_insert_default();
         let mut source = Some(source);
@@ -220,16 +245,6 @@ impl Decoder {
                 }
             }
         })
-    }
-}
-
-/// Calls again while it blocks, as an event loop would.
-fn turns<T>(mut step: impl FnMut() -> io::Result<T>) -> T {
-    loop {
-        match step() {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-            other => return other.expect("a whole message"),
-        }
     }
 }
 

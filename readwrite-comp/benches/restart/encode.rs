@@ -1,6 +1,6 @@
 //! Ways to encode a message into a sink that blocks.
 
-use crate::data::{Gulps, Message, blocked, config};
+use crate::data::{Gulps, Message, blocked, config, turns};
 use readwrite_comp::{PrefixCheck, Skip, SkipLimits};
 use std::io::{self, ErrorKind, Write};
 
@@ -160,15 +160,6 @@ impl Encoder {
         coroutine.scope(|mut coroutine| {
             while let corosensei::CoroutineResult::Yield(()) = coroutine.as_mut().resume(()) {}
         });
-    }
-}
-
-fn turns(mut step: impl FnMut() -> io::Result<()>) {
-    loop {
-        match step() {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-            other => return other.expect("the sink only blocks"),
-        }
     }
 }
 

@@ -45,6 +45,12 @@ impl Ahead {
         self.filled - self.start
     }
 
+    /// True if nothing is here. (What was wholly released starts at zero again.)
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
     /// Bytes that the attempt has read.
     #[inline]
     pub(super) fn read(&self) -> usize {

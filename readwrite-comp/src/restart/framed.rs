@@ -10,15 +10,15 @@ const FIRST: usize = 4 << 10;
 const SMALL: u32 = 16;
 
 /// Sees whether a limiter takes anything, to tell an end between messages from one inside.
-pub(super) struct Tap<'a, R> {
-    source: &'a mut R,
+pub(super) struct Tap<R> {
+    source: R,
     taken: bool,
     ended: bool,
 }
 
-impl<'a, R> Tap<'a, R> {
+impl<R> Tap<R> {
     #[inline]
-    pub(super) const fn new(source: &'a mut R) -> Self {
+    pub(super) const fn new(source: R) -> Self {
         Self {
             source,
             taken: false,
@@ -33,11 +33,7 @@ impl<'a, R> Tap<'a, R> {
     }
 }
 
-fn interrupted(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Interrupted
-}
-
-impl<R: Read> Read for Tap<'_, R> {
+impl<R: Read> Read for Tap<R> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buf)?;
@@ -50,6 +46,33 @@ impl<R: Read> Read for Tap<'_, R> {
     }
 }
 
+/// Reads again when the system interrupted. Here, next to the source, the question costs nothing where the source's
+/// code says which error it gives.
+struct Patient<'a, R>(&'a mut R);
+
+impl<R: Read> Read for Patient<'_, R> {
+    #[inline(always)]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buf) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// The limiter took nothing from the source for this message.
+    #[default]
+    Idle,
+    Reading,
+    /// The body is whole, the limiter's end is not read yet.
+    Whole,
+}
+
 /// The body of a message that comes through a limiter, until it is whole.
 #[derive(Debug, Default)]
 pub(super) struct Body {
@@ -59,10 +82,7 @@ pub(super) struct Body {
     filled: usize,
     /// How many messages in a row needed less than a quarter of the buffer.
     small: u32,
-    /// The limiter took something from the source for this message.
-    begun: bool,
-    /// The body is whole, the limiter's end is not read yet.
-    whole: bool,
+    stage: Stage,
     /// The body was too long: bytes of it are lost, so no later call may go on.
     over: Option<LimitExceeded>,
 }
@@ -77,79 +97,77 @@ impl Body {
         limiter: &mut L,
         source: &mut R,
     ) -> io::Result<bool> {
-        if !self.begun {
-            return self.begin(limits, limiter, source);
+        let mut source = Patient(source);
+        if self.stage != Stage::Reading {
+            return self.fill_edge(limits, limiter, source);
         }
-        loop {
-            match self.fill_from(limits, limiter, source) {
-                Ok(()) => return Ok(true),
-                // The kind of an error is a call, and this is every turn: only the system interrupts.
-                Err(e) if e.raw_os_error().is_some() && interrupted(&e) => {}
-                Err(e) => return Err(e),
-            }
-        }
+        self.read_body(limits, limiter, &mut source)?;
+        limiter.read_end(&mut source)?;
+        Ok(true)
     }
 
-    /// Reads until the first byte came, and on.
+    /// As [`fill`](Self::fill), before the first byte and after the last one of the body.
     #[inline(never)]
-    fn begin<L: ExtRead, R: Read>(
+    fn fill_edge<L: ExtRead, R: Read>(
         &mut self,
         limits: &ReplayLimits,
         limiter: &mut L,
-        source: &mut R,
+        mut source: Patient<'_, R>,
     ) -> io::Result<bool> {
+        if self.stage == Stage::Whole {
+            limiter.read_end(&mut source)?;
+            return Ok(true);
+        }
         let mut tap = Tap::new(source);
-        let result = loop {
-            match self.fill_from(limits, limiter, &mut tap) {
-                Err(e) if interrupted(&e) => {}
-                result => break result,
-            }
-        };
-        self.begun = tap.taken;
+        let result = self
+            .read_body(limits, limiter, &mut tap)
+            .and_then(|()| limiter.read_end(&mut tap));
         let nothing = tap.nothing();
+        if !tap.taken {
+            self.stage = Stage::Idle;
+        } else if self.stage == Stage::Idle {
+            self.stage = Stage::Reading;
+        }
         match result {
-            Ok(()) => {
-                // A limiter whose body ends with the source found nothing but the end.
-                self.whole = !nothing;
-                Ok(self.whole)
-            }
+            // A limiter whose body ends with the source found nothing but the end.
+            Ok(()) => Ok(!nothing),
             Err(e) if nothing && e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             Err(e) => Err(e),
         }
     }
 
+    /// Reads on to the end of the body.
     #[inline]
-    fn fill_from<L: ExtRead, R: Read>(
+    fn read_body<L: ExtRead, R: Read>(
         &mut self,
         limits: &ReplayLimits,
         limiter: &mut L,
         source: &mut R,
     ) -> io::Result<()> {
-        if !self.whole {
-            limiter.read_header(source)?;
-            // Counted aside, so that a turn of one byte costs a few registers and no memory.
-            let mut filled = self.filled;
-            let ended = loop {
-                let room = self.bytes.get_mut(filled..).unwrap_or_default();
-                if room.is_empty() {
-                    self.filled = filled;
-                    if self.read_full(limits, limiter, source)? == 0 {
-                        break Ok(());
-                    }
-                    filled = self.filled;
-                    continue;
+        limiter.read_header(source)?;
+        // What is left of the buffer stays in registers, so that a turn of one byte costs little else.
+        let mut room = &mut self.bytes[self.filled..];
+        loop {
+            if room.is_empty() {
+                self.filled = self.bytes.len();
+                if self.read_full(limits, limiter, source)? == 0 {
+                    break;
                 }
-                match limiter.read_from(source, room) {
-                    Ok(0) => break Ok(()),
-                    Ok(n) => filled += n,
-                    Err(e) => break Err(e),
-                }
-            };
-            self.filled = filled;
-            ended?;
-            self.whole = true;
+                room = &mut self.bytes[self.filled..];
+                continue;
+            }
+            let read = limiter.read_from(source, room);
+            if let Ok(n @ 1..) = read {
+                room = room.get_mut(n..).unwrap_or_default();
+                continue;
+            }
+            let left = room.len();
+            self.filled = self.bytes.len() - left;
+            read?;
+            break;
         }
-        limiter.read_end(source)
+        self.stage = Stage::Whole;
+        Ok(())
     }
 
     /// Reads when the buffer is full: perhaps there is only the end mark left, then it need not grow.
@@ -189,7 +207,8 @@ impl Body {
     }
 
     /// Hands the whole body to `decode` and forgets it.
-    #[inline]
+    // Not inlined: a decoder would take the registers that a turn of one byte lives in.
+    #[inline(never)]
     pub(super) fn decode<T>(
         &mut self,
         retain: usize,
@@ -229,6 +248,6 @@ impl Body {
     }
 
     pub(super) fn in_flight(&self) -> bool {
-        self.begun
+        self.stage != Stage::Idle
     }
 }

@@ -94,7 +94,7 @@ impl Replay {
 
     /// True if a part of a message was received.
     pub fn in_flight(&self) -> bool {
-        self.body.in_flight() || self.ahead.have() > 0
+        self.body.in_flight() || !self.ahead.is_empty()
     }
 
     /// True if the last [`read`](Self::read) blocked although there are bytes that no attempt has seen, because the
@@ -131,7 +131,7 @@ impl Replay {
         source: &mut R,
         decode: impl FnOnce(&mut &[u8]) -> io::Result<T>,
     ) -> io::Result<Option<T>> {
-        let whole = if self.ahead.have() == 0 {
+        let whole = if self.ahead.is_empty() {
             self.body.fill(&self.limits, limiter, source)?
         } else {
             let mut rest = Rest {
