@@ -84,44 +84,47 @@ impl Ahead {
         self.end = self.filled.min(most);
     }
 
-    /// Receives some bytes from the source: zero at its end.
-    #[inline]
+    /// Receives until `due` bytes are here; false if the source ended before.
+    // Always: a turn of one byte is this and little else.
+    #[inline(always)]
     pub(super) fn pull<R: Read>(
         &mut self,
         limits: &ReplayLimits,
         source: &mut R,
-    ) -> io::Result<usize> {
+        due: usize,
+    ) -> io::Result<bool> {
+        let before = self.have();
         let chunk = limits.read_ahead.max(1);
-        if self.bytes.len() - self.filled < chunk {
-            self.make_room(limits, chunk);
-        }
-        loop {
-            match source.read(&mut self.bytes[self.filled..]) {
-                Ok(n) => {
-                    let n = n.min(self.bytes.len() - self.filled);
-                    self.filled += n;
-                    self.pulled += n as u64;
-                    self.bound(limits);
-                    return Ok(n);
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        let result = loop {
+            if self.have() >= due {
+                break Ok(true);
             }
-        }
+            if self.bytes.len() - self.filled < chunk {
+                self.make_room(chunk);
+            }
+            let room = &mut self.bytes[self.filled..];
+            match source.read(room) {
+                Ok(0) => break Ok(false),
+                Ok(n) => self.filled += n.min(room.len()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(e),
+            }
+        };
+        self.pulled += (self.have() - before) as u64;
+        self.bound(limits);
+        result
     }
 
     /// Room for `chunk` more bytes: by moving the message to the front where that pays for the move, else by growing
     /// with what was received.
     #[cold]
-    fn make_room(&mut self, limits: &ReplayLimits, chunk: usize) {
+    fn make_room(&mut self, chunk: usize) {
         let have = self.have();
         if self.start >= have {
             self.bytes.copy_within(self.start..self.filled, 0);
             self.pos -= self.start;
             self.start = 0;
             self.filled = have;
-            // At once: the source may block before anything else would do it.
-            self.bound(limits);
         }
         if self.bytes.len() - self.filled < chunk {
             let size = (self.filled + chunk).max(self.bytes.len() * 2);
@@ -154,25 +157,22 @@ impl Ahead {
             self.refused = Refused::Limit(limit);
             return Err(limit.into());
         }
-        while self.have() < need {
-            match self.pull(limits, source) {
-                Ok(0) => {
-                    self.refused = Refused::Ended;
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    self.need = need;
-                    self.refused = Refused::Blocked;
-                    return Err(e);
-                }
-                Err(e) => {
-                    let kind = e.kind();
-                    self.refused = Refused::Failed(e);
-                    return Err(kind.into());
-                }
+        match self.pull(limits, source, need) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.refused = Refused::Ended;
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.need = need;
+                self.refused = Refused::Blocked;
+                Err(e)
+            }
+            Err(e) => {
+                let kind = e.kind();
+                self.refused = Refused::Failed(e);
+                Err(kind.into())
             }
         }
-        Ok(())
     }
 }

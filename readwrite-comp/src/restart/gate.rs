@@ -1,4 +1,4 @@
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use super::framed::Tap;
 use super::{Replay, ReplayLimits, Skip, SkipLimits};
@@ -27,7 +27,7 @@ pub trait Encode {
 }
 
 /// Reads messages with frames from a stream that blocks (`RESTARTABLE`), or from one that never says `WouldBlock`: on a
-/// thread, in a coroutine. In the second case it compiles to the decoder over the limiter, with nothing kept.
+/// thread, in a coroutine. In the second case it is the decoder over a buffer over the limiter, with nothing kept.
 ///
 /// MyDHT's configuration has the constant; the services are written once.
 #[derive(Debug, Default)]
@@ -65,9 +65,10 @@ impl<const RESTARTABLE: bool> Receiver<RESTARTABLE> {
                 .read_framed(limiter, source, |body| decoder.decode(body));
         }
         let mut tap = Tap::new(source);
-        let mut message = CompR::new(limiter, &mut tap);
-        let value = decoder.decode(&mut message);
-        let value = value.and_then(|value| message.read_end().map(|()| value));
+        // It ends with the body, so nothing of the next message is read ahead and lost.
+        let mut body = BufReader::new(CompR::new(limiter, &mut tap));
+        let value = decoder.decode(&mut body);
+        let value = value.and_then(|value| body.get_mut().read_end().map(|()| value));
         match value {
             Err(_) if tap.nothing() => Ok(None),
             value => value.map(Some),

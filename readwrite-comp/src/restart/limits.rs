@@ -10,8 +10,8 @@ pub struct ReplayLimits {
     pub max_replayed: u64,
     /// How many bytes are asked of the source at a time when there are no frames. Default 8 KiB.
     pub read_ahead: usize,
-    /// The largest buffer that is kept between messages; a larger one is freed. Default 2 MiB: with less a connection
-    /// that carries messages of that size pays for fresh memory each time, about a fifth of the decoding.
+    /// The largest buffer that is kept between messages; a larger one is freed. Default 4 MiB, which messages of 2 MiB
+    /// grow to: a connection that carries longer ones pays for fresh memory each time, about half of the decoding.
     pub retain: usize,
 }
 
@@ -21,7 +21,7 @@ impl Default for ReplayLimits {
             max_message: 16 << 20,
             max_replayed: 256 << 20,
             read_ahead: 8 << 10,
-            retain: 2 << 20,
+            retain: 4 << 20,
         }
     }
 }
@@ -66,7 +66,7 @@ pub struct SkipLimits {
     pub max_message: u64,
     /// How many bytes of one message may be encoded again, over all its attempts. Default 256 MiB.
     pub max_skipped: u64,
-    /// The largest window that is kept between messages; a larger one is freed. Default 2 MiB.
+    /// The largest window that is kept between messages; a larger one is freed. Default 4 MiB.
     pub retain: usize,
     /// How the bytes of another attempt are checked.
     pub check: PrefixCheck,
@@ -78,7 +78,7 @@ impl Default for SkipLimits {
             window: 16 << 20,
             max_message: 16 << 20,
             max_skipped: 256 << 20,
-            retain: 2 << 20,
+            retain: 4 << 20,
             check: PrefixCheck::default(),
         }
     }

@@ -64,6 +64,8 @@ pub struct Replay {
     seen: usize,
     /// How much was there at the last attempt.
     tried: usize,
+    /// How much must be there for the next one.
+    due: usize,
     /// Hundredths of bytes that may be decoded again.
     budget: u64,
     /// Bytes of this message that were decoded again.
@@ -89,7 +91,9 @@ impl Replay {
 
     /// What was done so far.
     pub const fn stats(&self) -> ReplayStats {
-        self.stats
+        let mut stats = self.stats;
+        stats.bytes_received += self.ahead.pulled;
+        stats
     }
 
     /// True if a part of a message was received.
@@ -173,6 +177,26 @@ impl Replay {
         if !self.wait(source)? {
             return Ok(None);
         }
+        self.try_once(source, &mut decode).map(Some)
+    }
+
+    /// Runs an attempt.
+    // Not inlined: a decoder would take the registers that a turn of one byte lives in.
+    #[inline(never)]
+    fn try_once<R: Read, T>(
+        &mut self,
+        source: &mut R,
+        decode: &mut impl FnMut(&mut ReplayAttempt<'_, R>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let again = self.replayed + self.seen as u64;
+        if again > self.limits.max_replayed {
+            return Err(LimitExceeded {
+                limit: "max_replayed",
+                value: again,
+                max: self.limits.max_replayed,
+            }
+            .into());
+        }
         let mut attempt = ReplayAttempt::new(&mut self.ahead, &self.limits, source);
         let result = decode(&mut attempt);
         self.account();
@@ -181,7 +205,7 @@ impl Replay {
             // goes on as if it had not needed them would leave the stream at a wrong place.
             Ok(value) if matches!(self.ahead.refused, Refused::No | Refused::Ended) => {
                 self.commit();
-                Ok(Some(value))
+                Ok(value)
             }
             Ok(_) => Err(self.failed(io::ErrorKind::WouldBlock.into())),
             Err(e) => Err(self.failed(e)),
@@ -189,48 +213,49 @@ impl Replay {
     }
 
     /// Receives until an attempt is due; false if the source ended between messages.
+    #[inline]
     fn wait<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
         self.deferred = false;
-        let mut quiet = true;
-        let due = loop {
-            let have = self.ahead.have();
-            let asked = have >= self.ahead.need.max(1);
-            if asked && (self.affordable() || have >= self.limits.max_message) {
-                break Ok(true);
-            }
-            match self.ahead.pull(&self.limits, source) {
-                Ok(0) => break Ok(have > 0),
-                Ok(_) => quiet = false,
-                Err(e) => {
-                    if e.kind() == io::ErrorKind::WouldBlock && asked && have > self.tried {
-                        if quiet {
-                            break Ok(true);
-                        }
-                        self.deferred = true;
-                    }
-                    break Err(e);
+        let before = self.ahead.have();
+        match self.ahead.pull(&self.limits, source, self.due.max(1)) {
+            Ok(true) => Ok(true),
+            Ok(false) => Ok(!self.ahead.is_empty()),
+            Err(e) => {
+                let have = self.ahead.have();
+                // Nothing asked for these bytes, or they are not more than at the last attempt: more have to come.
+                if have < self.ahead.need.max(1)
+                    || have <= self.tried
+                    || e.kind() != io::ErrorKind::WouldBlock
+                {
+                    return Err(e);
                 }
+                if have == before {
+                    return Ok(true);
+                }
+                self.deferred = true;
+                Err(e)
             }
-            self.received();
-        };
-        self.received();
-        let again = self.replayed + self.seen as u64;
-        if matches!(due, Ok(true)) && again > self.limits.max_replayed {
-            return Err(LimitExceeded {
-                limit: "max_replayed",
-                value: again,
-                max: self.limits.max_replayed,
-            }
-            .into());
         }
-        due
     }
 
-    fn affordable(&self) -> bool {
-        match self.policy {
-            RetryPolicy::Always => true,
-            RetryPolicy::Budgeted { .. } => self.seen as u64 * 100 <= self.budget,
-        }
+    /// How many bytes must be here before the next attempt is due without a quiet period: those that the last one asked
+    /// for, and as many as pay for decoding again what it read.
+    fn next_due(&self) -> usize {
+        let paid = match self.policy {
+            RetryPolicy::Always => 0,
+            RetryPolicy::Budgeted { percent } => {
+                match (self.seen as u64 * 100).saturating_sub(self.budget) {
+                    0 => 0,
+                    _ if percent == 0 => usize::MAX,
+                    short => {
+                        let bytes = short.div_ceil(u64::from(percent));
+                        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                        self.ahead.have().saturating_add(bytes)
+                    }
+                }
+            }
+        };
+        paid.min(self.limits.max_message).max(self.ahead.need)
     }
 
     /// Books the bytes that were pulled.
@@ -258,7 +283,7 @@ impl Replay {
     /// What a failed attempt means.
     fn failed(&mut self, error: io::Error) -> io::Error {
         self.ahead.pos = self.ahead.start;
-        match std::mem::take(&mut self.ahead.refused) {
+        let error = match std::mem::take(&mut self.ahead.refused) {
             Refused::Blocked => io::ErrorKind::WouldBlock.into(),
             Refused::Ended => io::Error::new(io::ErrorKind::UnexpectedEof, error),
             Refused::Limit(limit) => limit.into(),
@@ -271,7 +296,9 @@ impl Replay {
                 }
                 error
             }
-        }
+        };
+        self.due = self.next_due();
+        error
     }
 
     /// The reader of an attempt by hand: it starts at the first byte that was not committed.
@@ -287,6 +314,7 @@ impl Replay {
     pub fn rewind(&mut self) {
         self.account_by_hand();
         self.ahead.pos = self.ahead.start;
+        self.due = self.next_due();
     }
 
     /// Lets go of what the attempt has read: the next one starts behind it.
@@ -298,6 +326,7 @@ impl Replay {
         self.ahead.refused = Refused::No;
         self.seen = 0;
         self.tried = 0;
+        self.due = 0;
         self.replayed = 0;
         self.budget = self.budget.min(CARRIED * 100);
         self.stats.messages += 1;
@@ -314,6 +343,7 @@ impl Replay {
     pub fn rest<'a, R: Read>(&'a mut self, source: &'a mut R) -> Rest<'a, R> {
         self.seen = 0;
         self.tried = 0;
+        self.due = 0;
         Rest {
             ahead: &mut self.ahead,
             limits: &self.limits,
