@@ -23,7 +23,9 @@ pub use limit::{
     EscapedR, EscapedW, KnownLengthR, KnownLengthW, LimitExceeded, SizedWindowsR, SizedWindowsW,
     WindowLimits,
 };
+#[cfg(feature = "serde")]
+pub use restart::Untraceable;
 pub use restart::{
     Decode, Encode, PrefixChanged, PrefixCheck, Receiver, Replay, ReplayAttempt, ReplayLimits,
-    ReplayStats, Rest, RetryPolicy, Sender, Skip, SkipAttempt, SkipLimits, SkipStats,
+    ReplayStats, Rest, RetryPolicy, Sender, Shape, Skip, SkipAttempt, SkipLimits, SkipStats,
 };

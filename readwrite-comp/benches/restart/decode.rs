@@ -1,7 +1,9 @@
 //! Ways to decode a message that arrives in chunks.
 
 use crate::data::{Message, Turns, config, turns};
-use readwrite_comp::{CompR, CompW, Decode, Receiver, Replay, SizedWindowsR, SizedWindowsW};
+use readwrite_comp::{
+    CompR, CompW, Decode, Receiver, Replay, ReplayLimits, Shape, SizedWindowsR, SizedWindowsW,
+};
 use std::io::{self, ErrorKind, Read, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Way {
     Framed,
     /// Ours, without frames.
     Unframed,
+    /// Ours, without frames, with the shape of the message.
+    Shaped,
     /// The limiter and the decoder with nothing between: for streams that never block.
     Bare,
     /// Ours with `RESTARTABLE = false`: for streams that never block.
@@ -27,11 +31,12 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Way; 7] = [
+    pub const ALL: [Way; 8] = [
         Way::OneShot,
         Way::Turns,
         Way::Framed,
         Way::Unframed,
+        Way::Shaped,
         Way::LengthDelimited,
         Way::Coroutine,
         Way::Naive,
@@ -46,6 +51,7 @@ impl Way {
             Way::Turns => "the turns alone, nothing decoded",
             Way::Framed => "**ours, growing windows**",
             Way::Unframed => "**ours, no frames**",
+            Way::Shaped => "**ours, no frames, shape traced from the type**",
             Way::Bare => "the limiter by hand",
             Way::Gate => "**ours, RESTARTABLE = false**",
             Way::LengthDelimited => "tokio-util LengthDelimitedCodec",
@@ -117,7 +123,13 @@ impl Decoder {
         frames.set_max_frame_length(64 << 20);
         Self {
             way,
-            replay: Replay::default(),
+            replay: match way {
+                Way::Shaped => Replay::with_shape(
+                    ReplayLimits::default(),
+                    Shape::of::<Message>().expect("a message has a shape"),
+                ),
+                _ => Replay::default(),
+            },
             receiver: Receiver::default(),
             limiter: SizedWindowsR::default(),
             frames,
@@ -139,7 +151,7 @@ impl Decoder {
             Way::OneShot => from_slice(&mut &wire[..]).expect("a whole message"),
             Way::Turns => self.turns(source, wire.len()),
             Way::Framed => self.framed(source),
-            Way::Unframed => self.unframed(source),
+            Way::Unframed | Way::Shaped => self.unframed(source),
             Way::Bare => self.bare(source),
             Way::Gate => self.gate(source),
             Way::LengthDelimited => self.length_delimited(source),

@@ -35,7 +35,7 @@ pub enum RetryPolicy {
     /// When the bytes received pay for it, or when the source has gone quiet. The default, with 50 percent: at most half
     /// as many bytes are decoded again as were received, and once more per quiet period.
     ///
-    /// The source is quiet when a call finds not one new byte. Because of this a complete message can wait in the
+    /// The source is quiet when it blocks twice with not one byte in between. Because of this a complete message can wait in the
     /// buffer until the next call: [`Replay::deferred`](super::Replay::deferred) says so, and the caller then calls
     /// again when its loop has nothing else to do.
     Budgeted {

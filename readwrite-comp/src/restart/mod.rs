@@ -14,8 +14,12 @@ mod gate;
 mod limits;
 mod prefix;
 mod replay;
+mod scan;
+mod shape;
 mod skip;
 mod skip_attempt;
+#[cfg(feature = "serde")]
+mod trace;
 mod window;
 
 pub use attempt::{ReplayAttempt, Rest};
@@ -23,5 +27,8 @@ pub use gate::{Decode, Encode, Receiver, Sender};
 pub use limits::{PrefixCheck, ReplayLimits, RetryPolicy, SkipLimits};
 pub use prefix::PrefixChanged;
 pub use replay::{Replay, ReplayStats};
+pub use shape::Shape;
 pub use skip::{Skip, SkipStats};
 pub use skip_attempt::SkipAttempt;
+#[cfg(feature = "serde")]
+pub use trace::Untraceable;

@@ -4,6 +4,8 @@ use super::ahead::{Ahead, Refused};
 use super::attempt::{ReplayAttempt, Rest};
 use super::framed::Body;
 use super::limits::{ReplayLimits, RetryPolicy};
+use super::scan::Scan;
+use super::shape::Shape;
 use crate::ext::ExtRead;
 use crate::limit::LimitExceeded;
 
@@ -58,6 +60,8 @@ pub struct ReplayStats {
 pub struct Replay {
     limits: ReplayLimits,
     policy: RetryPolicy,
+    /// Tells how many bytes a message without frames has at least.
+    scan: Option<Scan>,
     body: Body,
     ahead: Ahead,
     /// How far any attempt at this message has read.
@@ -71,6 +75,8 @@ pub struct Replay {
     /// Bytes of this message that were decoded again.
     replayed: u64,
     deferred: bool,
+    /// How much had been received when the source blocked the last time.
+    blocked_at: u64,
     stats: ReplayStats,
 }
 
@@ -85,6 +91,16 @@ impl Replay {
         Self {
             limits,
             policy,
+            ..Self::default()
+        }
+    }
+
+    /// With these limits, the default policy, and the shape of the messages without frames: such a message is decoded
+    /// when the shape says that it is whole. Where the shape says nothing or was wrong, the policy decides.
+    pub fn with_shape(limits: ReplayLimits, shape: Shape) -> Self {
+        Self {
+            limits,
+            scan: Some(Scan::new(shape)),
             ..Self::default()
         }
     }
@@ -110,9 +126,14 @@ impl Replay {
 
     /// Forgets the message in flight and everything that was read ahead: the connection is gone.
     pub fn reset(&mut self) {
+        let mut scan = self.scan.take();
+        if let Some(scan) = &mut scan {
+            scan.restart();
+        }
         *self = Self {
             limits: self.limits,
             policy: self.policy,
+            scan,
             stats: self.stats,
             ..Self::default()
         };
@@ -216,8 +237,7 @@ impl Replay {
     #[inline]
     fn wait<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
         self.deferred = false;
-        let before = self.ahead.have();
-        match self.ahead.pull(&self.limits, source, self.due.max(1)) {
+        match self.receive(source) {
             Ok(true) => Ok(true),
             Ok(false) => Ok(!self.ahead.is_empty()),
             Err(e) => {
@@ -229,13 +249,39 @@ impl Replay {
                 {
                     return Err(e);
                 }
-                if have == before {
+                if self.silent() {
                     return Ok(true);
                 }
                 self.deferred = true;
                 Err(e)
             }
         }
+    }
+
+    /// The source blocked: true if it gave nothing since it did so the last time.
+    fn silent(&mut self) -> bool {
+        let received = self.stats.bytes_received + self.ahead.pulled;
+        std::mem::replace(&mut self.blocked_at, received) == received
+    }
+
+    /// Receives until an attempt is due; false if the source ended before.
+    #[inline]
+    fn receive<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
+        if let Some(scan) = &mut self.scan
+            && let Some(mut due) = scan.known()
+        {
+            loop {
+                if !self.ahead.pull(&self.limits, source, due.max(1))? {
+                    return Ok(false);
+                }
+                match scan.least(self.ahead.waiting()) {
+                    Some(least) if least > due && least <= self.limits.max_message => due = least,
+                    // Whole, or not to be told, or too long, which is for the decoder to refuse.
+                    _ => return Ok(true),
+                }
+            }
+        }
+        self.ahead.pull(&self.limits, source, self.due.max(1))
     }
 
     /// How many bytes must be here before the next attempt is due without a quiet period: those that the last one asked
@@ -298,6 +344,15 @@ impl Replay {
             }
         };
         self.due = self.next_due();
+        if let Some(scan) = &mut self.scan
+            && let waiting = self.ahead.waiting()
+            && scan
+                .least(waiting)
+                .is_some_and(|least| least <= waiting.len())
+        {
+            // Whole, it said.
+            scan.give_up();
+        }
         error
     }
 
@@ -324,12 +379,20 @@ impl Replay {
         self.received();
         self.ahead.release(read, &self.limits);
         self.ahead.refused = Refused::No;
-        self.seen = 0;
-        self.tried = 0;
-        self.due = 0;
+        self.begin();
         self.replayed = 0;
         self.budget = self.budget.min(CARRIED * 100);
         self.stats.messages += 1;
+    }
+
+    /// The next message begins here.
+    fn begin(&mut self) {
+        self.seen = 0;
+        self.tried = 0;
+        self.due = 0;
+        if let Some(scan) = &mut self.scan {
+            scan.restart();
+        }
     }
 
     fn account_by_hand(&mut self) {
@@ -341,9 +404,7 @@ impl Replay {
 
     /// A reader of what follows the last message: what was read ahead, then the source.
     pub fn rest<'a, R: Read>(&'a mut self, source: &'a mut R) -> Rest<'a, R> {
-        self.seen = 0;
-        self.tried = 0;
-        self.due = 0;
+        self.begin();
         Rest {
             ahead: &mut self.ahead,
             limits: &self.limits,
