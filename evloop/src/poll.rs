@@ -160,11 +160,29 @@ impl Poll {
                 Token(fired.token),
             ));
         };
-        let count = self
+        let result = self
             .shared
-            .poll(capacity, timeout, interruptible, &mut sink)?;
+            .poll(capacity, timeout, interruptible, &mut sink);
+        if self.shared.by_turns {
+            self.giving(&result, events)?;
+        }
+        result
+    }
+
+    /// Puts what is given in the order of the seed, if there is one, and shows it to the driver.
+    #[cold]
+    fn giving(&self, result: &io::Result<usize>, events: &mut Events) -> io::Result<()> {
         self.permute(events);
-        Ok(count)
+        let given = match result {
+            Ok(_) => Some(&events.list[..]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(_) => return Ok(()),
+        };
+        let shown = self.shared.driver.giving(given);
+        if shown.is_err() {
+            events.list.clear();
+        }
+        shown
     }
 
     /// How many polls in a row may find events without asking the operating system (1 by default). It is asked
@@ -209,9 +227,8 @@ impl Poll {
         self.shared.enter().shuffle = Some(seed | 1);
     }
 
-    #[inline]
     fn permute(&self, events: &mut Events) {
-        if events.list.len() < 2 || self.shared.driver.may_block() {
+        if events.list.len() < 2 {
             return;
         }
         let mut state = self.shared.enter();

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub inbox: Inbox<Source>,
     pub sleep: AtomicU8,
     pub driver: Box<dyn Driver>,
+    /// The driver may not block.
+    pub by_turns: bool,
     /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
     seat: Mutex<Option<Vec<(u32, u16)>>>,
     seat_free: Condvar,
@@ -216,6 +218,7 @@ impl Shared {
             inbox: Inbox::new(),
             // An idle loop that cannot block is asleep from the start: its first source asks for a turn.
             sleep: AtomicU8::new(if driver.may_block() { AWAKE } else { ASLEEP }),
+            by_turns: !driver.may_block(),
             driver,
             seat: Mutex::new(Some(Vec::new())),
             seat_free: Condvar::new(),
@@ -319,7 +322,7 @@ impl Shared {
             if state.compat == Compat::Mio06 && self.quirk(&mut state, timeout) {
                 return Ok(0);
             }
-            if !self.driver.may_block() {
+            if self.by_turns {
                 match self.turn_over(state, timeout)? {
                     Waited::Look => continue,
                     Waited::Elapsed => return Ok(0),
@@ -516,7 +519,7 @@ impl Shared {
             if state.core.has_ready() {
                 return true;
             }
-            if self.driver.may_block() {
+            if !self.by_turns {
                 return false;
             }
             self.driver.note(state.next_deadline());

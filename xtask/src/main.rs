@@ -7,6 +7,7 @@ mod counts;
 mod demo;
 mod fuzz;
 mod run;
+mod sanitize;
 mod setup;
 mod step;
 mod test;
@@ -35,6 +36,7 @@ enum Command {
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     Api(api::Args),
+    Sanitize(sanitize::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Api(args) => api::run(&args),
+        Command::Sanitize(args) => sanitize::run(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -1,7 +1,9 @@
 //! A clock that moves only when it is told to, shared by many loops.
 
 use super::Driver;
+use super::recording::{Journal, Recording};
 use crate::Poll;
+use crate::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,11 +40,64 @@ struct Time {
     agenda: BTreeSet<(Duration, u64)>,
     /// Idle loops that were notified since they were last polled.
     woken: BTreeSet<u64>,
+    journal: Journal,
 }
 
 impl VirtualClock {
     /// A clock at zero. `seed` permutes the order of events that are ready at the same time.
     pub fn new(seed: u64) -> Self {
+        VirtualClock::with(seed, Journal::Off)
+    }
+
+    /// The same, and what the polls of its loops give is [recorded](VirtualClock::recording). Same-thread sources
+    /// ([`local`](crate::local)) are not: nothing is left to chance there.
+    ///
+    /// ```
+    /// use mydht_evloop::driver::Recording;
+    /// use mydht_evloop::{Events, PollOpt, Ready, Registration, Token, VirtualClock};
+    ///
+    /// // A program: which of two sources does it hear first?
+    /// fn run(clock: &VirtualClock, second: usize) -> std::io::Result<()> {
+    ///     let poll = clock.poll();
+    ///     let sources = [1, second].map(|token| (token, Registration::new2()));
+    ///     for (token, (registration, set)) in &sources {
+    ///         poll.register(registration, Token(*token), Ready::readable(), PollOpt::edge())?;
+    ///         set.set_readiness(Ready::readable())?;
+    ///     }
+    ///     poll.poll(&mut Events::with_capacity(8), None).map(drop)
+    /// }
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let clock = VirtualClock::recorded(7);
+    /// run(&clock, 2)?;
+    /// let recording = clock.recording().expect("recorded");
+    ///
+    /// let again = VirtualClock::replay(Recording::from_bytes(recording.as_bytes().to_vec())?);
+    /// run(&again, 2)?;
+    /// assert_eq!(again.recording(), Some(recording.clone()), "to its end");
+    ///
+    /// let other = run(&VirtualClock::replay(recording), 3).unwrap_err();
+    /// assert!(other.to_string().starts_with("the run differs from its recording at poll 1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recorded(seed: u64) -> Self {
+        VirtualClock::with(seed, Journal::Record(Recording::new(seed)))
+    }
+
+    /// A clock at zero with the seed of a recording. A poll that does not give what was recorded is an error of
+    /// kind `InvalidData` that says what was expected.
+    pub fn replay(recording: Recording) -> Self {
+        VirtualClock::with(recording.seed(), Journal::replay(recording))
+    }
+
+    /// What was recorded so far, or of what is replayed the part that was confirmed: the run is complete when that
+    /// equals the whole. `None` for a clock that does neither.
+    pub fn recording(&self) -> Option<Recording> {
+        self.time().journal.so_far()
+    }
+
+    fn with(seed: u64, journal: Journal) -> Self {
         VirtualClock {
             time: Arc::new(Mutex::new(Time {
                 now: Duration::ZERO,
@@ -51,6 +106,7 @@ impl VirtualClock {
                 deadlines: BTreeMap::new(),
                 agenda: BTreeSet::new(),
                 woken: BTreeSet::new(),
+                journal,
             })),
         }
     }
@@ -178,6 +234,12 @@ impl Driver for VirtualDriver {
     fn notify(&self) -> io::Result<()> {
         self.time().woken.insert(self.id);
         Ok(())
+    }
+
+    fn giving(&self, events: Option<&[Event]>) -> io::Result<()> {
+        let mut time = self.time();
+        let now = time.now;
+        time.journal.note(self.id, now, events)
     }
 
     fn note(&self, deadline: Option<Duration>) {

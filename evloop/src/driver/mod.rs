@@ -6,6 +6,7 @@ mod clock;
 mod os;
 #[cfg(not(target_arch = "wasm32"))]
 mod park;
+mod recording;
 mod turns;
 
 pub use clock::VirtualClock;
@@ -15,8 +16,10 @@ pub use os::Os;
 pub(crate) use os::{OsInterest, RawSource};
 #[cfg(not(target_arch = "wasm32"))]
 pub use park::Park;
+pub use recording::Recording;
 pub use turns::Turns;
 
+use crate::event::Event;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -50,6 +53,14 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// For a driver that may not block: the loop wants a turn at `deadline` at the latest (`None`: only when it is
     /// notified).
     fn note(&self, _deadline: Option<Duration>) {}
+
+    /// For a driver that may not block: this is what a poll is about to give (`None`: `WouldBlock`).
+    ///
+    /// # Errors
+    /// Are given instead.
+    fn giving(&self, _events: Option<&[Event]>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Calls `hook` from now on when [`notify`](Driver::notify) asks for a turn; false if this driver takes none.
     fn on_wake(&self, _hook: Option<Arc<dyn Fn() + Send + Sync>>) -> bool {
