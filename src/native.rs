@@ -25,6 +25,7 @@ use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
+use crate::service::{GlobalService, NoGlobal};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
     AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
@@ -40,8 +41,9 @@ pub type Records = Box<dyn KVStore + Send>;
 /// Where attachments are kept.
 pub type Attachments = Box<dyn AttachmentStore + Send>;
 
-/// The configuration of a native node.
-pub type Conf = SingleThread<mydht_evloop::Poll, Tcp, Bincode, RecordLayer, Records, Attachments>;
+/// The configuration of a native node, with the user's own service `G`.
+pub type Conf<G = NoGlobal> =
+    SingleThread<mydht_evloop::Poll, Tcp, Bincode, RecordLayer, Records, Attachments, G>;
 
 /// What a native node is started with.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +98,21 @@ impl Config {
     /// # Errors
     /// When the address is in use, the store cannot be opened, and so on: the error says what to do.
     pub fn start(self) -> io::Result<NativeNode> {
+        self.start_serving(None)
+    }
+
+    /// The same with a service of one's own: see `examples/own_service.rs`.
+    ///
+    /// # Errors
+    /// As [`start`](Config::start).
+    pub fn start_with<G: GlobalService + Send>(self, global: G) -> io::Result<NativeNode<G>> {
+        self.start_serving(Some(global))
+    }
+
+    fn start_serving<G: GlobalService + Send>(
+        self,
+        global: Option<G>,
+    ) -> io::Result<NativeNode<G>> {
         let poll = mydht_evloop::Poll::new()?;
         let transport = match self.listen {
             Some(address) => Tcp::listen(address)?,
@@ -119,7 +136,7 @@ impl Config {
             shadow: RecordLayer,
             records,
             attachments,
-            global: None,
+            global,
             local: None,
             credentials,
             policy: Box::new(self.policy),
@@ -128,7 +145,7 @@ impl Config {
             bootstrap: self.bootstrap,
         };
         let (handle, thread) =
-            Node::<Conf>::start(parts).map_err(|error| failed(error.to_string()))?;
+            Node::<Conf<G>>::start(parts).map_err(|error| failed(error.to_string()))?;
         Ok(NativeNode {
             handle,
             listening,
@@ -158,15 +175,15 @@ fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
 }
 
 /// A node that runs on a thread of its own. Dropping it leaves it running; [`stop`](NativeNode::stop) ends it.
-pub struct NativeNode {
-    handle: NodeHandle<Conf>,
+pub struct NativeNode<G: GlobalService = NoGlobal> {
+    handle: NodeHandle<Conf<G>>,
     listening: Option<TcpAddress>,
     id: PeerId,
     metrics: Metrics,
     thread: JoinHandle<mydht_spawner::Result<()>>,
 }
 
-impl NativeNode {
+impl<G: GlobalService> NativeNode<G> {
     /// Where it listens.
     pub fn address(&self) -> Option<TcpAddress> {
         self.listening
@@ -183,7 +200,7 @@ impl NativeNode {
     }
 
     /// A handle to use it by.
-    pub fn handle(&self) -> NodeHandle<Conf> {
+    pub fn handle(&self) -> NodeHandle<Conf<G>> {
         self.handle.clone()
     }
 

@@ -79,4 +79,17 @@ mod tests {
         Bincode.encode_into(&mut bytes, &message).unwrap();
         assert_eq!(bytes, [2, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
     }
+
+    #[test]
+    fn an_app_message_is_what_docs_wire_says() {
+        let mut bytes = Vec::new();
+        let message = ProtoMessage::App {
+            service: "chat".into(),
+            body: b"hi".to_vec(),
+        };
+        Bincode.encode_into(&mut bytes, &message).unwrap();
+        let name = [4, 0, 0, 0, 0, 0, 0, 0, b'c', b'h', b'a', b't'];
+        let body = [2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i'];
+        assert_eq!(bytes, [&[9, 0, 0, 0][..], &name, &body].concat());
+    }
 }

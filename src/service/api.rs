@@ -45,6 +45,7 @@ impl Service for ApiService {
     type CommandOut = ApiOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: ApiIn, _: &mut Y) -> Result<ApiOut> {
+        tracing::trace!("protocol");
         if let Some(input) = command.input {
             self.0.handle(command.now, input);
         }

@@ -109,6 +109,7 @@ impl<G: GlobalService> Service for Global<G> {
     type CommandOut = GlobalOut;
 
     fn call<Y: SpawnerYield>(&mut self, command: GlobalIn, y: &mut Y) -> Result<GlobalOut> {
+        tracing::trace!("global");
         self.0.call(command, y)
     }
 }

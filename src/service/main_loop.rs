@@ -266,7 +266,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Some(
                     command @ (MainCommand::Resume(_)
                     | MainCommand::Request(..)
-                    | MainCommand::Tell(..)
                     | MainCommand::Stop),
                 ) => later.push(command),
                 Some(command) => self.command(command)?,

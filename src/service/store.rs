@@ -177,7 +177,7 @@ impl<MC: MyDHTConf> Service for StoreService<MC> {
         };
         self.current = Some(command);
         let done = self.run(y)?;
-        tracing::trace!("stored");
+        tracing::trace!("store");
         Ok(done)
     }
 }

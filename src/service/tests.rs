@@ -287,6 +287,42 @@ fn a_cipher_leaves_no_plain_text_on_the_wire() {
     assert!(!shows(&wire));
 }
 
+/// The legacy spawner took the next command before it restarted the one that had yielded.
+#[test]
+fn a_new_command_during_a_half_written_one_waits_for_its_end() {
+    let (whole, _) = write_all::<Bincode, NoShadow>(&NoShadow, &Faults::none());
+    let network = Network::new();
+    network.set_capacity(7);
+    let (mut a, mut b) = (network.endpoint(), network.endpoint());
+    let near = Transport::<Poll>::connect_with(&mut a, &b.address()).unwrap();
+    let (far, _) = Transport::<Poll>::accept(&mut b).unwrap();
+    let service = WriteService::<TestConf<Bincode, NoShadow>>::new(
+        near.write_stream(),
+        NoShadow,
+        Bincode,
+        &Limits::default(),
+        Metrics::default(),
+    );
+    let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
+    send.send(WriteIn::Keys(keys_for(&NoShadow))).unwrap();
+    let mut handle = RestartOrError::new()
+        .spawn(service, NoSend, None, recv, 0)
+        .unwrap();
+    let (mut reader, mut wire) = (far.read_stream(), Vec::new());
+    for (message, part) in outgoing() {
+        // The pipe is full in the middle of the one before.
+        send.send(WriteIn::Message(message, part)).unwrap();
+        handle.unyield().unwrap();
+        drain(&mut reader, &mut wire);
+        handle.unyield().unwrap();
+    }
+    while wire.len() < whole.len() {
+        drain(&mut reader, &mut wire);
+        handle.unyield().unwrap();
+    }
+    assert!(wire == whole);
+}
+
 /// A reading service without a cipher.
 fn plain_reader(stream: &MemoryStream<Poll>) -> ReadService<TestConf<Bincode, NoShadow>> {
     let (limits, metrics) = (Limits::default(), Metrics::default());

@@ -183,7 +183,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
             self.skipped = skipped;
             match result {
                 Ok(()) => {
-                    tracing::trace!("written");
+                    tracing::trace!("write");
                     return Ok(match self.outgoing.take() {
                         Some(Outgoing::End) => WriteOut::Last,
                         Some(Outgoing::Message { part, .. }) => {

@@ -9,6 +9,7 @@ mod fuzz;
 mod run;
 mod sanitize;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod wasm;
@@ -37,6 +38,7 @@ enum Command {
     Fuzz(fuzz::Args),
     Api(api::Args),
     Sanitize(sanitize::Args),
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Api(args) => api::run(&args),
         Command::Sanitize(args) => sanitize::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match outcome {
         Ok(code) => code,
