@@ -7,6 +7,18 @@ use common::*;
 use readwrite_comp::testing::{Choppy, XorR, XorW};
 use readwrite_comp::*;
 use std::io::{Read, Write};
+use std::sync::LazyLock;
+
+/// With the shape of the messages where the codec is the one that shapes are of.
+fn replays(codec: AnyCodec) -> Vec<Replay> {
+    static SHAPE: LazyLock<Shape> =
+        LazyLock::new(|| Shape::of::<Message>().expect("messages have a shape"));
+    let mut replays = vec![Replay::new(limits())];
+    if let AnyCodec::Bincode = codec {
+        replays.push(Replay::with_shape(limits(), SHAPE.clone()));
+    }
+    replays
+}
 
 /// What no input may make any reader take or any adapter keep.
 const MOST: usize = 64 << 10;
@@ -79,19 +91,20 @@ pub fn decoders(data: &[u8]) {
                 }
             })
         }) {}
-        let mut source = Choppy::every(data, chunk);
-        let mut replay = Replay::new(limits());
-        let mut left = data.len() + 1;
-        while let Ok(Some(_)) =
-            until_done(|| replay.read(&mut source, |r| codec.decode::<Message>(r)))
-        {
-            // A message of no bytes would come for ever; none of these codecs has one.
-            left = left.checked_sub(1).expect("each message has a byte");
+        for mut replay in replays(codec) {
+            let mut source = Choppy::every(data, chunk);
+            let mut left = data.len() + 1;
+            while let Ok(Some(_)) =
+                until_done(|| replay.read(&mut source, |r| codec.decode::<Message>(r)))
+            {
+                // A message of no bytes would come for ever; none of these codecs has one.
+                left = left.checked_sub(1).expect("each message has a byte");
+            }
+            let stats = replay.stats();
+            assert!(stats.bytes_received <= data.len() as u64);
+            let quiet = stats.attempts.saturating_mul(data.len() as u64);
+            assert!(stats.bytes_replayed <= stats.bytes_received / 2 + quiet);
         }
-        let stats = replay.stats();
-        assert!(stats.bytes_received <= data.len() as u64);
-        let quiet = stats.attempts.saturating_mul(data.len() as u64);
-        assert!(stats.bytes_replayed <= stats.bytes_received / 2 + quiet);
     }
 }
 
@@ -246,17 +259,18 @@ fn unframed(plan: &mut Plan<'_>, messages: &[Message], codec: AnyCodec, limits: 
         wire == whole,
         "the sink has other bytes than one encode gives"
     );
-    let mut source = plan.choppy(wire.as_slice());
-    let mut replay = Replay::new(self::limits());
-    for message in messages {
-        let got = until_done(|| replay.read(&mut source, |r| codec.decode::<Message>(r)));
-        assert_eq!(
-            got.expect("the message can be read").as_ref(),
-            Some(message)
-        );
+    for mut replay in replays(codec) {
+        let mut source = plan.choppy(wire.as_slice());
+        for message in messages {
+            let got = until_done(|| replay.read(&mut source, |r| codec.decode::<Message>(r)));
+            assert_eq!(
+                got.expect("the message can be read").as_ref(),
+                Some(message)
+            );
+        }
+        let end = until_done(|| replay.read(&mut source, |r| r.read_exact(&mut [0])));
+        assert!(matches!(end, Ok(None)), "bytes are left over");
     }
-    let end = until_done(|| replay.read(&mut source, |r| r.read_exact(&mut [0])));
-    assert!(matches!(end, Ok(None)), "bytes are left over");
     sink_is_flushed(&mut skip);
 }
 

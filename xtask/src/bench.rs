@@ -2,8 +2,10 @@
 
 use crate::run::Cmd;
 use crate::setup::{self, WASM};
+use crate::wasm::{Host, in_chromium};
 use crate::workspace::{Workspace, locked_version, root};
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +22,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 
 /// Measure, and write the figures to docs/benchmarks.
 ///
-/// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock.
+/// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock, natively and in wasm.
 /// `spawn`: the spawners. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
@@ -40,13 +42,26 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let manifest = root().join(folder).join("Cargo.toml");
     // cargo runs a benchmark in its package's folder, so the path must be absolute.
     let out = root().join("docs").join("benchmarks");
-    let wasm = match bench {
-        &"crypto" => Some(wasm_tables(&manifest, args.quick)?),
-        _ => None,
+    let wasm = match *bench {
+        "crypto" => {
+            let tables = wasm_tables(&manifest, "wasm_node_figures", Host::Node, args.quick)?;
+            vec![("", tables)]
+        }
+        "restart" => {
+            let figures = root().join(folder).join("benches/wasm/Cargo.toml");
+            let on = |host| wasm_tables(&figures, "wasm_figures", host, args.quick);
+            vec![
+                ("Node=", on(Host::Node)?),
+                ("Chromium=", on(Host::Chromium)?),
+            ]
+        }
+        _ => Vec::new(),
     };
-    let wasm = wasm
-        .iter()
-        .flat_map(|file| ["--wasm".as_ref(), file.path().as_os_str()]);
+    let wasm = wasm.iter().flat_map(|(name, file)| {
+        let mut named = OsString::from(name);
+        named.push(file.path());
+        [OsString::from("--wasm"), named]
+    });
     Cmd::cargo(["bench", "--all-features", "--manifest-path"])
         .args([&manifest])
         .args(["--bench", bench, "--", "--out"])
@@ -57,18 +72,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the package's figures in Node and keeps the tables that they print.
-fn wasm_tables(manifest: &Path, quick: bool) -> Result<NamedTempFile> {
+/// Runs the package's figures in wasm and keeps the tables that they print.
+fn wasm_tables(manifest: &Path, test: &str, host: Host, quick: bool) -> Result<NamedTempFile> {
     let target = Workspace::load()?.target_dir.join("bench");
     let cargo = |what: &[&str]| -> Result<Cmd> {
-        let args = [
-            "test",
-            "--release",
-            "--target",
-            WASM,
-            "--test",
-            "wasm_node_figures",
-        ];
+        let args = ["test", "--release", "--target", WASM, "--test", test];
         let cmd = setup::wasm_rust()?.cargo(&target, &args)?;
         let cmd = cmd.args(["--manifest-path"]).args([manifest]).args(what);
         Ok(cmd.env("ROUNDS", if quick { "3" } else { "21" }))
@@ -77,10 +85,14 @@ fn wasm_tables(manifest: &Path, quick: bool) -> Result<NamedTempFile> {
     cargo(&["--no-run"])?.check()?;
     let lock = std::fs::read_to_string(manifest.with_file_name("Cargo.lock"))?;
     let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen is locked")?;
-    let path = setup::node(setup::wasm_runner(&version)?)?;
-    let printed = cargo(&["--", "--nocapture"])?
-        .env("PATH", path)
-        .capture_stdout()?;
+    let runner = setup::wasm_runner(&version)?;
+    // Where it runs there may be no network.
+    let run = cargo(&["--offline", "--", "--nocapture"])?.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
+    let run = match host {
+        Host::Node => run.env("PATH", setup::node(runner)?),
+        Host::Chromium => in_chromium()?(run.env("PATH", runner)),
+    };
+    let printed = run.capture_stdout()?;
     let tables = tables(&printed);
     if tables.is_empty() {
         bail!("the figures in wasm printed no table:\n{printed}");

@@ -36,9 +36,29 @@ const NETWORK: &str = "ip link set lo up \
 
 /// Where a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Host {
+pub enum Host {
+    /// Node, found or installed.
     Node,
+    /// Headless Chromium.
     Chromium,
+}
+
+/// Sees to it that Chromium is there; what makes a command run its suites in it, in a network namespace of their own
+/// where that can be.
+pub fn in_chromium() -> Result<impl Fn(Cmd) -> Cmd> {
+    setup::chromium()?;
+    let alone = setup::namespaces();
+    if alone {
+        eprintln!("    in a network namespace of its own");
+    }
+    Ok(move |cmd: Cmd| {
+        let cmd = cmd.env("WASM_BINDGEN_USE_BROWSER", "1");
+        if alone {
+            cmd.through("unshare", ["-n", "sh", "-c", NETWORK, "sh"])
+        } else {
+            cmd
+        }
+    })
 }
 
 /// Whether the test target of this name is a wasm suite that runs there.
@@ -151,19 +171,7 @@ impl Wasm {
             return Ok(no_suites());
         }
         let path = runner()?;
-        setup::chromium()?;
-        let alone = setup::namespaces();
-        if alone {
-            eprintln!("    in a network namespace of its own");
-        }
-        self.run(&suites, &path, |cmd| {
-            let cmd = cmd.env("WASM_BINDGEN_USE_BROWSER", "1");
-            if alone {
-                cmd.through("unshare", ["-n", "sh", "-c", NETWORK, "sh"])
-            } else {
-                cmd
-            }
-        })
+        self.run(&suites, &path, in_chromium()?)
     }
 
     fn run(

@@ -114,6 +114,7 @@ pub struct Decoder {
     bytes: bytes::BytesMut,
     kept: Vec<u8>,
     piece: Box<[u8]>,
+    #[cfg(not(target_family = "wasm"))]
     stack: Option<corosensei::stack::DefaultStack>,
 }
 
@@ -136,6 +137,7 @@ impl Decoder {
             bytes: bytes::BytesMut::new(),
             kept: Vec::new(),
             piece: vec![0; 8 << 10].into(),
+            #[cfg(not(target_family = "wasm"))]
             stack: None,
         }
     }
@@ -233,6 +235,12 @@ impl Decoder {
         })
     }
 
+    #[cfg(target_family = "wasm")]
+    fn coroutine(&mut self, _: Turns<'_>) -> Message {
+        panic!("WebAssembly has no second stack");
+    }
+
+    #[cfg(not(target_family = "wasm"))]
     #[inline(never)]
     fn coroutine(&mut self, source: Turns<'_>) -> Message {
         let stack = self.stack.get_or_insert_default();
@@ -260,11 +268,13 @@ impl Decoder {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 struct Suspended<'a, 'y> {
     source: Turns<'a>,
     yielder: &'y corosensei::Yielder<(), ()>,
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl Read for Suspended<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {

@@ -76,6 +76,7 @@ pub struct Encoder {
     skip: Skip,
     limiter: readwrite_comp::SizedWindowsW,
     whole: Vec<u8>,
+    #[cfg(not(target_family = "wasm"))]
     stack: Option<corosensei::stack::DefaultStack>,
 }
 
@@ -94,6 +95,7 @@ impl Encoder {
             skip: Skip::new(limits),
             limiter: readwrite_comp::SizedWindowsW::default(),
             whole: Vec::new(),
+            #[cfg(not(target_family = "wasm"))]
             stack: None,
         }
     }
@@ -142,6 +144,12 @@ impl Encoder {
         }
     }
 
+    #[cfg(target_family = "wasm")]
+    fn coroutine(&mut self, _: &Message, _: &mut Gulps) {
+        panic!("WebAssembly has no second stack");
+    }
+
+    #[cfg(not(target_family = "wasm"))]
     fn coroutine(&mut self, message: &Message, sink: &mut Gulps) {
         let stack = self.stack.get_or_insert_default();
         let mut sink = Some(sink);
@@ -163,11 +171,13 @@ impl Encoder {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 struct Suspended<'a, 'y> {
     sink: &'a mut Gulps,
     yielder: &'y corosensei::Yielder<(), ()>,
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl Write for Suspended<'_, '_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         loop {

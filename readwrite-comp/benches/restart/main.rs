@@ -1,25 +1,29 @@
 //! What restart costs, beside today's ways: `cargo bench -p readwrite-comp --bench restart -- [--out DIR] [--quick]
-//! [--instructions] [--case NAME --times N]`.
+//! [--wasm NAME=FILE]... [--case NAME --times N]`.
 //!
 //! The tables are those of MyDHT's targets: ratios to one decode from a slice, and to one encode into a reused `Vec`.
 
+mod beside;
+mod case;
 mod data;
 mod decode;
 mod encode;
 mod measure;
 mod report;
 
-use measure::{Case, Case::*, Measure};
+use case::{Case, Case::*};
+use measure::Measure;
 use report::Table;
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (mut out, mut quick, mut instructions, mut case, mut times) = (None, false, false, None, 1);
+    let (mut out, mut quick, mut case, mut times) = (None, false, None, 1);
+    let mut wasm = Vec::new();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--out" => out = args.next(),
             "--quick" => quick = true,
-            "--instructions" => instructions = true,
+            "--wasm" => wasm.extend(args.next()),
             "--case" => case = args.next(),
             "--times" => times = args.next().and_then(|n| n.parse().ok()).unwrap_or(1),
             // What `cargo bench` adds.
@@ -30,12 +34,12 @@ fn main() {
         let case = Case::parse(&name).unwrap_or_else(|| panic!("no case is called {name}"));
         return case.run(times);
     }
-    let measure = Measure {
-        quick,
-        instructions,
-    };
+    let measure = Measure::new(quick);
     let tables = tables(&measure);
-    let text: String = tables.iter().map(Table::markdown).collect();
+    let mut text: String = tables.iter().map(Table::markdown).collect();
+    if !wasm.is_empty() {
+        text += &beside::markdown(&measure, &wasm);
+    }
     println!("{text}");
     if let Some(dir) = out {
         std::fs::create_dir_all(&dir).expect("the folder can be made");

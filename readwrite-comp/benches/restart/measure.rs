@@ -1,24 +1,21 @@
 //! Time (medians), instructions (callgrind) and peak memory of one case.
 
-use crate::data::{self, Gulps, Message};
-use crate::{decode, encode};
+use crate::case::{Case, Prepared};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::hint::black_box;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// One cell of a table: way, byte field or structs, message size, bytes per turn.
-#[derive(Clone, Copy, Debug)]
-pub enum Case {
-    Decode(decode::Way, bool, usize, usize),
-    Encode(encode::Way, bool, usize, usize),
+pub struct Measure {
+    quick: bool,
+    /// Instructions that were counted, by case; none if they cannot be.
+    counted: Option<RefCell<HashMap<String, Option<f64>>>>,
 }
 
-pub struct Measure {
-    pub quick: bool,
-    pub instructions: bool,
-}
+/// In nanoseconds: what takes longer is not counted.
+const SLOW: f64 = 3e7;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
@@ -28,115 +25,35 @@ pub struct Cost {
     pub attempts: f64,
 }
 
-impl Case {
-    fn name(self) -> String {
-        match self {
-            Case::Decode(way, field, size, turn) => format!("decode/{way:?}/{field}/{size}/{turn}"),
-            Case::Encode(way, field, size, turn) => format!("encode/{way:?}/{field}/{size}/{turn}"),
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        let parts: Vec<_> = name.split('/').collect();
-        let [side, way, field, size, turn] = parts[..] else {
-            return None;
-        };
-        let (field, size, turn) = (field.parse().ok()?, size.parse().ok()?, turn.parse().ok()?);
-        if side == "decode" {
-            let way = decode::Way::ALL
-                .into_iter()
-                .chain(decode::Way::DIRECT)
-                .find(|w| format!("{w:?}") == way)?;
-            Some(Case::Decode(way, field, size, turn))
-        } else {
-            let way = encode::Way::ALL
-                .into_iter()
-                .find(|w| format!("{w:?}") == way)?;
-            Some(Case::Encode(way, field, size, turn))
-        }
-    }
-
-    /// Runs the case `times` times: what callgrind counts.
-    pub fn run(self, times: usize) {
-        let mut prepared = Prepared::new(self);
-        for _ in 0..times {
-            prepared.once();
-        }
-    }
-
-    fn floor(self) -> Self {
-        match self {
-            Case::Decode(_, field, size, _) => Case::Decode(decode::Way::OneShot, field, size, 1),
-            Case::Encode(_, field, size, _) => Case::Encode(encode::Way::OneShot, field, size, 1),
-        }
-    }
-}
-
-#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
-enum Prepared {
-    Decode(decode::Decoder, Vec<u8>, usize),
-    Encode(encode::Encoder, Message, Gulps),
-}
-
-impl Prepared {
-    fn new(case: Case) -> Self {
-        let message = |field, size| match field {
-            true => data::field(size),
-            false => data::records(size),
-        };
-        match case {
-            Case::Decode(way, field, size, chunk) => {
-                let message = message(field, size);
-                let wire = way.wire(&data::encode(&message));
-                let mut decoder = decode::Decoder::new(way);
-                let decoded = decoder.run(&wire, chunk);
-                if way != decode::Way::Turns {
-                    assert_eq!(decoded, message, "{way:?}");
-                }
-                Self::Decode(decoder, wire, chunk)
-            }
-            Case::Encode(way, field, size, gulp) => {
-                let message = message(field, size);
-                let plain = data::encode(&message);
-                let mut sink = Gulps::new(gulp, plain.len() + (plain.len() >> 8) + 64);
-                let mut encoder = encode::Encoder::new(way);
-                encoder.run(&message, &mut sink);
-                if way != encode::Way::Framed {
-                    assert!(sink.taken == plain, "{way:?}");
-                }
-                sink.clear();
-                Self::Encode(encoder, message, sink)
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn once(&mut self) {
-        match self {
-            Self::Decode(decoder, wire, chunk) => {
-                black_box(decoder.run(black_box(wire), *chunk));
-            }
-            Self::Encode(encoder, message, sink) => {
-                sink.clear();
-                encoder.run(black_box(message), sink);
-                black_box(&sink.taken);
-            }
-        }
-    }
-
-    fn attempts(&self) -> (u64, u64) {
-        match self {
-            Self::Decode(decoder, ..) => (decoder.stats().attempts, decoder.stats().messages),
-            Self::Encode(encoder, ..) => (encoder.stats().attempts, encoder.stats().messages),
-        }
-    }
-}
-
 impl Measure {
+    /// Quickly, or with instructions too where there is valgrind.
+    pub fn new(quick: bool) -> Self {
+        let valgrind = || Command::new("valgrind").arg("--version").output().is_ok();
+        Self {
+            quick,
+            counted: (!quick && valgrind()).then(RefCell::default),
+        }
+    }
+
+    pub fn quick(&self) -> bool {
+        self.quick
+    }
+
+    fn instructions(&self, case: Case, nanoseconds: f64) -> Option<f64> {
+        // valgrind takes fifty times as long, and counts a long copy as one instruction for each byte.
+        if nanoseconds > SLOW || case.field() {
+            return None;
+        }
+        let mut counted = self.counted.as_ref()?.borrow_mut();
+        *counted
+            .entry(case.name())
+            .or_insert_with(|| instructions(case))
+    }
+
     /// The cost of a case and of its floor, in turns so that both see the same machine.
     pub fn cost(&self, case: Case) -> (Cost, Cost) {
         let (mut own, mut floor) = (Prepared::new(case), Prepared::new(case.floor()));
-        let budget = Duration::from_millis(if self.quick { 60 } else { 600 });
+        let budget = Duration::from_millis(if self.quick { 30 } else { 200 });
         let (mut own_times, mut floor_times) = (Vec::new(), Vec::new());
         let begun = Instant::now();
         while own_times.len() < 5 || begun.elapsed() < budget {
@@ -150,9 +67,10 @@ impl Measure {
             let before = prepared.attempts();
             let peak = peak(|| prepared.once());
             let after = prepared.attempts();
+            let nanoseconds = median(times);
             Cost {
-                nanoseconds: median(times),
-                instructions: self.instructions.then(|| instructions(case)).flatten(),
+                nanoseconds,
+                instructions: self.instructions(case, nanoseconds),
                 peak,
                 attempts: (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64,
             }
@@ -175,20 +93,24 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-/// Instructions of one run, by the difference between a few runs and one; none without valgrind.
+/// Instructions of one run, by the difference between one and none.
 fn instructions(case: Case) -> Option<f64> {
-    let count = |times: usize| {
+    let count = |times: &str| {
         let out = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(std::env::current_exe().ok()?)
-            .args(["--case", &case.name(), "--times", &times.to_string()])
+            .args(["--case", &case.name(), "--times", times])
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&out.stderr).into_owned();
         let line = text.lines().find(|line| line.contains("Collected"))?;
         line.rsplit(' ').next()?.parse::<f64>().ok()
     };
-    Some((count(4)? - count(1)?) / 3.0)
+    std::thread::scope(|scope| {
+        let none = scope.spawn(|| count("0"));
+        let one = count("1")?;
+        Some(one - none.join().ok()??)
+    })
 }
 
 /// Counts bytes while it is told to.

@@ -1,6 +1,7 @@
 //! Markdown tables and a log-log plot.
 
-use crate::measure::{Case, Case::*, Cost, Measure};
+use crate::case::{Case, Case::*};
+use crate::measure::{Cost, Measure};
 use crate::{decode, encode};
 use std::fmt::Write;
 
@@ -42,7 +43,7 @@ impl Table {
         if let Some((floor, _)) = floor {
             let _ = write!(text, " ({:.1} µs)", floor.nanoseconds / 1e3);
         }
-        text += ", by time (and by instructions, where they were counted).\n\n| contender |";
+        text += ", by time (and by instructions).\n\n| contender |";
         for column in &self.columns {
             let _ = write!(text, " {} = {column} |", self.turn);
         }
@@ -96,12 +97,13 @@ fn bytes(n: usize) -> String {
 }
 
 pub fn head(measure: &Measure) -> String {
-    let how = if measure.quick { " (quick)" } else { "" };
+    let how = if measure.quick() { " (quick)" } else { "" };
     format!(
-        "# What restart costs\n\nMade by `cargo bench -p readwrite-comp --bench restart`{how}: medians, release, thin LTO, one \
+        "# What restart costs\n\nMade by `cargo xtask bench restart`{how}: medians, release, thin LTO, one \
          codegen unit, bincode (legacy wire).\nA source gives c bytes and then blocks; a sink takes w bytes and then \
          blocks. Peak memory and attempts are for one message, in the last\ncolumn; peak memory counts what is allocated while \
-         it passes, the decoded message with it, and not what was kept from the message before.\n\n![cost against message \
+         it passes, the decoded message with it, and not what was kept from the message before. Instructions are valgrind's;\nwhere it would take too long, or would \
+         count a copy byte by byte, there are none.\n\n![cost against message \
          size](restart.svg)\n\n"
     )
 }
