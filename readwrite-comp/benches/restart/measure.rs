@@ -19,7 +19,9 @@ const SLOW: f64 = 3e7;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
+    /// The median.
     pub nanoseconds: f64,
+    pub fastest: f64,
     pub instructions: Option<f64>,
     pub peak: usize,
     pub attempts: f64,
@@ -63,13 +65,15 @@ impl Measure {
                 floor_times.push(timed(&mut floor));
             }
         }
-        let cost = |prepared: &mut Prepared, times, case: Case| {
+        let cost = |prepared: &mut Prepared, times: Vec<f64>, case: Case| {
             let before = prepared.attempts();
             let peak = peak(|| prepared.once());
             let after = prepared.attempts();
+            let fastest = times.iter().copied().fold(f64::MAX, f64::min);
             let nanoseconds = median(times);
             Cost {
                 nanoseconds,
+                fastest,
                 instructions: self.instructions(case, nanoseconds),
                 peak,
                 attempts: (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64,
