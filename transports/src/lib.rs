@@ -14,6 +14,8 @@
 //! * [`websocket`]: WebSocket, natively and of the browser.
 //! * [`session`]: streams with credits and a heartbeat over anything that carries messages; [`single`]: one such stream
 //!   as a connection.
+//! * [`webrtc`]: data channels, in the browser and (feature `webrtc`) natively.
+//! * [`either`]: two transports as one.
 //! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
 #![forbid(unsafe_code)]
@@ -27,6 +29,7 @@
     )
 )]
 
+pub mod either;
 pub mod memory;
 pub mod session;
 #[cfg(feature = "signal")]

@@ -11,6 +11,8 @@ mod body;
 pub mod browser;
 mod connection;
 mod limits;
+#[cfg(all(feature = "webrtc", not(target_arch = "wasm32")))]
+pub mod native;
 mod negotiation;
 mod notify;
 mod path;

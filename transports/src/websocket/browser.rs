@@ -216,6 +216,10 @@ impl Transport<Poll> for WebSocket {
     type Address = WsAddress;
     type Stream = WsConnection;
 
+    fn host(address: &WsAddress) -> String {
+        address.host().to_owned()
+    }
+
     fn local_address(&self) -> Option<WsAddress> {
         None
     }

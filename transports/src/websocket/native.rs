@@ -181,6 +181,10 @@ impl Transport<Poll> for WebSocket {
     type Address = WsAddress;
     type Stream = WsConnection;
 
+    fn host(address: &WsAddress) -> String {
+        address.host().to_owned()
+    }
+
     fn local_address(&self) -> Option<WsAddress> {
         let (listener, path) = self.listener.as_ref()?;
         let at = listener.local_addr().ok()?;
