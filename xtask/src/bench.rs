@@ -1,5 +1,7 @@
 //! `cargo xtask bench`.
 
+mod webrtc;
+
 use crate::run::Cmd;
 use crate::setup::{self, WASM};
 use crate::wasm::{Host, in_chromium};
@@ -18,12 +20,13 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
     ("transfer", ".", "transfer"),
+    ("webrtc", "transports", "bench_webrtc"),
 ];
 
 /// Measure, and write the figures to docs/benchmarks.
 ///
 /// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock, natively and in wasm.
-/// `spawn`: the spawners. `transfer`: a file from node to node. Close other programs first: the figures are of this machine as it is now.
+/// `spawn`: the spawners. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
@@ -39,6 +42,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let Some((_, folder, bench)) = BENCHES.iter().find(|bench| bench.0 == args.name) else {
         bail!("no benchmark `{}`", args.name);
     };
+    if *bench == "bench_webrtc" {
+        let manifest = root().join(folder).join("Cargo.toml");
+        let tables = wasm_tables(&manifest, bench, Host::Chromium, args.quick)?;
+        webrtc::write_page(&std::fs::read_to_string(tables.path())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let manifest = root().join(folder).join("Cargo.toml");
     // cargo runs a benchmark in its package's folder, so the path must be absolute.
     let out = root().join("docs").join("benchmarks");
@@ -83,7 +92,8 @@ fn wasm_tables(manifest: &Path, test: &str, host: Host, quick: bool) -> Result<N
     };
     // Built first: then the lock file says which test runner fits.
     cargo(&["--no-run"])?.check()?;
-    let lock = std::fs::read_to_string(manifest.with_file_name("Cargo.lock"))?;
+    let lock = std::fs::read_to_string(manifest.with_file_name("Cargo.lock"))
+        .or_else(|_| std::fs::read_to_string(root().join("Cargo.lock")))?;
     let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen is locked")?;
     let runner = setup::wasm_runner(&version)?;
     // Where it runs there may be no network.
