@@ -1,5 +1,6 @@
 use std::fmt;
 
+use ctr::cipher::inout::InOutBuf;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::cipher::{Cipher, Forged, Keyed};
@@ -71,7 +72,7 @@ impl Chain {
     pub(super) fn open(
         &mut self,
         header: &[u8],
-        body: &mut [u8],
+        body: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), Forged> {
         self.keyed.open(self.number, header, body, tag)?;

@@ -2,6 +2,7 @@ use std::fmt;
 
 use aes::Aes256;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Tag};
+use ctr::cipher::inout::InOutBuf;
 use ctr::cipher::{InnerIvInit, StreamCipher};
 use ctr::{Ctr128BE, CtrCore};
 use hmac::{Hmac, Mac};
@@ -145,28 +146,28 @@ impl Keyed {
         }
     }
 
-    /// Proves a record and decrypts `body` where it is. What is not proved is not decrypted.
+    /// Proves a record and decrypts `body`. What is not proved is not decrypted: nothing is written then.
     pub(super) fn open(
         &self,
         number: u64,
         header: &[u8],
-        body: &mut [u8],
+        body: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), Forged> {
         match self {
             Keyed::ChaCha(cipher) => {
                 let tag = Tag::try_from(tag).map_err(|_| Forged)?;
                 cipher
-                    .decrypt_inout_detached(&nonce(number).into(), header, body.into(), &tag)
+                    .decrypt_inout_detached(&nonce(number).into(), header, body, &tag)
                     .map_err(|_| Forged)
             }
             Keyed::Aes(keys) => {
                 let AesHmac { cipher, mac } = &**keys;
                 // Compared in constant time, all 32 bytes of it.
-                authenticate(mac, number, header, body)
+                authenticate(mac, number, header, body.get_in())
                     .verify_slice(tag)
                     .map_err(|_| Forged)?;
-                keystream(cipher, number).apply_keystream(body);
+                keystream(cipher, number).apply_keystream_inout(body);
                 Ok(())
             }
         }

@@ -1,5 +1,6 @@
 use std::io::{self, ErrorKind, Read};
 
+use ctr::cipher::inout::InOutBuf;
 use readwrite_comp::ExtRead;
 
 use super::chain::{Chain, Secret};
@@ -67,8 +68,8 @@ impl RecordR {
         })
     }
 
-    /// Reads a record and proves it.
-    fn open<R: Read>(&mut self, r: &mut R) -> io::Result<()> {
+    /// Reads a record and proves it. If all of it has room in `out` it is decrypted there, and this gives its length.
+    fn open<R: Read>(&mut self, r: &mut R, out: &mut [u8]) -> io::Result<Option<usize>> {
         while self.have < HEADER {
             self.have += some(r, &mut self.header[self.have..])?;
         }
@@ -92,19 +93,29 @@ impl RecordR {
             self.have += some(r, &mut self.buf[self.have - HEADER..whole])?;
         }
         let (body, tag) = self.buf[..whole].split_at_mut(len);
-        if self.chain.open(&self.header, body, tag).is_err() {
+        let at_once = match out.get_mut(..len) {
+            Some(out) if kind == DATA => InOutBuf::new(&*body, out).ok(),
+            _ => None,
+        };
+        let given = at_once.is_some().then_some(len);
+        let opened = match at_once {
+            Some(both) => self.chain.open(&self.header, both, tag),
+            None => self.chain.open(&self.header, body.into(), tag),
+        };
+        if opened.is_err() {
             return self
                 .fail("a record is not authentic: it was forged, damaged, repeated or moved");
         }
         self.have = 0;
-        self.state = match kind {
-            END => State::Ended,
-            _ => State::Plain { at: 0, end: len },
+        self.state = match (kind, given) {
+            (END, _) => State::Ended,
+            (_, Some(_)) => State::Sealed,
+            (_, None) => State::Plain { at: 0, end: len },
         };
-        Ok(())
+        Ok(given)
     }
 
-    fn fail(&mut self, why: &'static str) -> io::Result<()> {
+    fn fail(&mut self, why: &'static str) -> io::Result<Option<usize>> {
         self.state = State::Failed(why);
         Err(io::Error::new(ErrorKind::InvalidData, why))
     }
@@ -146,7 +157,11 @@ impl ExtRead for RecordR {
                     };
                     return Ok(most);
                 }
-                State::Sealed => self.open(r)?,
+                State::Sealed => {
+                    if let Some(given) = self.open(r, buf)? {
+                        return Ok(given);
+                    }
+                }
                 State::Ended => return Ok(0),
                 State::Failed(why) => return Err(io::Error::new(ErrorKind::InvalidData, why)),
             }

@@ -186,7 +186,10 @@ fn keys_are_changed_after_a_bounded_number_of_records() {
         let keyed = super::cipher::Keyed::new(cipher, &next).unwrap();
         let (header, rest) = wire.split_at_mut(HEADER);
         let (body, tag) = rest.split_at_mut(8);
-        assert_eq!(keyed.open(RECORDS_PER_KEY, header, body, tag), Ok(()));
+        assert_eq!(
+            keyed.open(RECORDS_PER_KEY, header, (&mut *body).into(), tag),
+            Ok(())
+        );
         assert_eq!(body, RECORDS_PER_KEY.to_le_bytes());
     }
 }
