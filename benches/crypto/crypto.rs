@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
          ## Natively\n\n{}\n![Record layers and handshakes](crypto.svg)\n",
         figures.tables()
     );
+    if quick {
+        page += "\nA quick run, to see that it works: no figures to publish.\n";
+    }
     if let Some(file) = argument("--wasm") {
         page += &format!("\n## In wasm (Node)\n\n{}", fs::read_to_string(file)?);
     }
