@@ -1,8 +1,9 @@
 //! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench loop`: nanoseconds per event, ours beside the
-//! peers', in one run; a Markdown table on standard output, and with `--out DIR` in DIR/loop.md. Other arguments choose rows by
-//! a part of their name.
+//! peers', in one run, and TCP echo; Markdown tables on standard output, and with `--out DIR` the page DIR/loop.md and its
+//! plot. `--quick` takes fewer samples; other arguments choose rows by a part of their name (`TCP echo`: that table).
 
 mod contenders;
+mod tcp;
 
 use contenders::*;
 use evloop_bench::{Contender, measure};
@@ -20,29 +21,38 @@ const SIZES: [(usize, usize); 6] = [
 /// What was asked for on the command line.
 struct Asked {
     out: Option<PathBuf>,
+    quick: bool,
     rows: Vec<String>,
 }
 
 impl Asked {
     fn new() -> Self {
-        let (mut out, mut rows) = (None, Vec::new());
+        let (mut out, mut quick, mut rows) = (None, false, Vec::new());
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
-            if arg == "--out" {
-                out = args.next().map(PathBuf::from);
-            } else if !arg.starts_with('-') {
+            match arg.as_str() {
+                "--out" => out = args.next().map(PathBuf::from),
+                "--quick" => quick = true,
                 // Cargo passes `--bench`.
-                rows.push(arg);
+                _ if arg.starts_with('-') => {}
+                _ => rows.push(arg),
             }
         }
-        Asked { out, rows }
+        Asked { out, quick, rows }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.rows.is_empty() || self.rows.iter().any(|part| name.contains(part.as_str()))
     }
 }
+
+type Cells = Vec<Option<f64>>;
 
 /// The table as it grows; every row is shown as soon as it is measured.
 struct Table {
     asked: Asked,
     text: String,
+    rows: Vec<(&'static str, Cells)>,
 }
 
 impl Table {
@@ -52,25 +62,47 @@ impl Table {
         self.text.push('\n');
     }
 
-    fn row<C: Contender>(&mut self, floor: &[Option<f64>]) -> Vec<Option<f64>> {
-        let rows = &self.asked.rows;
-        if !rows.is_empty() && !rows.iter().any(|part| C::NAME.contains(part.as_str())) {
-            return Vec::new();
+    /// Measures a row. The first one is the floor.
+    fn row<C: Contender>(&mut self) {
+        if !self.asked.wants(C::NAME) {
+            return;
         }
-        let cells: Vec<_> = SIZES
+        let samples = if self.asked.quick { 3 } else { 7 };
+        let cells: Cells = SIZES
             .iter()
-            .map(|(sources, ready)| measure::<C>(*sources, *ready))
+            .map(|(sources, ready)| measure::<C>(*sources, *ready, samples))
             .collect();
+        let floor = self.rows.first().map_or(&cells, |row| &row.1);
         let mut line = format!("| {} |", C::NAME);
-        for (index, cell) in cells.iter().enumerate() {
-            line += &match (cell, floor.get(index).copied().flatten()) {
+        for (cell, floor) in cells.iter().zip(floor) {
+            line += &match (cell, floor) {
                 (Some(ns), Some(floor)) => format!(" {ns:.1} ({:.1}×) |", ns / floor),
-                (Some(ns), None) => format!(" {ns:.1} |"),
-                (None, _) => " – |".to_owned(),
+                _ => " – |".to_owned(),
             };
         }
         self.line(&line);
-        cells
+        self.rows.push((C::NAME, cells));
+    }
+
+    /// A panel of bars for each of three sizes.
+    fn plot(&self) -> String {
+        let mut bars = plot::Bars::default();
+        for (index, title) in [
+            (0, "1 source, ready: ns per event"),
+            (2, "1,000 sources, 64 ready: ns per event"),
+            (4, "100,000 sources, 1,024 ready: ns per event"),
+        ] {
+            let named: Vec<_> = self
+                .rows
+                .iter()
+                .filter_map(|(name, cells)| Some((name.replace(['*', '`'], ""), cells[index]?)))
+                .collect();
+            let rows = named
+                .iter()
+                .map(|(name, ns)| (name.as_str(), name.starts_with("ours"), *ns));
+            bars.panel(title, |ns| format!("{ns:.1}"), rows);
+        }
+        bars.svg()
     }
 }
 
@@ -78,27 +110,41 @@ fn main() -> std::io::Result<()> {
     let mut table = Table {
         asked: Asked::new(),
         text: String::new(),
+        rows: Vec::new(),
     };
-    let mut head = "| ns per event (ratio to the floor) |".to_owned();
+    let mut head = "| ns per event (ratio to the first row) |".to_owned();
     for (sources, ready) in SIZES {
         head += &format!(" {sources} sources, {ready} ready |");
     }
     table.line(&head);
     table.line(&format!("|---{}|", "|---".repeat(SIZES.len())));
-    let floor = table.row::<Floor>(&[]);
-    table.row::<Local>(&floor);
-    table.row::<Shared>(&floor);
-    table.row::<Face>(&floor);
-    table.row::<Mio06>(&floor);
-    table.row::<Mio1>(&floor);
-    table.row::<Executor>(&floor);
-    table.row::<Notify>(&floor);
-    table.row::<Calloop>(&floor);
-    table.row::<Polling>(&floor);
-    if let Some(out) = table.asked.out {
-        std::fs::create_dir_all(&out)?;
-        let title = "# The event loop beside its peers\n\nMedians of the thread's CPU time.\n\n";
-        std::fs::write(out.join("loop.md"), format!("{title}{}", table.text))?;
+    table.row::<Floor>();
+    table.row::<Local>();
+    table.row::<Shared>();
+    table.row::<Face>();
+    table.row::<Mio06>();
+    table.row::<Mio1>();
+    table.row::<Executor>();
+    table.row::<Notify>();
+    table.row::<Calloop>();
+    table.row::<Polling>();
+    let mut echo = String::new();
+    if table.asked.wants("TCP echo") {
+        echo = tcp::table(if table.asked.quick { 3 } else { 9 });
+        println!("\n{echo}");
+    }
+    if let Some(out) = &table.asked.out {
+        std::fs::create_dir_all(out)?;
+        let page = format!(
+            "# The event loop beside its peers\n\n\
+             Made by `cargo xtask bench loop`: user sources that are set and reported on one thread. Medians of the \
+             thread's CPU time.\n\n{}\n![nanoseconds per event](loop.svg)\n\n## TCP echo\n\n\
+             One thread serves 64 connections; the clients are another. \"Short\" stops at a read that did not fill \
+             the buffer, the others read until `WouldBlock`. Servers take turns; medians.\n\n{echo}",
+            table.text
+        );
+        std::fs::write(out.join("loop.md"), page)?;
+        std::fs::write(out.join("loop.svg"), table.plot())?;
     }
     Ok(())
 }

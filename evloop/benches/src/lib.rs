@@ -1,4 +1,4 @@
-//! What the two benches share: measuring and printing.
+//! What the benches share: measuring.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub fn cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The median of seven measurements, in nanoseconds per event. Every measurement takes about 30 ms.
-pub fn measure<C: Contender>(sources: usize, ready: usize) -> Option<f64> {
+/// The median of `samples` measurements, in nanoseconds per event. Every measurement takes about 30 ms.
+pub fn measure<C: Contender>(sources: usize, ready: usize, samples: usize) -> Option<f64> {
     if sources > C::MOST {
         return None;
     }
@@ -46,7 +46,7 @@ pub fn measure<C: Contender>(sources: usize, ready: usize) -> Option<f64> {
         }
         rounds *= 2;
     }
-    let mut samples: Vec<f64> = (0..7)
+    let mut samples: Vec<f64> = (0..samples)
         .map(|_| {
             let start = cpu_time();
             for _ in 0..2 * rounds {

@@ -244,6 +244,22 @@ fn tcp_carries_bytes_and_says_when_the_peer_is_gone() {
 }
 
 #[test]
+fn what_arrives_after_a_short_read_is_another_edge() {
+    let poll = Poll::new().unwrap();
+    let (_listener, mut client, server) = pair(&poll);
+    poll.register(&server, Token(1), Ready::readable(), PollOpt::edge()).unwrap();
+    let mut buf = [0; 16];
+    for _ in 0..50 {
+        client.write_all(b"x").unwrap();
+        until(&poll, 1, Ready::readable());
+        assert_eq!((&server).read(&mut buf).unwrap(), 1, "short, and not read until it blocks");
+    }
+    drop(client);
+    until(&poll, 1, Ready::readable());
+    assert_eq!((&server).read(&mut buf).unwrap(), 0);
+}
+
+#[test]
 fn tcp_gathers_and_scatters() {
     let poll = Poll::new().unwrap();
     let (_listener, client, server) = pair(&poll);
