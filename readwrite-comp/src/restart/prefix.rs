@@ -73,28 +73,24 @@ fn step(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER)
 }
 
-#[inline(always)]
-fn word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    let n = bytes.len().min(8);
-    word[..n].copy_from_slice(&bytes[..n]);
-    u64::from_le_bytes(word)
-}
-
 /// The hash of a piece: eight lanes, because one multiplication waits for the other.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     let mut lanes = [1u64, 2, 3, 4, 5, 6, 7, 8];
-    let mut blocks = bytes.chunks_exact(64);
-    for block in &mut blocks {
-        for (i, lane) in lanes.iter_mut().enumerate() {
-            *lane = step(*lane, word(&block[8 * i..8 * i + 8]));
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (blocks, words) = words.as_chunks::<8>();
+    for block in blocks {
+        for (lane, word) in lanes.iter_mut().zip(block) {
+            *lane = step(*lane, u64::from_le_bytes(*word));
         }
     }
-    let hash = lanes
-        .iter()
-        .fold(bytes.len() as u64, |hash, lane| step(hash, *lane));
-    let rest = blocks.remainder().chunks(8);
-    rest.fold(hash, |hash, bytes| step(hash, word(bytes)))
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]);
+    let words = words.map(|word| u64::from_le_bytes(*word));
+    lanes
+        .into_iter()
+        .chain(words)
+        .fold(bytes.len() as u64, step)
 }
 
 #[cfg(test)]
