@@ -32,6 +32,8 @@ pub mod policy;
 pub mod record;
 pub mod service;
 pub mod shadow;
+#[cfg(feature = "signalling")]
+pub mod signalling;
 pub mod store;
 mod wire;
 

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use mydht_spawner::channel::{NoRecv, NoSend};
 use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
 
-use crate::conf::MyDHTConf;
+use crate::conf::{Address, MyDHTConf};
 use crate::engine::{Command, Event};
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
@@ -197,6 +197,16 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
         self.main
             .clone()
             .send(MainCommand::Priority(peer, priority))
+    }
+
+    /// Tells the node to connect with whom is found at `address`, once: whether it succeeds shows in its peers.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn connect(&self, address: &Address<MC>) -> Result<()> {
+        self.main
+            .clone()
+            .send(MainCommand::Connect(address.to_string()))
     }
 
     /// Tells the node to leave its peers, keep what is to be kept, and end. It has ended when it says so to who runs

@@ -291,6 +291,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
             MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
+            MainCommand::Connect(address) => self.connect_to(&address),
             MainCommand::Stop => self.stop(),
             MainCommand::Message(conn, read) => self.message(conn, read),
             MainCommand::Resume(conn) => {

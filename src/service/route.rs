@@ -30,6 +30,8 @@ pub enum MainCommand {
     Tell(Vec<u8>, Answer),
     /// By the node's user: what a peer is from now on.
     Priority(PeerId, PeerPriority),
+    /// By the node's user: connect with whom is found at this address.
+    Connect(String),
     /// By the node's user: leave the peers, keep what is to be kept, and end.
     Stop,
     /// By a reading service: a message, and what followed it.

@@ -54,6 +54,14 @@ impl RtcAddress {
     }
 }
 
+#[cfg(feature = "signal")]
+impl From<crate::signal::UserId> for RtcAddress {
+    /// A user of a signalling server: its id is its name.
+    fn from(user: crate::signal::UserId) -> Self {
+        RtcAddress(user.to_string().into())
+    }
+}
+
 impl fmt::Display for RtcAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rtc:{}", self.0)

@@ -13,6 +13,7 @@ mod soak;
 mod step;
 mod test;
 mod wasm;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +40,7 @@ enum Command {
     Api(api::Args),
     Sanitize(sanitize::Args),
     Soak(soak::Args),
+    Web(web::Args),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Api(args) => api::run(&args),
         Command::Sanitize(args) => sanitize::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Web(args) => web::run(&args),
     };
     match outcome {
         Ok(code) => code,

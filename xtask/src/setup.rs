@@ -38,22 +38,28 @@ pub enum WasmRust {
 }
 
 impl WasmRust {
+    /// The folder under `target_dir` that it builds into.
+    pub fn target_dir(&self, target_dir: &Path) -> Result<PathBuf> {
+        Ok(match self {
+            Self::Native => target_dir.join("wasm"),
+            Self::Debian { .. } => {
+                target_dir.join(format!("wasm-{}", version_of("/usr/bin/rustc")?))
+            }
+        })
+    }
+
     /// A cargo command that builds for wasm32 into a folder of its own under `target_dir`: the two
     /// toolchains must never share one.
     pub fn cargo(&self, target_dir: &Path, args: &[&str]) -> Result<Cmd> {
         Ok(match self {
-            Self::Native => Cmd::cargo(args).env("CARGO_TARGET_DIR", target_dir.join("wasm")),
+            Self::Native => Cmd::cargo(args).env("CARGO_TARGET_DIR", self.target_dir(target_dir)?),
             Self::Debian { linker } => {
-                let version = version_of("/usr/bin/rustc")?;
                 let mut cmd = Cmd::new("/usr/bin/cargo", args)
                     .env("RUSTC", "/usr/bin/rustc")
                     .env("RUSTDOC", "/usr/bin/rustdoc")
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
-                    .env(
-                        "CARGO_TARGET_DIR",
-                        target_dir.join(format!("wasm-{version}")),
-                    )
+                    .env("CARGO_TARGET_DIR", self.target_dir(target_dir)?)
                     // Set by rustup and cargo for the toolchain that runs this program.
                     .env_remove("CARGO")
                     .env_remove("RUSTUP_TOOLCHAIN")
@@ -160,6 +166,15 @@ pub fn wasm_runner(version: &str) -> Result<OsString> {
     cargo_install("wasm-bindgen-cli", version, &[RUNNER], &[])
 }
 
+/// PATH with wasm-bindgen of exactly this version first: it makes the JavaScript of a library.
+pub fn wasm_bindgen(version: &str) -> Result<OsString> {
+    const PROGRAM: &str = "wasm-bindgen";
+    if on_path(PROGRAM) && version_of(PROGRAM).is_ok_and(|found| found == version) {
+        return Ok(std::env::var_os("PATH").unwrap_or_default());
+    }
+    cargo_install("wasm-bindgen-cli", version, &[PROGRAM], &[])
+}
+
 /// PATH with cargo-fuzz.
 pub fn cargo_fuzz() -> Result<OsString> {
     if on_path("cargo-fuzz") {
@@ -257,6 +272,16 @@ pub fn chromium() -> Result<()> {
     )
 }
 
+/// Sees to it that a Redis is there where it can be installed; where it cannot, the tests that need one say so.
+pub fn redis() {
+    if on_path("redis-server") || !can_apt() {
+        return;
+    }
+    if let Err(error) = apt_install(&["redis-server"]) {
+        eprintln!("    no redis-server: {error:#}");
+    }
+}
+
 /// Whether commands can be run in a network namespace of their own; installs `ip` for it.
 pub fn namespaces() -> bool {
     if !(cfg!(target_os = "linux") && is_root() && on_path("unshare")) {
@@ -297,6 +322,8 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     )
     .args(packages)
     .env("DEBIAN_FRONTEND", "noninteractive")
+    // Services that come with a package are not started.
+    .env("RUNLEVEL", "1")
     .check()
 }
 

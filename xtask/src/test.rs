@@ -226,6 +226,7 @@ impl Context {
                 check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
             }),
             Step::Test => {
+                setup::redis();
                 let own = self.each(|selection| self.test(selection))?;
                 let beside = self.beside()?;
                 let success = [&own, &beside]

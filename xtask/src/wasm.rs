@@ -17,9 +17,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("readwrite-comp", &[]),
     // What of its features is not for wasm32 is absent there.
     ("mydht-spawner", &["--all-features"]),
-    ("mydht-transports", &[]),
+    ("mydht-transports", &["--features=signal"]),
     // Its default features are the native command line and store.
     ("mydht", &["--no-default-features"]),
+    ("mydht-web", &[]),
 ];
 
 /// How long one package's suites may take in CI before they are killed.

@@ -7,6 +7,8 @@ mod membership;
 mod node;
 mod progress;
 mod put;
+#[cfg(feature = "signal")]
+mod signal;
 mod stats;
 
 use std::process::ExitCode;
@@ -40,6 +42,8 @@ enum Command {
     Put(put::Args),
     Get(get::Args),
     Identity(identity::Args),
+    #[cfg(feature = "signal")]
+    Signal(signal::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         Command::Put(args) => put::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Identity(args) => identity::run(&args),
+        #[cfg(feature = "signal")]
+        Command::Signal(args) => signal::run(&args),
     };
     match result {
         Ok(code) => code,

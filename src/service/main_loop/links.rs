@@ -138,18 +138,45 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         let address = bootstrap.address.clone();
         match self.transport.connect_with(&address) {
-            Ok(stream) => match self.start(stream, address, Some(index))? {
-                Some(conn) => {
-                    let connected = PeersIn::Connected(conn, self.channel(conn), self.now());
-                    self.peer_mgmt.tell(connected.into())
-                }
-                None => Ok(()),
-            },
+            Ok(stream) => {
+                let conn = self.start(stream, address, Some(index))?;
+                self.connected(conn)
+            }
             Err(error) => {
                 self.reconnect_later(index);
                 self.connect_failed(error.to_string())
             }
         }
+    }
+
+    /// Connects with a peer that the user names, once.
+    pub(super) fn connect_to(&mut self, address: &str) -> Result<()> {
+        if self.stopping.is_some() {
+            return Ok(());
+        }
+        let opened = address
+            .parse::<Address<MC>>()
+            .map_err(io::Error::other)
+            .and_then(|at| Ok((self.transport.connect_with(&at)?, at)));
+        match opened {
+            Ok((stream, at)) => {
+                let conn = self.start(stream, at, None)?;
+                self.connected(conn)
+            }
+            Err(error) => {
+                tracing::warn!(address, %error, "cannot connect");
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins to authenticate with whom this node has connected, if the connection started.
+    fn connected(&mut self, conn: Option<ConnId>) -> Result<()> {
+        let Some(conn) = conn else {
+            return Ok(());
+        };
+        let connected = PeersIn::Connected(conn, self.channel(conn), self.now());
+        self.peer_mgmt.tell(connected.into())
     }
 
     /// A peer to be connected with could not be: it is tried again later.

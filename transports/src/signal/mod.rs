@@ -7,22 +7,42 @@
 //!
 //! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
 
+mod address;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod bucket;
+mod client;
+mod hub;
 mod limits;
 mod message;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod proof;
+mod relay;
 mod replay;
 mod server;
+mod shell;
+mod signaller;
 mod user;
 
+pub use address::ServerAddress;
+#[cfg(target_arch = "wasm32")]
+pub use browser::start;
+pub use client::{Action, Client, Event, Offline, State, Time};
+pub use hub::Hub;
 pub use limits::Limits;
 pub use message::{
     Code, FromClient, FromServer, Kind, PATH, RELAY_HEADER, Refusal, Sealed, VERSION, relay_frame,
     split_relay_frame,
 };
-pub use proof::{Rejected, hello_bytes, sealed_bytes};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::start;
+pub use proof::{HELLO, Rejected, SEALED, hello_bytes, sealed_bytes};
+pub use relay::{Relay, RelayEnd, RelayStream};
 pub use replay::ReplayGuard;
 pub use server::{
     Backplane, ClusterCommand, ConnId, Counters, Frame, Gauges, Output, Published, Server, close,
 };
-pub use user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, verify};
+pub use shell::{Config, Running};
+pub use signaller::ServerSignaller;
+pub use user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, in_context, verify};

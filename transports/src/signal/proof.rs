@@ -2,15 +2,20 @@
 
 use std::fmt;
 
-use super::message::{Kind, Sealed, VERSION};
+use super::message::{Kind, Sealed};
 use super::user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, verify};
 
-/// What a client signs to log in: the protocol and its version, the server as the client knows it, the server's nonce,
-/// and its own key.
+/// What logins are signed for.
+pub const HELLO: &str = "mydht-signal 1 hello";
+
+/// What messages between users are signed for.
+pub const SEALED: &str = "mydht-signal 1 sealed";
+
+/// What a client signs to log in, for [`HELLO`]: the server as the client knows it, the server's nonce, and its own key.
 ///
 /// The name is in it so that a server cannot pass another server's challenge on and log in there as its user.
 pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
-    let mut bytes = context("hello");
+    let mut bytes = Vec::new();
     // Longer than 2^32 no message is.
     bytes.extend((server.len() as u32).to_be_bytes());
     bytes.extend(server.as_bytes());
@@ -19,7 +24,7 @@ pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
     bytes
 }
 
-/// What a user signs to say something to another: who says it to whom, of what kind, its number, when it is void, and
+/// What a user signs to say something to another, for [`SEALED`]: who says it to whom, of what kind, its number, when it is void, and
 /// the body, which is the rest.
 pub fn sealed_bytes(
     from: &PublicKey,
@@ -29,7 +34,7 @@ pub fn sealed_bytes(
     expires: u64,
     body: &str,
 ) -> Vec<u8> {
-    let mut bytes = context("sealed");
+    let mut bytes = Vec::new();
     bytes.extend(from.0);
     bytes.extend(to.0);
     bytes.push(kind.code());
@@ -37,11 +42,6 @@ pub fn sealed_bytes(
     bytes.extend(expires.to_be_bytes());
     bytes.extend(body.as_bytes());
     bytes
-}
-
-/// So that no signature for one purpose is of use for another.
-fn context(purpose: &str) -> Vec<u8> {
-    format!("mydht-signal {VERSION} {purpose}\0").into_bytes()
 }
 
 /// Why what another user is said to have said is not believed.
@@ -90,7 +90,7 @@ impl Sealed {
         body: String,
     ) -> Self {
         let key = identity.public_key();
-        let signature = identity.sign(&sealed_bytes(&key, &to, kind, seq, expires, &body));
+        let signature = identity.sign(SEALED, &sealed_bytes(&key, &to, kind, seq, expires, &body));
         Sealed {
             to,
             kind,
@@ -116,11 +116,11 @@ impl Sealed {
         if self.to != *own {
             return Err(Rejected::NotForUs);
         }
-        if id_of(key) != *from {
+        if id_of(key) != Some(*from) {
             return Err(Rejected::WrongKey);
         }
         let bytes = sealed_bytes(key, &self.to, self.kind, self.seq, self.expires, &self.body);
-        if !verify(key, &bytes, &self.signature) {
+        if !verify(key, SEALED, &bytes, &self.signature) {
             return Err(Rejected::Forged);
         }
         Ok(())
@@ -134,11 +134,12 @@ pub(super) fn is_hello(
     key: &PublicKey,
     signature: &Signature,
 ) -> bool {
-    verify(key, &hello_bytes(server, nonce, key), signature)
+    verify(key, HELLO, &hello_bytes(server, nonce, key), signature)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::user::in_context;
     use super::super::user::tests::{id_of, identity, user};
     use super::*;
 
@@ -147,28 +148,16 @@ mod tests {
     fn vectors() {
         let a = identity(1);
         let key = a.public_key();
-        let bytes = hello_bytes("signal.example:443", &Nonce([7; 32]), &key);
         let doc = include_str!("../../../docs/signalling.md");
-        assert!(
-            doc.contains(&hex::encode(&bytes)),
-            "{}",
-            hex::encode(&bytes)
-        );
-        let signature = Identity::sign(&a, &bytes);
-        assert!(doc.contains(&signature.to_string()), "{signature}");
+        let written = |what: String| assert!(doc.contains(&what), "{what}");
+        let bytes = hello_bytes("signal.example:443", &Nonce([7; 32]), &key);
+        written(hex::encode(in_context(HELLO, &bytes)));
+        written(Identity::sign(&a, HELLO, &bytes).to_string());
         let to = UserId([9; 32]);
         let sealed = Sealed::new(&a, to, Kind::Candidate, 1024, 2048, "body".into());
         let bytes = sealed_bytes(&key, &to, Kind::Candidate, 1024, 2048, "body");
-        assert!(
-            doc.contains(&hex::encode(&bytes)),
-            "{}",
-            hex::encode(&bytes)
-        );
-        assert!(
-            doc.contains(&sealed.signature.to_string()),
-            "{}",
-            sealed.signature
-        );
+        written(hex::encode(in_context(SEALED, &bytes)));
+        written(sealed.signature.to_string());
     }
 
     #[test]
@@ -216,7 +205,7 @@ mod tests {
     fn a_hello_is_for_one_server_one_nonce_and_one_key() {
         let a = identity(1);
         let (key, nonce) = (a.public_key(), Nonce([1; 32]));
-        let signature = Identity::sign(&a, &hello_bytes("here:1", &nonce, &key));
+        let signature = Identity::sign(&a, HELLO, &hello_bytes("here:1", &nonce, &key));
         assert!(is_hello("here:1", &nonce, &key, &signature));
         assert!(!is_hello("here:2", &nonce, &key, &signature));
         assert!(!is_hello("here:1", &Nonce([2; 32]), &key, &signature));
@@ -228,8 +217,8 @@ mod tests {
         ));
         // A length comes before the name, so that no name runs into the nonce.
         assert_ne!(
-            hello_bytes("ab", &Nonce([b'c'; 32]), &key)[..30],
-            hello_bytes("abc", &Nonce([b'c'; 32]), &key)[..30]
+            hello_bytes("ab", &Nonce([b'c'; 32]), &key)[..8],
+            hello_bytes("abc", &Nonce([b'c'; 32]), &key)[..8]
         );
     }
 }

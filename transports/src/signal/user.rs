@@ -79,16 +79,26 @@ hexadecimal!(
     "nonce"
 );
 
-/// How an id follows from a key. It must be a collision-resistant hash of the key, or the key itself.
-pub type IdOf = fn(&PublicKey) -> UserId;
+/// How an id follows from a key: a collision-resistant hash of it, or the key itself. `None` for what is no key.
+pub type IdOf = fn(&PublicKey) -> Option<UserId>;
 
 /// Someone who can sign.
 pub trait Identity {
     /// The Ed25519 key that the signatures are checked by.
     fn public_key(&self) -> PublicKey;
 
-    /// Signs `message`.
-    fn sign(&self, message: &[u8]) -> Signature;
+    /// Signs `message` for the purpose that `context` names, as [`in_context`] puts them together.
+    fn sign(&self, context: &'static str, message: &[u8]) -> Signature;
+}
+
+impl<I: Identity + ?Sized> Identity for std::sync::Arc<I> {
+    fn public_key(&self) -> PublicKey {
+        (**self).public_key()
+    }
+
+    fn sign(&self, context: &'static str, message: &[u8]) -> Signature {
+        (**self).sign(context, message)
+    }
 }
 
 impl Identity for ed25519_dalek::SigningKey {
@@ -96,17 +106,31 @@ impl Identity for ed25519_dalek::SigningKey {
         PublicKey(self.verifying_key().to_bytes())
     }
 
-    fn sign(&self, message: &[u8]) -> Signature {
-        Signature(ed25519_dalek::Signer::sign(self, message).to_bytes())
+    fn sign(&self, context: &'static str, message: &[u8]) -> Signature {
+        let message = in_context(context, message);
+        Signature(ed25519_dalek::Signer::sign(self, &message).to_bytes())
     }
+}
+
+/// The bytes that are signed: the context's length (one byte), the context, the message. So no signature for one purpose
+/// is of use for another.
+pub fn in_context(context: &'static str, message: &[u8]) -> Vec<u8> {
+    debug_assert!(context.len() < 256);
+    [&[context.len() as u8], context.as_bytes(), message].concat()
 }
 
 /// Whether `signature` is `key`'s over `message`. Keys and signatures that RFC 8032 lets pass but that stand for more
 /// than one message or key (small orders) are refused.
-pub fn verify(key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+pub fn verify(
+    key: &PublicKey,
+    context: &'static str,
+    message: &[u8],
+    signature: &Signature,
+) -> bool {
+    let message = in_context(context, message);
     ed25519_dalek::VerifyingKey::from_bytes(&key.0).is_ok_and(|key| {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature).is_ok()
+        key.verify_strict(&message, &signature).is_ok()
     })
 }
 
@@ -120,12 +144,12 @@ pub(crate) mod tests {
     }
 
     /// In tests the id is the key with its bits turned over, so that nobody takes one for the other.
-    pub(crate) fn id_of(key: &PublicKey) -> UserId {
-        UserId(key.0.map(|byte| !byte))
+    pub(crate) fn id_of(key: &PublicKey) -> Option<UserId> {
+        (key.0 != [0; 32]).then(|| UserId(key.0.map(|byte| !byte)))
     }
 
     pub(crate) fn user(n: u8) -> UserId {
-        id_of(&identity(n).public_key())
+        id_of(&identity(n).public_key()).unwrap()
     }
 
     #[test]
@@ -155,14 +179,20 @@ pub(crate) mod tests {
     #[test]
     fn a_signature_is_of_one_key_over_one_message() {
         let (a, b) = (identity(1), identity(2));
-        let signature = Identity::sign(&a, b"message");
-        assert!(verify(&a.public_key(), b"message", &signature));
-        assert!(!verify(&a.public_key(), b"messagf", &signature));
-        assert!(!verify(&b.public_key(), b"message", &signature));
+        let signature = Identity::sign(&a, "x", b"message");
+        assert!(verify(&a.public_key(), "x", b"message", &signature));
+        assert!(!verify(&a.public_key(), "x", b"messagf", &signature));
+        assert!(!verify(&b.public_key(), "x", b"message", &signature));
+        assert!(!verify(&a.public_key(), "y", b"message", &signature));
+        // A context that swallows a part of the message is another.
+        assert!(!verify(&a.public_key(), "xm", b"essage", &signature));
         for bit in 0..512 {
             let mut forged = signature;
             forged.0[bit / 8] ^= 1 << (bit % 8);
-            assert!(!verify(&a.public_key(), b"message", &forged), "bit {bit}");
+            assert!(
+                !verify(&a.public_key(), "x", b"message", &forged),
+                "bit {bit}"
+            );
         }
     }
 
@@ -175,6 +205,7 @@ pub(crate) mod tests {
         signature[0] = 1;
         assert!(!verify(
             &PublicKey(neutral),
+            "x",
             b"anything",
             &Signature(signature)
         ));

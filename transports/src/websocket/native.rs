@@ -87,6 +87,13 @@ fn reachable(address: &WsAddress, to: &str) -> io::Result<SocketAddr> {
 /// A TCP connection that may still be opening. Dropped, it is shut.
 pub struct Socket(Arc<TcpStream>);
 
+#[cfg(feature = "signal")]
+impl Socket {
+    pub(crate) fn of(stream: Arc<TcpStream>) -> Self {
+        Socket(stream)
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         // It fails only when the peer has closed already.

@@ -20,6 +20,7 @@ impl Server {
             return;
         };
         let ours = self.names.contains(name) || connection.local == name;
+        let id = (self.id_of)(&key);
         let why = if version != VERSION {
             let text = format!("this server speaks version {VERSION}, not {version}");
             Some(refuse(Code::Version, text))
@@ -34,12 +35,15 @@ impl Server {
         } else {
             None
         };
-        if let Some(refusal) = why {
-            let reason = refusal.text.clone();
-            self.refuse(conn, refusal);
-            return self.close(conn, close::POLICY, &reason);
-        }
-        let id = (self.id_of)(&key);
+        let id = match (why, id) {
+            (None, Some(id)) => id,
+            (why, _) => {
+                let refusal = why.unwrap_or_else(|| refuse(Code::NotProved, "that is no key"));
+                let reason = refusal.text.clone();
+                self.refuse(conn, refusal);
+                return self.close(conn, close::POLICY, &reason);
+            }
+        };
         // The newest wins: it is the one that the user can see.
         self.replace(id);
         if let Some(connection) = self.connections.get_mut(&conn) {

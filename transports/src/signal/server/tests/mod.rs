@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::super::limits::Limits;
 use super::super::message::{Code, FromClient, FromServer, Kind, Sealed, VERSION, relay_frame};
-use super::super::proof::hello_bytes;
+use super::super::proof::{HELLO, hello_bytes};
 use super::super::user::tests::{id_of, identity, user};
 use super::super::user::{Identity, Nonce, UserId};
 use super::*;
@@ -288,7 +288,7 @@ pub(super) fn hello(conn: ConnId, n: u8) -> FromClient {
         version: VERSION,
         key,
         server: HERE.into(),
-        signature: Identity::sign(&identity(n), &hello_bytes(HERE, &nonce, &key)),
+        signature: Identity::sign(&identity(n), HELLO, &hello_bytes(HERE, &nonce, &key)),
     }
 }
 

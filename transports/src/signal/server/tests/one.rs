@@ -30,7 +30,7 @@ fn a_server_is_also_called_by_the_address_that_was_dialled() {
     let key = identity(1).public_key();
     let server = "127.0.0.1:9".to_owned();
     let bytes = hello_bytes(&server, &Nonce([1; 32]), &key);
-    let signature = Identity::sign(&identity(1), &bytes);
+    let signature = Identity::sign(&identity(1), HELLO, &bytes);
     world.say(
         conn,
         &FromClient::Hello {

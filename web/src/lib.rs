@@ -1,0 +1,27 @@
+//! A MyDHT node for web pages: a full member of the network, in JavaScript's terms.
+//!
+//! It is compiled for wasm32 only; `cargo xtask web` makes the npm package and the page of it. web/README.md shows how
+//! it is used.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+#[cfg(target_arch = "wasm32")]
+mod answer;
+#[cfg(target_arch = "wasm32")]
+mod events;
+#[cfg(target_arch = "wasm32")]
+mod node;
+#[cfg(target_arch = "wasm32")]
+mod room;
+
+#[cfg(target_arch = "wasm32")]
+pub use node::Node;

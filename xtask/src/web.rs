@@ -1,0 +1,96 @@
+//! `cargo xtask web`.
+
+use crate::run::Cmd;
+use crate::setup::{self, WASM};
+use crate::workspace::{Workspace, locked_version, root};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Make the node for web pages: the page, and the npm package with its types.
+///
+/// Both are in web/dist. A `mydht signal` that is built afterwards has them inside; `npm pack ./web/dist` packs the package.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_: &Args) -> Result<ExitCode> {
+    let made = make(&Workspace::load()?)?;
+    println!("made {}", made.dist.display());
+    match made.gzipped {
+        Some(bytes) => println!("the wasm has {} bytes, {bytes} gzipped", made.bytes),
+        None => println!("the wasm has {} bytes", made.bytes),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was made.
+pub struct Made {
+    /// The folder of it.
+    pub dist: PathBuf,
+    /// The size of the wasm.
+    pub bytes: u64,
+    /// The same, compressed, where gzip is installed.
+    pub gzipped: Option<usize>,
+}
+
+/// Builds the wasm, makes its JavaScript, and puts the page beside it.
+pub fn make(workspace: &Workspace) -> Result<Made> {
+    let rust = setup::wasm_rust()?;
+    let args = [
+        "build",
+        "--profile",
+        "web",
+        "--target",
+        WASM,
+        "-p",
+        "mydht-web",
+    ];
+    rust.cargo(&workspace.target_dir, &args)?.check()?;
+    let built = rust
+        .target_dir(&workspace.target_dir)?
+        .join(WASM)
+        .join("web");
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).context("no Cargo.lock")?;
+    let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen in Cargo.lock")?;
+    let web = root().join("web");
+    let dist = web.join("dist");
+    if dist.exists() {
+        std::fs::remove_dir_all(&dist)?;
+    }
+    std::fs::create_dir_all(&dist)?;
+    Cmd::new(
+        "wasm-bindgen",
+        ["--target", "web", "--out-name", "mydht", "--out-dir"],
+    )
+    .args([&dist])
+    .args([built.join("mydht_web.wasm")])
+    .env("PATH", setup::wasm_bindgen(&version)?)
+    .check()?;
+    copy(&web.join("page"), &dist)?;
+    for file in ["package.json", "README.md"] {
+        std::fs::copy(web.join(file), dist.join(file))?;
+    }
+    let wasm = dist.join("mydht_bg.wasm");
+    let bytes = std::fs::metadata(&wasm)?.len();
+    let gzipped = std::process::Command::new("gzip")
+        .arg("-9c")
+        .arg(&wasm)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .map(|output| output.stdout.len());
+    Ok(Made {
+        dist,
+        bytes,
+        gzipped,
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from).with_context(|| format!("no {}", from.display()))? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
