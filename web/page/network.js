@@ -32,7 +32,8 @@ export function draw(svg, own, users, flow) {
     const node = element("g", { class: connected ? "" : "absent" });
     node.append(
       element("circle", { cx: px, cy: py, r: 10, class: "peer" }),
-      element("text", { x: px, y: py + 21 }, short(id)),
+      // Away from the links, which end in the middle.
+      element("text", { x: px, y: py < y ? py - 14 : py + 21 }, short(id)),
     );
     nodes.push(node);
   });
