@@ -1,0 +1,82 @@
+//! Whom a node knows, whom it asks, and whom it stays connected with.
+//!
+//! Pure: no I/O, and time is an argument. A [`Route`] is what the node consults; [`Kademlia`] is the one for large
+//! networks, [`Everyone`] (MyDHT's "inefficient map") for small ones. A third is one more file that implements the
+//! trait. [`Search`] is the other half of Kademlia: the walk towards a target by asking ever nearer contacts.
+
+mod bucket;
+mod distance;
+mod everyone;
+mod kademlia;
+mod search;
+
+pub use distance::Distance;
+pub use everyone::Everyone;
+pub use kademlia::{Kademlia, KademliaParams};
+pub use search::{Search, SearchParams};
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use crate::id::{Hash, PeerId};
+
+/// A peer, and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact<A> {
+    /// Who it is.
+    pub id: PeerId,
+    /// Where it is reached.
+    pub address: A,
+}
+
+/// What became of a contact that a route was told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// The route knows it now, or still.
+    Kept,
+    /// There is no room beside contacts that are older and, as far as is known, alive. It takes the place of one that
+    /// turns out to be gone. Whoever can should ask `oldest` whether it is there, and say so by `seen` or `failed`.
+    Waiting {
+        /// The contact that was heard of longest ago.
+        oldest: PeerId,
+    },
+    /// There is no room, and nothing is known to be doubtful; or it is this node itself.
+    Ignored,
+}
+
+/// The contacts of a node.
+///
+/// A contact is `seen` when it has spoken itself, on a connection that proved who it is. What others say of a contact
+/// only makes it a candidate for a [`Search`]: so nobody can fill a table with names that do not answer.
+pub trait Route<A>: Debug {
+    /// The contact has spoken.
+    fn seen(&mut self, contact: Contact<A>, now: Duration) -> Noted;
+
+    /// The contact could not be reached, or did not answer.
+    fn failed(&mut self, id: &PeerId);
+
+    /// The contacts nearest to `target`, nearest first, `count` at most.
+    fn closest(&self, target: &Hash, count: usize) -> Vec<Contact<A>>;
+
+    /// `target` is being searched for, for whatever reason: what lies around it needs no refresh.
+    fn searched(&mut self, target: &Hash, now: Duration);
+
+    /// What to search for now so that the route stays complete, if anything; `random` is where in the part of the
+    /// network that is due. The route counts it as done.
+    fn refresh(&mut self, now: Duration, random: &Hash) -> Option<Hash>;
+
+    /// When `refresh` has something to give.
+    fn next_refresh(&self) -> Option<Duration>;
+
+    /// How many contacts it has.
+    fn len(&self) -> usize;
+
+    /// It has none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Of peers that are connected, the one whose connection the route can best do without. `None` if it holds on to
+    /// all of them.
+    fn least_useful(&self, connected: &[PeerId]) -> Option<PeerId>;
+}

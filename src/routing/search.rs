@@ -1,0 +1,158 @@
+//! The walk towards a target.
+
+mod path;
+
+use std::collections::HashSet;
+
+use super::{Contact, Distance};
+use crate::id::{Hash, PeerId};
+use path::{Path, State};
+
+/// What can be chosen about a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchParams {
+    /// How many are asked at once, over all paths: the paper's α.
+    pub parallel: usize,
+    /// How many paths have no contact in common.
+    pub paths: usize,
+    /// How many of the nearest are looked for: the paper's k.
+    pub want: usize,
+}
+
+impl Default for SearchParams {
+    /// α = 3 and k = 20 (Kademlia §2.3), in three disjoint paths (S/Kademlia §4.4 finds 4 to 8 worth their cost only
+    /// where a large part of the network is hostile).
+    fn default() -> Self {
+        SearchParams {
+            parallel: 3,
+            paths: 3,
+            want: 20,
+        }
+    }
+}
+
+/// An iterative search for the contacts nearest to a target.
+///
+/// Whoever runs it asks those that [`next`](Search::next) gives and tells what they said. Several paths go side by side,
+/// and nobody is asked on two of them (Baumgart and Mies, "S/Kademlia", 2007, §4.4): a hostile contact can lead its own
+/// path astray, and the others arrive.
+///
+/// ```
+/// use mydht::{Hash, PeerId};
+/// use mydht::routing::{Contact, Search, SearchParams};
+/// let contact = |name: &[u8]| Contact { id: PeerId(Hash::of(name)), address: () };
+/// let (own, near) = (contact(b"own"), contact(b"near"));
+/// let mut search = Search::new(near.id.0, own.id, [contact(b"first")], SearchParams::default());
+/// let first = search.next().unwrap();
+/// search.answered(&first.id, vec![near.clone(), own]);
+/// assert_eq!(search.next(), Some(near.clone()));
+/// assert_eq!(search.next(), None);
+/// search.answered(&near.id, vec![]);
+/// assert!(search.is_done());
+/// assert_eq!(search.closest()[0], near);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Search<A> {
+    target: Hash,
+    params: SearchParams,
+    paths: Vec<Path<A>>,
+    /// Whoever was asked, on whichever path; and this node itself, which is never asked.
+    taken: HashSet<PeerId>,
+    /// The path that is next in turn.
+    turn: usize,
+}
+
+impl<A: Clone> Search<A> {
+    /// A search of the node `own`, which begins at `seeds`: in turn, each begins another path.
+    pub fn new(
+        target: Hash,
+        own: PeerId,
+        seeds: impl IntoIterator<Item = Contact<A>>,
+        params: SearchParams,
+    ) -> Self {
+        let paths = params.paths.max(1);
+        let at_once = (params.parallel / paths).max(1);
+        let mut search = Search {
+            target,
+            params,
+            paths: (0..paths)
+                .map(|_| Path::new(at_once, params.want))
+                .collect(),
+            taken: HashSet::from([own]),
+            turn: 0,
+        };
+        for (at, seed) in seeds.into_iter().enumerate() {
+            search.offer(at % paths, seed, 0);
+        }
+        search
+    }
+
+    fn offer(&mut self, path: usize, contact: Contact<A>, depth: u32) {
+        if !self.taken.contains(&contact.id) {
+            let distance = Distance::between(&contact.id.0, &self.target);
+            self.paths[path].offer(contact, distance, depth);
+        }
+    }
+
+    /// Whom to ask now. `None`: wait for an answer, or the search [is done](Search::is_done).
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it has more to give after an answer"
+    )]
+    pub fn next(&mut self) -> Option<Contact<A>> {
+        for _ in 0..self.paths.len() {
+            let at = self.turn;
+            self.turn = (self.turn + 1) % self.paths.len();
+            if let Some(contact) = self.paths[at].next(&self.taken) {
+                self.taken.insert(contact.id);
+                return Some(contact);
+            }
+        }
+        None
+    }
+
+    /// `id` was asked and names these contacts, of which the nearest [`SearchParams::want`] count. An answer from one that
+    /// was not asked is ignored.
+    pub fn answered(&mut self, id: &PeerId, mut closer: Vec<Contact<A>>) {
+        let Some((path, depth)) = self.settle(id, State::Answered) else {
+            return;
+        };
+        closer.sort_by_cached_key(|contact| Distance::between(&contact.id.0, &self.target));
+        for contact in closer.into_iter().take(self.params.want) {
+            self.offer(path, contact, depth + 1);
+        }
+    }
+
+    /// `id` was asked and did not answer, or could not be reached.
+    pub fn failed(&mut self, id: &PeerId) {
+        self.settle(id, State::Failed);
+    }
+
+    fn settle(&mut self, id: &PeerId, state: State) -> Option<(usize, u32)> {
+        self.paths
+            .iter_mut()
+            .enumerate()
+            .find_map(|(at, path)| Some((at, path.settle(id, state)?)))
+    }
+
+    /// Every path has heard of the nearest contacts that it could find, or has nobody left to ask.
+    pub fn is_done(&self) -> bool {
+        self.paths.iter().all(|path| path.is_done(&self.taken))
+    }
+
+    /// The nearest contacts that have answered, nearest first, [`SearchParams::want`] at most.
+    pub fn closest(&self) -> Vec<Contact<A>> {
+        let mut all: Vec<_> = self.paths.iter().flat_map(Path::answered).collect();
+        all.sort_unstable_by_key(|candidate| candidate.distance);
+        all.truncate(self.params.want);
+        all.into_iter().map(|c| c.contact.clone()).collect()
+    }
+
+    /// How many contacts lie between this node and `id`, which was asked: 0 for a seed.
+    pub fn depth(&self, id: &PeerId) -> Option<u32> {
+        self.paths.iter().find_map(|path| path.depth(id))
+    }
+}
+
+#[cfg(test)]
+mod tests;
