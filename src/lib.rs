@@ -30,6 +30,7 @@ pub mod native;
 mod node;
 pub mod policy;
 pub mod record;
+pub mod routing;
 pub mod service;
 pub mod shadow;
 #[cfg(feature = "signalling")]

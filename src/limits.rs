@@ -43,8 +43,26 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Parts asked of one peer and not yet received.
     pub parts_in_flight: usize,
-    /// How many peers a question may pass.
+    /// How many peers a question may pass on its way, each of which asks others in its own name.
     pub hops: u8,
+    /// How many peers are asked at once while something is searched: Kademlia's α.
+    pub parallel: usize,
+    /// On how many paths that have no peer in common.
+    pub paths: usize,
+    /// How many of the nearest peers are looked for, and told in an answer: Kademlia's k.
+    pub closest: usize,
+    /// How many of the nearest peers are asked to keep a record.
+    pub copies: usize,
+    /// Bytes of a peer's address.
+    pub address_bytes: usize,
+    /// Connections being opened at once for searches.
+    pub dials: usize,
+    /// Connections held while they are not used; past it those are given up that the routing can best do without.
+    pub links: usize,
+    /// A connection that was not used for so long may be given up.
+    pub link_idle: Duration,
+    /// From a search's question to its answer, for each peer that it may pass.
+    pub find_timeout: Duration,
     /// Questions of peers being answered at once.
     pub lookups: usize,
     /// Attachments of which the node remembers who has them.
@@ -84,7 +102,16 @@ impl Default for Limits {
             downloads: 64,
             waiting_requests: 4096,
             parts_in_flight: 16,
-            hops: 3,
+            hops: 1,
+            parallel: 3,
+            paths: 3,
+            closest: 20,
+            copies: 8,
+            address_bytes: 256,
+            dials: 64,
+            links: 128,
+            link_idle: Duration::from_secs(30),
+            find_timeout: Duration::from_secs(5),
             lookups: 4096,
             known_providers: 1024,
             handshake_timeout: Duration::from_secs(10),

@@ -89,6 +89,10 @@ pub enum Input {
     PeerDown(ConnId),
     /// A peer that was to be connected with could not be: why, and whether no other is being tried now.
     ConnectFailed(String, bool),
+    /// A peer that `Connect` named could not be connected with, or another one was there.
+    Unreachable(PeerId),
+    /// A peer says that it can be connected with at this address.
+    Reachable(ConnId, String),
     /// A message came, with what followed it.
     Message(ConnId, ProtoMessage, Option<ReceivedPart>),
     /// The store did what it was asked.
@@ -104,6 +108,10 @@ pub enum Output {
     Send(ConnId, ProtoMessage, Option<Vec<u8>>),
     /// Close a connection, and why.
     Disconnect(ConnId, String),
+    /// Close a connection that is not needed any more.
+    Leave(ConnId),
+    /// Connect with a peer at an address. Answered by `PeerUp` or, whatever goes wrong, by `Unreachable`.
+    Connect(PeerId, String),
     /// Ask the store.
     Store(StoreTicket, StoreOp),
     /// Tell the user.

@@ -1,11 +1,9 @@
-//! Finding a record: here, then at every known peer.
+//! Finding a record: here, then at the nodes nearest to its key.
 
-use std::collections::HashMap;
-
-use super::requests::Request;
+use super::search::{Goal, Question};
 use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
-use crate::id::Key;
+use crate::id::{Key, PeerId};
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record, Value};
 
@@ -16,99 +14,80 @@ enum Origin {
     Peer(ConnId, QueryId),
 }
 
+/// A record that somebody wants, while it is searched.
 #[derive(Debug)]
-struct Lookup {
+pub(super) struct Lookup {
     key: Key,
     /// `None` once it was answered: later answers only tell of more providers.
     origin: Option<Origin>,
-    /// Peers that were asked and have not answered.
-    waiting: usize,
     /// Why a record that was found could not be taken.
     trouble: Option<String>,
     /// The download that may still gain providers from this lookup.
     feeds: Option<AttachmentId>,
 }
 
-/// The lookups under way.
-#[derive(Debug, Default)]
-pub(super) struct Lookups {
-    next: u64,
-    open: HashMap<u64, Lookup>,
-}
-
-impl Lookups {
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.open.len()
+impl Lookup {
+    fn new(key: Key, origin: Origin) -> Goal {
+        Goal::Lookup(Lookup {
+            key,
+            origin: Some(origin),
+            trouble: None,
+            feeds: None,
+        })
     }
 }
 
 impl Engine {
     pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key) {
-        let hops = self.limits.hops;
-        self.look_up(key, hops, Origin::User(ticket), None);
+        let question = Question::Find(key, self.limits.hops);
+        let goal = Lookup::new(key, Origin::User(ticket));
+        self.search(*key.hash(), question, goal);
     }
 
     pub(super) fn look_up_for_peer(&mut self, conn: ConnId, query: QueryId, key: Key, hops: u8) {
         // Nobody is asked for one who left meanwhile.
-        if !self.peers.contains_key(&conn) {
+        let Some(asker) = self.peers.get(&conn).map(|peer| peer.id) else {
             return;
-        }
+        };
         if hops == 0 {
-            return self.send(conn, ProtoMessage::NotFound { query });
+            return self.tell_not_found(conn, query, &key);
         }
-        if self.lookups.open.len() >= self.limits.lookups {
+        if self.searches.count() >= self.limits.lookups {
             return self.refuse(conn, query, "too many lookups at once (limit lookups)");
         }
-        self.look_up(key, hops - 1, Origin::Peer(conn, query), Some(conn));
+        let question = Question::Find(key, hops - 1);
+        let goal = Lookup::new(key, Origin::Peer(conn, query));
+        self.search_neighbours(*key.hash(), question, goal, asker);
     }
 
-    /// Asks every peer but the one that asked, on whatever connection.
-    fn look_up(&mut self, key: Key, hops: u8, origin: Origin, asker: Option<ConnId>) {
-        let asker = asker.and_then(|conn| self.peers.get(&conn)).map(|p| p.id);
-        let others = self.peers.iter().filter(|(_, p)| Some(p.id) != asker);
-        let mut peers: Vec<ConnId> = others.map(|(conn, _)| *conn).collect();
-        peers.sort_unstable();
-        let lookup = self.lookups.next;
-        self.lookups.next += 1;
-        // Who asks others in turn needs less time the fewer hops are left, so that an answer still finds a waiter.
-        let steps = u32::from(self.limits.hops) + 1;
-        let share = (self.limits.request_timeout / steps).saturating_mul(u32::from(hops) + 1);
-        let deadline = self.now.saturating_add(share);
-        for conn in &peers {
-            let query = self.requests.add(*conn, Request::Find(lookup), deadline);
-            self.send(*conn, ProtoMessage::Find { query, key, hops });
-        }
-        if peers.is_empty() {
-            return self.answer_not_found(origin, None);
-        }
-        let open = Lookup {
-            key,
-            origin: Some(origin),
-            waiting: peers.len(),
-            trouble: None,
-            feeds: None,
-        };
-        self.lookups.open.insert(lookup, open);
+    /// The record is not here: those who may have it are.
+    fn tell_not_found(&mut self, conn: ConnId, query: QueryId, key: &Key) {
+        let nodes = self.nodes_near(key.hash(), conn);
+        self.send(conn, ProtoMessage::NotFound { query, nodes });
     }
 
-    pub(super) fn found(&mut self, conn: ConnId, lookup: u64, record: Record) {
-        let Some(open) = self.lookups.open.get_mut(&lookup) else {
-            return;
+    pub(super) fn found(&mut self, conn: ConnId, search: u64, peer: PeerId, record: Record) {
+        let Some(Goal::Lookup(lookup)) = self.searches.goal(search) else {
+            self.search_failed(search, &peer);
+            return self.violation(conn, "it answered FOUND and was asked who is near".into());
         };
-        if record.key != open.key || is_forged(&record) {
-            self.not_found(lookup);
+        if record.key != lookup.key || is_forged(&record) {
+            self.search_failed(search, &peer);
             return self.violation(conn, "it answered with another record".into());
         }
         if let Err(what) = record.check(&self.limits) {
             // The peer takes more than this node does, which is no lie.
-            open.trouble.get_or_insert(what);
-            return self.not_found(lookup);
+            lookup.trouble.get_or_insert(what);
+            return self.search_answered(search, &peer, Vec::new());
         }
-        let origin = open.origin.take();
+        let origin = lookup.origin.take();
         let attachment = record.value.attachment();
         if let (Some(Origin::User(_)), Some(id)) = (origin, attachment) {
-            open.feeds = Some(id);
+            lookup.feeds = Some(id);
+        }
+        // Whoever else has an attachment is worth knowing.
+        if lookup.feeds.is_none() {
+            self.search_stops(search);
         }
         if let Some(id) = attachment {
             self.note_provider(id, conn);
@@ -120,7 +99,7 @@ impl Engine {
             }
             (Some(Origin::User(ticket)), Some(id)) => {
                 self.download(id, OnArrival::Found(ticket, record));
-                self.hope(id, lookup);
+                self.hope(id, search);
             }
             (Some(Origin::User(ticket)), None) => {
                 // A member keeps what it came across. Should its store fail, the user has the value all the same.
@@ -130,37 +109,22 @@ impl Engine {
                 self.reply(ticket, Event::Found(record));
             }
         }
-        self.not_found(lookup);
+        self.search_answered(search, &peer, Vec::new());
     }
 
-    /// One of the asked peers has said all it will say.
-    pub(super) fn not_found(&mut self, lookup: u64) {
-        let Some(open) = self.lookups.open.get_mut(&lookup) else {
-            return;
-        };
-        open.waiting -= 1;
-        if open.waiting > 0 {
-            return;
+    /// All that were asked have said what they will say.
+    pub(super) fn lookup_done(&mut self, search: u64, lookup: Lookup) {
+        if let Some(id) = lookup.feeds {
+            self.hope_gone(id, search);
         }
-        let Some(open) = self.lookups.open.remove(&lookup) else {
-            return;
-        };
-        if let Some(id) = open.feeds {
-            self.hope_gone(id, lookup);
-        }
-        if let Some(origin) = open.origin {
-            self.answer_not_found(origin, open.trouble);
-        }
-    }
-
-    fn answer_not_found(&mut self, origin: Origin, trouble: Option<String>) {
-        match (origin, trouble) {
-            (Origin::User(ticket), None) => self.reply(ticket, Event::NotFound),
-            (Origin::User(ticket), Some(what)) => self.reply(ticket, Event::Failed(what)),
-            (Origin::Peer(conn, query), None) => {
-                self.send(conn, ProtoMessage::NotFound { query });
+        match (lookup.origin, lookup.trouble) {
+            (None, _) => {}
+            (Some(Origin::User(ticket)), None) => self.reply(ticket, Event::NotFound),
+            (Some(Origin::User(ticket)), Some(what)) => self.reply(ticket, Event::Failed(what)),
+            (Some(Origin::Peer(conn, query)), None) => {
+                self.tell_not_found(conn, query, &lookup.key)
             }
-            (Origin::Peer(conn, query), Some(what)) => self.refuse(conn, query, &what),
+            (Some(Origin::Peer(conn, query)), Some(what)) => self.refuse(conn, query, &what),
         }
     }
 }

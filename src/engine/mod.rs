@@ -7,10 +7,12 @@
 //! answer in the order in which it was asked.
 
 mod interface;
+mod links;
 mod lookup;
 mod providers;
 mod put;
 mod requests;
+mod search;
 mod serve;
 mod transfer;
 
@@ -30,10 +32,12 @@ use crate::id::{Key, PeerId};
 use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
+use crate::routing::Route;
 
-use lookup::Lookups;
+use links::Links;
 use put::Puts;
 use requests::{Request, Requests};
+use search::Searches;
 use transfer::Transfers;
 
 /// What to do with an answer of the store.
@@ -69,6 +73,10 @@ impl AfterStore {
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
+    /// Where it says it is found.
+    address: Option<String>,
+    /// When a message last came from it or went to it.
+    used: Duration,
     /// When it last gave a part that it was asked for: what is slow is not dead.
     gave: Duration,
     /// What the store was asked for it and has not answered.
@@ -80,11 +88,16 @@ struct Peer {
 /// The protocol of one node.
 #[derive(Debug)]
 pub struct Engine {
+    own: PeerId,
     limits: Limits,
+    route: Box<dyn Route<String> + Send>,
+    /// How often the route was refreshed.
+    refreshes: u64,
     now: Duration,
     peers: HashMap<ConnId, Peer>,
     requests: Requests,
-    lookups: Lookups,
+    links: Links,
+    searches: Searches,
     puts: Puts,
     transfers: Transfers,
     /// Who waits for a first peer, and until when.
@@ -101,15 +114,19 @@ const MAX_STRIKES: u32 = 3;
 const MAX_OWED: usize = 1024;
 
 impl Engine {
-    /// A node without peers.
-    pub fn new(limits: Limits) -> Self {
+    /// The node `own`, without peers; it will know those that `route` keeps.
+    pub fn new(own: PeerId, limits: Limits, route: Box<dyn Route<String> + Send>) -> Self {
         let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
         Engine {
+            own,
             limits,
+            route,
+            refreshes: 0,
             now: Duration::ZERO,
             peers: HashMap::new(),
             requests: Requests::new(of_downloads.saturating_add(MAX_OWED)),
-            lookups: Lookups::default(),
+            links: Links::default(),
+            searches: Searches::default(),
             puts: Puts::default(),
             transfers: Transfers::default(),
             awaiting_peer: Vec::new(),
@@ -124,18 +141,7 @@ impl Engine {
         self.now = self.now.max(now);
         match input {
             Input::Command(ticket, command) => self.command(ticket, command),
-            Input::PeerUp(conn, id) => {
-                let peer = Peer {
-                    id,
-                    gave: self.now,
-                    at_store: 0,
-                    strikes: 0,
-                };
-                self.peers.insert(conn, peer);
-                for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
-                    self.status(ticket);
-                }
-            }
+            Input::PeerUp(conn, id) => self.peer_up(conn, id),
             Input::PeerDown(conn) => self.peer_down(conn),
             Input::ConnectFailed(why, hopeless) if hopeless => {
                 for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
@@ -143,6 +149,8 @@ impl Engine {
                 }
             }
             Input::ConnectFailed(..) => {}
+            Input::Unreachable(id) => self.unreachable(&id),
+            Input::Reachable(conn, address) => self.reachable(conn, address),
             Input::Message(conn, message, part) => self.message(conn, message, part),
             Input::Stored(ticket, result) => {
                 let after = self.after_store.remove(&ticket);
@@ -167,7 +175,13 @@ impl Engine {
         let awaiting = self.awaiting_peer.iter().map(|(_, until)| *until);
         let requests = self.requests.next_deadline();
         let transfers = self.transfers.next_deadline(&self.limits);
-        awaiting.chain(requests).chain(transfers).min()
+        let refresh = self.route.next_refresh().filter(|_| !self.peers.is_empty());
+        awaiting
+            .chain(requests)
+            .chain(transfers)
+            .chain(refresh)
+            .chain(self.trim_deadline())
+            .min()
     }
 
     fn command(&mut self, ticket: Ticket, command: Command) {
@@ -202,6 +216,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&conn) else {
             return;
         };
+        peer.used = self.now;
         let name = message.name();
         match message {
             ProtoMessage::Find { query, .. }
@@ -221,8 +236,10 @@ impl Engine {
             }
             ProtoMessage::Store { query, record } => self.asked_to_store(conn, query, record),
             ProtoMessage::Fetch { query, id, part } => self.asked_for_part(conn, query, id, part),
+            ProtoMessage::FindNode { query, target } => self.asked_for_nodes(conn, query, target),
             ProtoMessage::Found { query, .. }
-            | ProtoMessage::NotFound { query }
+            | ProtoMessage::NotFound { query, .. }
+            | ProtoMessage::Nodes { query, .. }
             | ProtoMessage::Stored { query }
             | ProtoMessage::Part { query, .. }
             | ProtoMessage::Refused { query, .. } => {
@@ -235,6 +252,9 @@ impl Engine {
             ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
             // Not for the protocol: it goes to the services of the user's.
             ProtoMessage::App { .. } => {}
+            ProtoMessage::Hello { .. } => {
+                self.violation(conn, format!("it sent {name} when it was not its turn"));
+            }
         }
     }
 
@@ -249,9 +269,20 @@ impl Engine {
         use ProtoMessage as M;
         let name = message.name();
         match (request, message) {
-            (Request::Find(lookup), M::Found { record, .. }) => self.found(conn, lookup, record),
-            (Request::Find(lookup), M::NotFound { .. } | M::Refused { .. }) => {
-                self.not_found(lookup);
+            (Request::Search(search, peer), M::Found { record, .. }) => {
+                self.found(conn, search, peer, record);
+            }
+            (Request::Search(search, peer), M::NotFound { nodes, .. } | M::Nodes { nodes, .. }) => {
+                match self.check_nodes(&nodes) {
+                    Ok(()) => self.search_answered(search, &peer, nodes),
+                    Err(what) => {
+                        self.search_failed(search, &peer);
+                        self.violation(conn, what.into());
+                    }
+                }
+            }
+            (Request::Search(search, peer), M::Refused { .. }) => {
+                self.search_failed(search, &peer);
             }
             (Request::Store(put), M::Stored { .. }) => self.copy_done(put, conn, None),
             (Request::Store(put), M::Refused { reason, .. }) => {
@@ -300,7 +331,7 @@ impl Engine {
             }
             (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
             (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
-                self.send_copies(ticket, record);
+                self.copy(ticket, record);
             }
             (AfterStore::PeerPut(conn, query), StoreReply::Done) => {
                 self.send(conn, ProtoMessage::Stored { query });
@@ -347,7 +378,7 @@ impl Engine {
     }
 
     fn peer_down(&mut self, conn: ConnId) {
-        self.peers.remove(&conn);
+        self.unlink(conn);
         for request in self.requests.lost(conn) {
             self.unanswered(conn, request, "the peer left");
         }
@@ -374,7 +405,7 @@ impl Engine {
             let progress = match request {
                 Request::Fetch(..) => peers.get(&conn)?.gave,
                 Request::Store(put) => puts.moved(put, conn)?,
-                Request::Find(_) | Request::Abandoned => return None,
+                Request::Search(..) | Request::Abandoned => return None,
             };
             Some(progress.saturating_add(limits.request_timeout))
         });
@@ -382,8 +413,10 @@ impl Engine {
         for (conn, request) in expired {
             silent.insert(conn);
             self.unanswered(conn, request, "the peer did not answer in time");
-            if let Request::Fetch(id, _) = request {
-                self.provider_gone(id, conn);
+            match request {
+                Request::Fetch(id, _) => self.provider_gone(id, conn),
+                Request::Search(_, peer) => self.route.failed(&peer),
+                Request::Store(_) | Request::Abandoned => {}
             }
         }
         for conn in silent {
@@ -396,6 +429,8 @@ impl Engine {
             }
         }
         self.expire_downloads();
+        self.refresh();
+        self.trim_links();
         while let Some(conn) = self.requests.next_debtor() {
             self.disconnect(conn, "it leaves too many requests unanswered".into());
         }
@@ -404,7 +439,7 @@ impl Engine {
     /// A request will have no answer.
     fn unanswered(&mut self, conn: ConnId, request: Request, why: &str) {
         match request {
-            Request::Find(lookup) => self.not_found(lookup),
+            Request::Search(search, peer) => self.search_failed(search, &peer),
             Request::Store(put) => self.copy_done(put, conn, Some(why.into())),
             // The provider is dealt with as a whole.
             Request::Fetch(..) | Request::Abandoned => {}
@@ -423,7 +458,8 @@ impl Engine {
 
     fn send(&mut self, conn: ConnId, message: ProtoMessage) {
         // An answer to someone who left meanwhile.
-        if self.peers.contains_key(&conn) {
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.used = self.now;
             self.outputs.push_back(Output::Send(conn, message, None));
         }
     }
@@ -454,13 +490,16 @@ impl Engine {
     #[cfg(test)]
     fn held(&self) -> Vec<(&'static str, usize)> {
         let [pending, owed, debtors] = self.requests.held();
+        let [connected, dials] = self.links.held();
         let [downloads, providers] = self.transfers.held();
         let all = [
             ("peers", self.peers.len()),
             ("requests", pending),
             ("owed", owed),
             ("debtors", debtors),
-            ("lookups", self.lookups.held()),
+            ("connected", connected),
+            ("dials", dials),
+            ("searches", self.searches.count()),
             ("puts", self.puts.held()),
             ("downloads", downloads),
             ("providers", providers),

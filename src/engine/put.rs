@@ -1,16 +1,18 @@
-//! Keeping a record: here, and a copy with every known peer.
+//! Keeping a record: here, and a copy with the nodes nearest to its key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::requests::Request;
+use super::search::{Goal, Question};
 use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
 use crate::attachment::tree::{PART_LEN, Tree};
 use crate::id::PeerId;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
+use crate::routing::Contact;
 use crate::store::Content;
 
 #[derive(Debug)]
@@ -79,10 +81,22 @@ impl Engine {
         self.store(StoreOp::Put(record), after);
     }
 
-    /// The record is kept here: now the peers.
-    pub(super) fn send_copies(&mut self, ticket: Ticket, record: Record) {
-        let mut peers: Vec<ConnId> = self.peers.keys().copied().collect();
-        peers.sort_unstable();
+    /// The record is kept here: now the nodes nearest to its key.
+    pub(super) fn copy(&mut self, ticket: Ticket, record: Record) {
+        let target = *record.key.hash();
+        let goal = Goal::Copies(ticket, record);
+        self.search(target, Question::FindNode(target), goal);
+    }
+
+    /// They are found: those that are still connected get a copy.
+    pub(super) fn send_copies(
+        &mut self,
+        ticket: Ticket,
+        record: Record,
+        nearest: Vec<Contact<String>>,
+    ) {
+        let conns = nearest.iter().filter_map(|node| self.links.conn(&node.id));
+        let peers: Vec<ConnId> = conns.take(self.limits.copies).collect();
         if peers.is_empty() {
             return self.reply(ticket, Event::Stored { copies: 0 });
         }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::ConnId;
+use crate::id::PeerId;
 use crate::msg::QueryId;
 use crate::record::AttachmentId;
 
 /// What a request was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// A lookup.
-    Find(u64),
+    /// A search, and the peer that it asks.
+    Search(u64, PeerId),
     /// A copy of a put.
     Store(u64),
     /// A part of a download.
@@ -72,12 +73,20 @@ impl Requests {
         query
     }
 
+    /// The connections that have still to answer something.
+    pub(super) fn conns(&self) -> impl Iterator<Item = ConnId> {
+        self.pending.values().map(|pending| pending.conn)
+    }
+
     /// Takes the request that `conn` answers; `None` if it was not asked.
     pub(super) fn answered(&mut self, conn: ConnId, query: QueryId) -> Option<Request> {
         if self.pending.get(&query)?.conn != conn {
             return None;
         }
         let request = self.pending.remove(&query)?.request;
+        if self.pending.is_empty() {
+            self.first_deadline = None;
+        }
         if request == Request::Abandoned
             && let Some(owed) = self.owed.get_mut(&conn)
         {

@@ -70,6 +70,18 @@ impl Transfers {
         self.downloads.len()
     }
 
+    /// The connections that wait for a part, or for an attachment to be kept.
+    pub(super) fn conns(&self) -> impl Iterator<Item = ConnId> {
+        self.downloads.values().flat_map(|download| {
+            let parts = download.waiting.values().flatten().map(|(conn, _)| *conn);
+            let stored = download.then.iter().filter_map(|then| match then {
+                OnArrival::Stored(conn, ..) => Some(*conn),
+                OnArrival::Found(..) => None,
+            });
+            parts.chain(stored)
+        })
+    }
+
     /// When a download that nobody waits for is to be dropped.
     pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Duration> {
         let idle = self.downloads.values().filter_map(Download::idle_since);

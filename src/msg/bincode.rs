@@ -75,9 +75,15 @@ mod tests {
     #[test]
     fn the_legacy_wire_is_fixed_width_and_little_endian() {
         let mut bytes = Vec::new();
-        let message = ProtoMessage::NotFound { query: 0x0102 };
+        let message = ProtoMessage::NotFound {
+            query: 0x0102,
+            nodes: Vec::new(),
+        };
         Bincode.encode_into(&mut bytes, &message).unwrap();
-        assert_eq!(bytes, [2, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            bytes,
+            [2, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::attachment::tree::Node;
 use crate::id::{Hash, Key};
 use crate::record::{AttachmentId, Record, Value};
+use crate::routing::Contact;
 
 /// The version of the wire, sent before anything else.
 pub const WIRE_VERSION: u16 = 1;
@@ -61,6 +62,8 @@ pub enum ProtoMessage {
     NotFound {
         /// The request.
         query: QueryId,
+        /// Those that the answerer knows nearest to the key.
+        nodes: Vec<Contact<String>>,
     },
     /// Asks to keep a record. Who asks must give out the parts of an attachment while it waits.
     Store {
@@ -116,6 +119,25 @@ pub enum ProtoMessage {
         #[serde(with = "crate::record::bytes_or_hex")]
         body: Vec<u8>,
     },
+    /// Where the peer can be connected with: said once, first of all.
+    Hello {
+        /// Its address.
+        address: String,
+    },
+    /// Asks for those nearest to a place (Kademlia's FIND_NODE).
+    FindNode {
+        /// The request.
+        query: QueryId,
+        /// The place: a peer's id or a key's hash.
+        target: Hash,
+    },
+    /// Those that the answerer knows nearest to the place.
+    Nodes {
+        /// The request.
+        query: QueryId,
+        /// Nearest first.
+        nodes: Vec<Contact<String>>,
+    },
 }
 
 impl ProtoMessage {
@@ -140,6 +162,9 @@ impl ProtoMessage {
             ProtoMessage::Refused { .. } => "REFUSED",
             ProtoMessage::Bye { .. } => "BYE",
             ProtoMessage::App { .. } => "APP",
+            ProtoMessage::Hello { .. } => "HELLO",
+            ProtoMessage::FindNode { .. } => "FIND_NODE",
+            ProtoMessage::Nodes { .. } => "NODES",
         }
     }
 
@@ -148,7 +173,9 @@ impl ProtoMessage {
         match self {
             ProtoMessage::Find { query, .. }
             | ProtoMessage::Found { query, .. }
-            | ProtoMessage::NotFound { query }
+            | ProtoMessage::NotFound { query, .. }
+            | ProtoMessage::FindNode { query, .. }
+            | ProtoMessage::Nodes { query, .. }
             | ProtoMessage::Store { query, .. }
             | ProtoMessage::Stored { query }
             | ProtoMessage::Fetch { query, .. }
@@ -171,6 +198,11 @@ impl ProtoMessage {
             ProtoMessage::Part { proof, .. } => proof.len() * 32,
             ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
             ProtoMessage::App { service, body } => service.len() + body.len(),
+            ProtoMessage::Hello { address } => address.len(),
+            ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => nodes
+                .iter()
+                .map(|node| size_of_val(node) + node.address.len())
+                .sum(),
             _ => 0,
         };
         size_of::<Self>() + held
@@ -203,7 +235,10 @@ pub(crate) mod tests {
                 query: 1,
                 record: Record::by_content(Value::Bytes((0..=255).collect())),
             },
-            ProtoMessage::NotFound { query: 0 },
+            ProtoMessage::NotFound {
+                query: 0,
+                nodes: Vec::new(),
+            },
             ProtoMessage::Store {
                 query: 2,
                 record: Record::by_content(Value::Attachment {
@@ -234,6 +269,23 @@ pub(crate) mod tests {
             ProtoMessage::App {
                 service: "chat".into(),
                 body: (0..=255).collect(),
+            },
+            ProtoMessage::Hello {
+                address: "tcp:192.0.2.1:4000".into(),
+            },
+            ProtoMessage::FindNode {
+                query: 4,
+                target: hash,
+            },
+            ProtoMessage::Nodes {
+                query: 4,
+                nodes: vec![
+                    Contact {
+                        id: PeerId(hash),
+                        address: "tcp:192.0.2.1:4000".into(),
+                    };
+                    2
+                ],
             },
         ]
     }

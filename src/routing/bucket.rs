@@ -79,12 +79,7 @@ impl<A: Clone> Bucket<A> {
             self.waiting.pop_front();
         }
         self.waiting.push_back(contact);
-        match self.entries.first() {
-            Some(oldest) => Noted::Waiting {
-                oldest: oldest.contact.id,
-            },
-            None => Noted::Ignored,
-        }
+        Noted::Waiting
     }
 
     pub(super) fn failed(&mut self, id: &PeerId) {
@@ -140,12 +135,7 @@ mod tests {
     fn a_flood_of_new_contacts_displaces_nobody() {
         let mut full = bucket(1..=3);
         for number in 4..=250 {
-            let oldest = contact(1).id;
-            assert_eq!(
-                full.seen(contact(number), 3),
-                Noted::Waiting { oldest },
-                "{number}"
-            );
+            assert_eq!(full.seen(contact(number), 3), Noted::Waiting);
         }
         assert_eq!(addresses(&full), [1, 2, 3]);
         assert_eq!(full.waiting.len(), 3);
@@ -193,7 +183,7 @@ mod tests {
         let mut full = bucket(1..=3);
         full.failed(&contact(2).id);
         full.seen(contact(2), 3);
-        assert!(matches!(full.seen(contact(4), 3), Noted::Waiting { .. }));
+        assert_eq!(full.seen(contact(4), 3), Noted::Waiting);
     }
 
     #[test]

@@ -18,10 +18,12 @@ pub use search::{Search, SearchParams};
 use std::fmt::Debug;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{Hash, PeerId};
 
 /// A peer, and where it is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact<A> {
     /// Who it is.
     pub id: PeerId,
@@ -35,12 +37,9 @@ pub enum Noted {
     /// The route knows it now, or still.
     Kept,
     /// There is no room beside contacts that are older and, as far as is known, alive. It takes the place of one that
-    /// turns out to be gone. Whoever can should ask `oldest` whether it is there, and say so by `seen` or `failed`.
-    Waiting {
-        /// The contact that was heard of longest ago.
-        oldest: PeerId,
-    },
-    /// There is no room, and nothing is known to be doubtful; or it is this node itself.
+    /// turns out to be gone.
+    Waiting,
+    /// There is no room; or it is this node itself.
     Ignored,
 }
 

@@ -60,6 +60,7 @@ pub struct Search<A> {
     taken: HashSet<PeerId>,
     /// The path that is next in turn.
     turn: usize,
+    stopped: bool,
 }
 
 impl<A: Clone> Search<A> {
@@ -80,6 +81,7 @@ impl<A: Clone> Search<A> {
                 .collect(),
             taken: HashSet::from([own]),
             turn: 0,
+            stopped: false,
         };
         for (at, seed) in seeds.into_iter().enumerate() {
             search.offer(at % paths, seed, 0);
@@ -100,6 +102,9 @@ impl<A: Clone> Search<A> {
         reason = "it has more to give after an answer"
     )]
     pub fn next(&mut self) -> Option<Contact<A>> {
+        if self.stopped {
+            return None;
+        }
         for _ in 0..self.paths.len() {
             let at = self.turn;
             self.turn = (self.turn + 1) % self.paths.len();
@@ -135,9 +140,14 @@ impl<A: Clone> Search<A> {
             .find_map(|(at, path)| Some((at, path.settle(id, state)?)))
     }
 
-    /// Every path has heard of the nearest contacts that it could find, or has nobody left to ask.
+    /// Nobody else is to be asked: what was looked for is there.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// It was stopped, or every path has heard of the nearest contacts that it could find, or has nobody left to ask.
     pub fn is_done(&self) -> bool {
-        self.paths.iter().all(|path| path.is_done(&self.taken))
+        self.stopped || self.paths.iter().all(|path| path.is_done(&self.taken))
     }
 
     /// The nearest contacts that have answered, nearest first, [`SearchParams::want`] at most.

@@ -29,7 +29,12 @@ pub struct ApiService(Engine);
 
 impl ApiService {
     pub(super) fn new(limits: Limits) -> Self {
-        ApiService(Engine::new(limits))
+        let route = crate::routing::Everyone::new(100);
+        ApiService(Engine::new(
+            crate::PeerId(crate::Hash([0; 32])),
+            limits,
+            Box::new(route),
+        ))
     }
 
     fn out(&mut self) -> ApiOut {

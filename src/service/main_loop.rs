@@ -346,6 +346,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.common.metrics.peers_refused(1);
                 self.disconnect(conn, &why)
             }
+            Output::Leave(conn) => {
+                self.forget(conn, "it is not needed now");
+                Ok(())
+            }
+            Output::Connect(peer, _) => self.tell_api(Input::Unreachable(peer)),
             Output::Store(ticket, op) => {
                 self.at_store += 1;
                 let op = StoreIn::Op(ticket, op);

@@ -22,10 +22,13 @@ enum Step {
     /// The store fails, or answers another question.
     StoreFails(u8),
     Passes(u32),
+    /// What was to be connected with is, as itself or as somebody else, or is not.
+    Dialed(u8),
+    Reachable(ConnId),
 }
 
 fn conn() -> impl Strategy<Value = ConnId> {
-    0usize..6
+    0usize..12
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -42,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
         16 => Just(Step::Store),
         1 => any::<u8>().prop_map(Step::StoreFails),
         2 => (0u32..30_000).prop_map(Step::Passes),
+        4 => any::<u8>().prop_map(Step::Dialed),
+        2 => conn().prop_map(Step::Reachable),
     ]
 }
 
@@ -61,10 +66,16 @@ impl Chaos {
             pending_messages: 8,
             value_bytes: 8,
             hops: 2,
+            dials: 2,
+            links: 3,
+            link_idle: Duration::from_secs(5),
+            closest: 4,
+            copies: 2,
             ..Limits::default()
         };
         let mut bench = Bench::new(limits);
         bench.answers = false;
+        bench.quiet = false;
         Chaos {
             bench,
             samples: (0..3)
@@ -93,7 +104,7 @@ impl Chaos {
 
     fn message(&self, kind: u8, what: u8, query: QueryId, part: u64) -> ProtoMessage {
         let id = self.sample(what).id();
-        match kind % 9 {
+        match kind % 12 {
             0 => ProtoMessage::Find {
                 query,
                 key: self.record(what).key,
@@ -104,11 +115,25 @@ impl Chaos {
                 record: self.record(what),
             },
             2 => ProtoMessage::Fetch { query, id, part },
+            9 => ProtoMessage::FindNode {
+                query,
+                target: id.hash,
+            },
+            10 => ProtoMessage::Nodes {
+                query,
+                nodes: vec![contact(what.into()); usize::from(what)],
+            },
+            11 => ProtoMessage::Hello {
+                address: "x".into(),
+            },
             3 => ProtoMessage::Found {
                 query,
                 record: self.record(what),
             },
-            4 => ProtoMessage::NotFound { query },
+            4 => ProtoMessage::NotFound {
+                query,
+                nodes: Vec::new(),
+            },
             5 => ProtoMessage::Stored { query },
             6 => ProtoMessage::Refused {
                 query,
@@ -127,7 +152,10 @@ impl Chaos {
     fn answer(&mut self, index: usize, right: bool) {
         let asked = |(_, message, _): &(ConnId, ProtoMessage, Option<Vec<u8>>)| {
             use ProtoMessage as M;
-            matches!(message, M::Find { .. } | M::Store { .. } | M::Fetch { .. })
+            matches!(
+                message,
+                M::Find { .. } | M::FindNode { .. } | M::Store { .. } | M::Fetch { .. }
+            )
         };
         self.bench.sent.retain(asked);
         if self.bench.sent.is_empty() {
@@ -144,15 +172,28 @@ impl Chaos {
                 let mut records = (0..=255).map(|what| self.record(what));
                 let answer = match records.find(|record| known && record.key == key) {
                     Some(record) => ProtoMessage::Found { query, record },
-                    None => ProtoMessage::NotFound { query },
+                    None => ProtoMessage::NotFound {
+                        query,
+                        nodes: vec![contact(200 + index)],
+                    },
                 };
                 drop(records);
                 self.bench.hears(conn, answer);
             }
+            ProtoMessage::FindNode { query, .. } if right => {
+                self.bench
+                    .hears_nodes(conn, query, &[conn, index % 7, 100 + index]);
+            }
+            ProtoMessage::FindNode { query, .. } => {
+                self.bench.hears(conn, ProtoMessage::Stored { query });
+            }
             ProtoMessage::Store { query, .. } => {
                 let answer = match right {
                     true => ProtoMessage::Stored { query },
-                    false => ProtoMessage::NotFound { query },
+                    false => ProtoMessage::NotFound {
+                        query,
+                        nodes: Vec::new(),
+                    },
                 };
                 self.bench.hears(conn, answer);
             }
@@ -200,7 +241,7 @@ impl Chaos {
             }
             Step::Request(conn, kind, what, part) => {
                 let query = u64::from(kind);
-                let message = self.message(kind % 3, what, query, part);
+                let message = self.message([0, 1, 2, 9][usize::from(kind % 4)], what, query, part);
                 self.bench.hears(conn, message);
             }
             Step::Right(index) => self.answer(index, true),
@@ -230,6 +271,17 @@ impl Chaos {
                 };
                 self.bench.handle(Input::Stored(ticket, result));
             }
+            Step::Dialed(how) => {
+                let Some((id, _)) = self.bench.dialed.pop() else {
+                    return;
+                };
+                let conn = (6..12).find(|conn| !self.bench.conns.contains(conn));
+                match conn {
+                    Some(conn) if how % 3 > 0 => self.bench.up_as(conn, id),
+                    _ => self.bench.handle(Input::Unreachable(id)),
+                }
+            }
+            Step::Reachable(conn) => self.bench.reachable(conn),
             Step::Passes(millis) => self.bench.passes(Duration::from_millis(millis.into())),
         }
     }
@@ -240,6 +292,7 @@ impl Chaos {
         for (what, count) in self.bench.engine.held() {
             let most = match what {
                 "downloads" => limits.downloads,
+                "dials" => limits.dials,
                 "providers" => limits.known_providers,
                 "outputs" => 0,
                 _ => usize::MAX,

@@ -259,7 +259,13 @@ fn lookups_for_peers() {
     }
     assert!(the_refusal(&mut bench).contains("limit lookups"));
     let (conn, query, _) = bench.finds()[0];
-    bench.hears(conn, ProtoMessage::NotFound { query });
+    bench.hears(
+        conn,
+        ProtoMessage::NotFound {
+            query,
+            nodes: Vec::new(),
+        },
+    );
     bench.hears(
         1,
         ProtoMessage::Find {
@@ -392,7 +398,13 @@ fn requests_that_a_peer_leaves_unanswered() {
         bench.passes(TIMEOUT);
         asked += finds.len();
         assert!(asked < 2 * MAX_OWED, "not bounded");
-        bench.hears(1, ProtoMessage::NotFound { query: finds[0].1 });
+        bench.hears(
+            1,
+            ProtoMessage::NotFound {
+                query: finds[0].1,
+                nodes: Vec::new(),
+            },
+        );
     }
     assert!(asked > MAX_OWED);
     assert_eq!(

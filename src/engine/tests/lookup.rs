@@ -28,7 +28,13 @@ fn every_peer_is_asked_and_the_first_answer_wins() {
     let finds = bench.finds();
     let asked: Vec<_> = finds.iter().map(|(conn, _, hops)| (*conn, *hops)).collect();
     assert_eq!(asked, [(1, hops), (2, hops), (3, hops)]);
-    bench.hears(1, ProtoMessage::NotFound { query: finds[0].1 });
+    bench.hears(
+        1,
+        ProtoMessage::NotFound {
+            query: finds[0].1,
+            nodes: Vec::new(),
+        },
+    );
     assert!(bench.events.is_empty());
     for (conn, query, _) in &finds[1..] {
         let (query, record) = (*query, record.clone());
@@ -49,7 +55,13 @@ fn not_found_when_the_last_peer_has_said_so() {
     for (conn, query, _) in bench.finds() {
         assert!(bench.events.is_empty());
         match conn {
-            1 => bench.hears(conn, ProtoMessage::NotFound { query }),
+            1 => bench.hears(
+                conn,
+                ProtoMessage::NotFound {
+                    query,
+                    nodes: Vec::new(),
+                },
+            ),
             _ => bench.hears(
                 conn,
                 ProtoMessage::Refused {
@@ -141,14 +153,26 @@ fn a_silent_peer_is_waited_for_until_the_deadline_and_may_answer_after_it() {
     let mut bench = Bench::with_peers(1);
     let ticket = bench.get(Key::named("x"));
     let query = bench.finds()[0].1;
-    assert_eq!(bench.engine.next_deadline(), Some(bench.now + TIMEOUT));
-    bench.passes(TIMEOUT - Duration::from_nanos(1));
+    assert_eq!(bench.engine.next_deadline(), Some(bench.now + FIND_TIMEOUT));
+    bench.passes(FIND_TIMEOUT - Duration::from_nanos(1));
     assert!(bench.events.is_empty());
     bench.passes(Duration::from_nanos(1));
     assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
-    bench.hears(1, ProtoMessage::NotFound { query });
+    bench.hears(
+        1,
+        ProtoMessage::NotFound {
+            query,
+            nodes: Vec::new(),
+        },
+    );
     assert!(bench.closed.is_empty(), "late is no lie");
-    bench.hears(1, ProtoMessage::NotFound { query });
+    bench.hears(
+        1,
+        ProtoMessage::NotFound {
+            query,
+            nodes: Vec::new(),
+        },
+    );
     assert_eq!(bench.closed.len(), 1, "twice is one");
 }
 
@@ -157,10 +181,22 @@ fn an_answer_to_nothing_or_to_the_request_of_another_ends_the_connection() {
     let mut bench = Bench::with_peers(2);
     let ticket = bench.get(Key::named("x"));
     let finds = bench.finds();
-    bench.hears(2, ProtoMessage::NotFound { query: finds[0].1 });
+    bench.hears(
+        2,
+        ProtoMessage::NotFound {
+            query: finds[0].1,
+            nodes: Vec::new(),
+        },
+    );
     assert_eq!(bench.closed.len(), 1);
     assert!(bench.events.is_empty());
-    bench.hears(1, ProtoMessage::NotFound { query: u64::MAX });
+    bench.hears(
+        1,
+        ProtoMessage::NotFound {
+            query: u64::MAX,
+            nodes: Vec::new(),
+        },
+    );
     assert_eq!(bench.closed.len(), 2);
     assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
 }
@@ -174,7 +210,13 @@ fn who_is_silent_three_times_in_a_row_is_let_go() {
         if round == 0 {
             // An answer in time, or a late one, begins the count anew.
             bench.passes(TIMEOUT);
-            bench.hears(1, ProtoMessage::NotFound { query });
+            bench.hears(
+                1,
+                ProtoMessage::NotFound {
+                    query,
+                    nodes: Vec::new(),
+                },
+            );
             continue;
         }
         assert!(bench.closed.is_empty());
@@ -218,7 +260,11 @@ fn others_are_asked_on_behalf_of_a_peer_but_not_the_peer() {
     );
     let finds = bench.finds();
     let asked: Vec<_> = finds.iter().map(|(conn, _, hops)| (*conn, *hops)).collect();
-    assert_eq!(asked, [(2, 1), (3, 1)]);
+    assert_eq!(
+        asked,
+        [(2, 0), (3, 0)],
+        "no more hops than this node allows"
+    );
     bench.hears(
         3,
         ProtoMessage::Found {
@@ -235,7 +281,13 @@ fn others_are_asked_on_behalf_of_a_peer_but_not_the_peer() {
         !bench.store.records.contains_key(&record.key),
         "only passed on"
     );
-    bench.hears(2, ProtoMessage::NotFound { query: finds[0].1 });
+    bench.hears(
+        2,
+        ProtoMessage::NotFound {
+            query: finds[0].1,
+            nodes: Vec::new(),
+        },
+    );
     assert_eq!(bench.sent.len(), 1, "answered once");
 }
 
@@ -250,7 +302,17 @@ fn a_question_has_a_last_hop() {
             hops: 0,
         },
     );
-    assert_eq!(bench.sent, [(1, ProtoMessage::NotFound { query: 9 }, None)]);
+    assert_eq!(
+        bench.sent,
+        [(
+            1,
+            ProtoMessage::NotFound {
+                query: 9,
+                nodes: Vec::new()
+            },
+            None
+        )]
+    );
     // Without others the answer is the same, whatever the hops.
     let mut bench = Bench::with_peers(1);
     bench.hears(
@@ -261,7 +323,17 @@ fn a_question_has_a_last_hop() {
             hops: 3,
         },
     );
-    assert_eq!(bench.sent, [(1, ProtoMessage::NotFound { query: 9 }, None)]);
+    assert_eq!(
+        bench.sent,
+        [(
+            1,
+            ProtoMessage::NotFound {
+                query: 9,
+                nodes: Vec::new()
+            },
+            None
+        )]
+    );
 }
 
 #[test]
@@ -324,7 +396,13 @@ fn messages_of_who_is_not_there_do_nothing() {
             hops: 3,
         },
     );
-    bench.hears(7, ProtoMessage::NotFound { query: 0 });
+    bench.hears(
+        7,
+        ProtoMessage::NotFound {
+            query: 0,
+            nodes: Vec::new(),
+        },
+    );
     bench.hears(
         7,
         ProtoMessage::Bye {

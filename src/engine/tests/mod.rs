@@ -5,9 +5,9 @@ mod chaos;
 mod limits;
 mod lookup;
 mod network;
-
 mod node;
 mod put;
+mod search;
 mod serve;
 mod transfer;
 
@@ -19,6 +19,7 @@ use super::*;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use crate::id::Hash;
 use crate::record::Value;
+use crate::routing::{Contact, Kademlia, KademliaParams};
 use crate::store::{AttachmentStore, Content, MemoryAttachments};
 
 /// An attachment to play with.
@@ -95,6 +96,14 @@ pub(super) fn peer_id(conn: ConnId) -> PeerId {
     PeerId(Hash::of(&conn.to_le_bytes()))
 }
 
+/// A node by its number, which is also its address.
+pub(super) fn contact(number: usize) -> Contact<String> {
+    Contact {
+        id: peer_id(number),
+        address: number.to_string(),
+    }
+}
+
 /// A store in memory: what the store service does with its two stores.
 #[derive(Default)]
 pub(super) struct ModelStore {
@@ -158,6 +167,10 @@ pub(super) struct Bench {
     pub(super) sent: Vec<(ConnId, ProtoMessage, Option<Vec<u8>>)>,
     pub(super) events: Vec<(Ticket, Event)>,
     pub(super) closed: Vec<(ConnId, String)>,
+    /// Who is asked who is near answers at once that nobody is.
+    pub(super) quiet: bool,
+    /// Whom it wants to be connected with.
+    pub(super) dialed: Vec<(PeerId, String)>,
     conns: BTreeSet<ConnId>,
     open: BTreeSet<Ticket>,
     next_ticket: Ticket,
@@ -165,10 +178,24 @@ pub(super) struct Bench {
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a peer has for a question that it may ask others in turn.
+pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The node itself.
+pub(super) const OWN: PeerId = PeerId(Hash([0xee; 32]));
+
 impl Bench {
     pub(super) fn new(limits: Limits) -> Self {
+        Bench::of(OWN, limits)
+    }
+
+    /// The node `own`.
+    pub(super) fn of(own: PeerId, limits: Limits) -> Self {
+        let route = Kademlia::new(own, KademliaParams::default());
         Bench {
-            engine: Engine::new(limits),
+            engine: Engine::new(own, limits, Box::new(route)),
+            quiet: true,
+            dialed: Vec::new(),
             now: Duration::from_secs(1),
             store: ModelStore::default(),
             asked: VecDeque::new(),
@@ -208,9 +235,18 @@ impl Bench {
 
     fn take(&mut self, output: Output) {
         match output {
+            Output::Send(conn, ProtoMessage::FindNode { query, .. }, _) if self.quiet => {
+                let nodes = Vec::new();
+                self.hears(conn, ProtoMessage::Nodes { query, nodes });
+            }
             Output::Send(conn, message, part) => {
                 assert!(self.conns.contains(&conn), "{message:?} to nobody");
                 self.sent.push((conn, message, part));
+            }
+            Output::Connect(id, address) => self.dialed.push((id, address)),
+            Output::Leave(conn) => {
+                assert!(self.conns.remove(&conn), "{conn} closed twice");
+                self.closed.push((conn, String::new()));
             }
             Output::Disconnect(conn, why) => {
                 assert!(self.conns.remove(&conn), "{conn} closed twice");
@@ -281,10 +317,35 @@ impl Bench {
                         record: sample.record(),
                     },
                 ),
-                _ => self.hears(conn, ProtoMessage::NotFound { query }),
+                _ => self.hears(
+                    conn,
+                    ProtoMessage::NotFound {
+                        query,
+                        nodes: Vec::new(),
+                    },
+                ),
             }
         }
         ticket
+    }
+
+    /// Where a peer says it is found, by its number.
+    pub(super) fn reachable(&mut self, conn: ConnId) {
+        self.handle(Input::Reachable(conn, conn.to_string()));
+    }
+
+    /// Takes the questions who is near: to whom, their number, near what.
+    pub(super) fn find_nodes(&mut self) -> Vec<(ConnId, QueryId, Hash)> {
+        self.pick(|conn, message| match message {
+            ProtoMessage::FindNode { query, target } => Some((conn, *query, *target)),
+            _ => None,
+        })
+    }
+
+    /// `conn` answers that these are near.
+    pub(super) fn hears_nodes(&mut self, conn: ConnId, query: QueryId, nodes: &[ConnId]) {
+        let nodes = nodes.iter().map(|node| contact(*node)).collect();
+        self.hears(conn, ProtoMessage::Nodes { query, nodes });
     }
 
     pub(super) fn hears(&mut self, conn: ConnId, message: ProtoMessage) {
@@ -317,10 +378,13 @@ impl Bench {
 
     /// Takes the questions that were sent: to whom, their number, their hops.
     pub(super) fn finds(&mut self) -> Vec<(ConnId, QueryId, u8)> {
-        self.pick(|conn, message| match message {
+        let mut finds = self.pick(|conn, message| match message {
             ProtoMessage::Find { query, hops, .. } => Some((conn, *query, *hops)),
             _ => None,
-        })
+        });
+        // They are asked in the order of their distance, which is another for each key.
+        finds.sort_unstable();
+        finds
     }
 
     /// Takes the requests to store: to whom, and their number.
@@ -386,9 +450,13 @@ impl Bench {
     /// The peers leave and time passes: nothing may be left over.
     fn settle(&mut self) {
         self.answers = true;
+        self.quiet = true;
         self.passes(Duration::ZERO);
         while let Some(conn) = self.conns.pop_first() {
             self.handle(Input::PeerDown(conn));
+        }
+        while let Some((id, _)) = self.dialed.pop() {
+            self.handle(Input::Unreachable(id));
         }
         self.passes(Duration::from_secs(10_000));
         assert_eq!(self.engine.held(), [], "left in memory");

@@ -39,22 +39,26 @@ struct Network {
     found: Vec<(usize, Record)>,
     /// Requests and what the last word on each was.
     ended: HashMap<(usize, Ticket), Event>,
+    /// Nodes tell each other where they are found.
+    reachable: bool,
 }
 
 impl Network {
     fn new(nodes: usize, seed: u64, limits: &Limits) -> Self {
-        let node = || {
-            let mut bench = Bench::new(limits.clone());
+        let node = |number| {
+            let mut bench = Bench::of(peer_id(number), limits.clone());
             bench.answers = false;
+            bench.quiet = false;
             bench
         };
         Network {
-            nodes: (0..nodes).map(|_| node()).collect(),
+            nodes: (0..nodes).map(node).collect(),
             ways: HashMap::new(),
             next_conn: 0,
             random: Random(seed | 1),
             found: Vec::new(),
             ended: HashMap::new(),
+            reachable: false,
         }
     }
 
@@ -71,6 +75,10 @@ impl Network {
         self.ways.insert((b, at_b), way(a, at_a));
         self.nodes[a].up_as(at_a, peer_id(b));
         self.nodes[b].up_as(at_b, peer_id(a));
+        if self.reachable {
+            self.nodes[a].handle(Input::Reachable(at_a, b.to_string()));
+            self.nodes[b].handle(Input::Reachable(at_b, a.to_string()));
+        }
         self.collect(a);
         self.collect(b);
     }
@@ -104,6 +112,12 @@ impl Network {
         }
         for (conn, _) in std::mem::take(&mut self.nodes[node].closed) {
             self.cut(node, conn);
+        }
+        for (id, address) in std::mem::take(&mut self.nodes[node].dialed) {
+            match address.parse() {
+                Ok(other) if peer_id(other) == id => self.connect(node, other),
+                _ => self.nodes[node].handle(Input::Unreachable(id)),
+            }
         }
     }
 
@@ -358,6 +372,42 @@ proptest! {
                 prop_assert_eq!(content.as_ref(), Some(&sample.content));
                 prop_assert!(network.nodes[node].store.records.contains_key(&sample.record().key));
             }
+        }
+    }
+
+    /// Nodes that know only the one that they began with find what any of them has put, and with few questions.
+    #[test]
+    fn in_a_network_where_nobody_knows_all_every_value_is_found(seed in any::<u64>()) {
+        const NODES: usize = 120;
+        let limits = Limits { hops: 0, closest: 8, copies: 4, links: 24, ..Limits::default() };
+        let mut network = Network::new(NODES, seed, &limits);
+        network.reachable = true;
+        for node in 1..NODES {
+            let known = network.random.below(node);
+            network.connect(node, known);
+            while network.step(0) {}
+        }
+        network.passes(Duration::from_secs(60));
+        while network.step(0) {}
+        let mut values = Vec::new();
+        for number in 0..20_u8 {
+            let record = value(&[number]);
+            let node = network.random.below(NODES);
+            let put = Command::Put { record: record.clone(), content: None };
+            let request = network.ask(node, put);
+            while network.step(0) {}
+            prop_assert_eq!(network.ended.get(&request), Some(&Event::Stored { copies: 4 }));
+            values.push(record);
+        }
+        for record in values {
+            let node = network.random.below(NODES);
+            let request = network.ask(node, Command::Get { key: record.key });
+            while network.step(0) {}
+            prop_assert_eq!(network.ended.get(&request), Some(&Event::Found(record)));
+        }
+        network.passes(Duration::from_secs(60));
+        for node in &network.nodes {
+            prop_assert!(node.conns.len() < NODES / 2, "{} links", node.conns.len());
         }
     }
 }

@@ -79,7 +79,13 @@ fn an_answer_of_another_kind_is_a_refusal() {
     let mut bench = Bench::with_peers(1);
     put_value(&mut bench);
     let (conn, query) = bench.stores()[0];
-    bench.hears(conn, ProtoMessage::NotFound { query });
+    bench.hears(
+        conn,
+        ProtoMessage::NotFound {
+            query,
+            nodes: Vec::new(),
+        },
+    );
     assert!(bench.failure().ends_with("the peer broke the protocol"));
     assert_eq!(bench.closed.len(), 1);
 }

@@ -23,7 +23,13 @@ fn a_node_that_knows(sample: &Sample, limits: Limits) -> Bench {
                     record: sample.record(),
                 },
             ),
-            _ => bench.hears(conn, ProtoMessage::NotFound { query }),
+            _ => bench.hears(
+                conn,
+                ProtoMessage::NotFound {
+                    query,
+                    nodes: Vec::new(),
+                },
+            ),
         }
     }
     assert!(matches!(

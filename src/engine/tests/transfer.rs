@@ -410,7 +410,13 @@ fn who_says_it_first_need_not_have_it_while_others_may() {
             reason: "not really".into(),
         },
     );
-    bench.hears(2, ProtoMessage::NotFound { query: finds[1].1 });
+    bench.hears(
+        2,
+        ProtoMessage::NotFound {
+            query: finds[1].1,
+            nodes: Vec::new(),
+        },
+    );
     assert!(bench.failure().contains("0 of 1 parts"));
 }
 

@@ -1,0 +1,174 @@
+//! Connections: which peer has which, which are being opened, and which are given up.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::search::{Goal, Question};
+use super::{ConnId, Engine, Output, Peer};
+use crate::id::PeerId;
+use crate::routing::Contact;
+
+/// Which peer has which connections, and which searches wait for one.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    conns: BTreeMap<PeerId, BTreeSet<ConnId>>,
+    /// Being opened, and the searches that want to ask there.
+    dials: HashMap<PeerId, Vec<u64>>,
+    /// When connections are next given up, while there are too many.
+    trim_at: Option<Duration>,
+}
+
+/// How often connections are looked through while there are too many.
+const TRIM_EVERY: Duration = Duration::from_secs(1);
+
+impl Links {
+    /// Each connected peer, with the first of its connections.
+    pub(super) fn conns(&self) -> impl Iterator<Item = (&PeerId, ConnId)> {
+        let first = |(id, conns): (_, &BTreeSet<ConnId>)| Some((id, *conns.first()?));
+        self.conns.iter().filter_map(first)
+    }
+
+    /// A connection with `id`.
+    pub(super) fn conn(&self, id: &PeerId) -> Option<ConnId> {
+        self.conns.get(id)?.first().copied()
+    }
+
+    /// `id` is connected.
+    pub(super) fn has(&self, id: &PeerId) -> bool {
+        self.conns.contains_key(id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> [usize; 2] {
+        [self.conns.len(), self.dials.len()]
+    }
+}
+
+impl Engine {
+    /// A peer is there.
+    pub(super) fn peer_up(&mut self, conn: ConnId, id: PeerId) {
+        let first = self.peers.is_empty();
+        let peer = Peer {
+            id,
+            address: None,
+            used: self.now,
+            gave: self.now,
+            at_store: 0,
+            strikes: 0,
+        };
+        self.peers.insert(conn, peer);
+        self.links.conns.entry(id).or_default().insert(conn);
+        for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
+            self.status(ticket);
+        }
+        for search in self.links.dials.remove(&id).unwrap_or_default() {
+            self.question(search, conn, id);
+        }
+        if first {
+            // Joining: whoever is near this node is to know it, and it them (Kademlia §2.3).
+            let own = self.own.0;
+            self.search(own, Question::FindNode(own), Goal::Table);
+        }
+    }
+
+    /// A connection is no more.
+    pub(super) fn unlink(&mut self, conn: ConnId) {
+        let Some(peer) = self.peers.remove(&conn) else {
+            return;
+        };
+        if let Some(conns) = self.links.conns.get_mut(&peer.id) {
+            conns.remove(&conn);
+            if conns.is_empty() {
+                self.links.conns.remove(&peer.id);
+            }
+        }
+    }
+
+    /// A peer says where it can be connected with.
+    pub(super) fn reachable(&mut self, conn: ConnId, address: String) {
+        if address.len() > self.limits.address_bytes {
+            let what = "it gave too long an address of itself (limit address_bytes)";
+            return self.violation(conn, what.into());
+        }
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
+        peer.address = Some(address.clone());
+        let contact = Contact {
+            id: peer.id,
+            address,
+        };
+        self.route.seen(contact, self.now);
+    }
+
+    /// Where a connected peer said it is found.
+    pub(super) fn address(&self, conn: ConnId) -> Option<&str> {
+        self.peers.get(&conn)?.address.as_deref()
+    }
+
+    /// Connects with a peer so that `search` can ask it. False if that cannot be done now.
+    pub(super) fn dial(&mut self, contact: &Contact<String>, search: u64) -> bool {
+        if let Some(waiting) = self.links.dials.get_mut(&contact.id) {
+            waiting.push(search);
+            return true;
+        }
+        if self.links.dials.len() >= self.limits.dials || contact.address.is_empty() {
+            return false;
+        }
+        self.links.dials.insert(contact.id, vec![search]);
+        let address = contact.address.clone();
+        self.outputs.push_back(Output::Connect(contact.id, address));
+        true
+    }
+
+    /// A peer could not be connected with, or somebody else was there.
+    pub(super) fn unreachable(&mut self, id: &PeerId) {
+        self.route.failed(id);
+        for search in self.links.dials.remove(id).unwrap_or_default() {
+            self.search_failed(search, id);
+        }
+    }
+
+    /// Gives up connections that were not used for long, while there are more than the limit `links`.
+    pub(super) fn trim_links(&mut self) {
+        if self.peers.len() <= self.limits.links {
+            self.links.trim_at = None;
+            return;
+        }
+        let due = self.links.trim_at.get_or_insert(self.now);
+        if *due > self.now {
+            return;
+        }
+        *due = self.now.saturating_add(TRIM_EVERY);
+        let mut spare = self.spare();
+        let mut ids: Vec<PeerId> = spare.keys().copied().collect();
+        while self.peers.len() > self.limits.links
+            && let Some(id) = self.route.least_useful(&ids)
+            && let Some(conn) = spare.remove(&id)
+        {
+            ids.retain(|other| *other != id);
+            self.outputs.push_back(Output::Leave(conn));
+            self.peer_down(conn);
+        }
+    }
+
+    /// Connections that were not used for long, one a peer.
+    fn spare(&self) -> BTreeMap<PeerId, ConnId> {
+        let busy: BTreeSet<ConnId> = self
+            .requests
+            .conns()
+            .chain(self.transfers.conns())
+            .collect();
+        let unused = |peer: &Peer| peer.used.saturating_add(self.limits.link_idle) <= self.now;
+        self.peers
+            .iter()
+            .filter(|(conn, peer)| peer.at_store == 0 && unused(peer) && !busy.contains(conn))
+            .map(|(conn, peer)| (peer.id, *conn))
+            .collect()
+    }
+
+    /// When `trim_links` may have something to do.
+    pub(super) fn trim_deadline(&self) -> Option<Duration> {
+        self.links.trim_at
+    }
+}

@@ -1,0 +1,292 @@
+//! Searches under way: whom they ask, and what they are for.
+
+use std::collections::HashMap;
+
+use super::lookup::Lookup;
+use super::requests::Request;
+use super::{ConnId, Engine, Ticket};
+use crate::id::{Hash, Key, PeerId};
+use crate::msg::ProtoMessage;
+use crate::record::Record;
+use crate::routing::{Contact, Distance, Search, SearchParams};
+
+/// What a search asks of each peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Question {
+    /// A record, and to ask so many others in turn.
+    Find(Key, u8),
+    /// Who is near.
+    FindNode(Hash),
+}
+
+/// What is done with what a search finds.
+#[derive(Debug)]
+pub(super) enum Goal {
+    /// A record that somebody wants.
+    Lookup(Lookup),
+    /// The peers that a record of the user is to be copied to.
+    Copies(Ticket, Record),
+    /// Peers to know.
+    Table,
+}
+
+#[derive(Debug)]
+struct Open {
+    search: Search<String>,
+    question: Question,
+    goal: Goal,
+    /// Peers are asked only over connections that are there.
+    connected_only: bool,
+    /// Peers that were asked, or are being connected with to be asked.
+    waiting: usize,
+}
+
+/// The searches under way.
+#[derive(Debug, Default)]
+pub(super) struct Searches {
+    next: u64,
+    open: HashMap<u64, Open>,
+}
+
+impl Searches {
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn goal(&mut self, search: u64) -> Option<&mut Goal> {
+        self.open.get_mut(&search).map(|open| &mut open.goal)
+    }
+}
+
+impl Engine {
+    /// Begins a search of the whole network.
+    pub(super) fn search(&mut self, target: Hash, question: Question, goal: Goal) {
+        self.route.searched(&target, self.now);
+        let seeds = self.nearby(&target, self.limits.closest);
+        let params = SearchParams {
+            parallel: self.limits.parallel,
+            paths: self.limits.paths,
+            want: self.limits.closest,
+        };
+        self.begin_search(
+            Search::new(target, self.own, seeds, params),
+            question,
+            goal,
+            false,
+        );
+    }
+
+    /// Asks the connected peers that are nearest, but not `asker`.
+    pub(super) fn search_neighbours(
+        &mut self,
+        target: Hash,
+        question: Question,
+        goal: Goal,
+        asker: PeerId,
+    ) {
+        let mut seeds = self.connected();
+        seeds.retain(|contact| contact.id != asker);
+        seeds.sort_by_cached_key(|contact| Distance::between(&contact.id.0, &target));
+        let few = self.limits.parallel.max(1);
+        seeds.truncate(few);
+        let params = SearchParams {
+            parallel: few,
+            paths: 1,
+            want: few,
+        };
+        self.begin_search(
+            Search::new(target, self.own, seeds, params),
+            question,
+            goal,
+            true,
+        );
+    }
+
+    fn begin_search(
+        &mut self,
+        search: Search<String>,
+        question: Question,
+        goal: Goal,
+        connected_only: bool,
+    ) {
+        let number = self.searches.next;
+        self.searches.next += 1;
+        let open = Open {
+            search,
+            question,
+            goal,
+            connected_only,
+            waiting: 0,
+        };
+        self.searches.open.insert(number, open);
+        self.step(number);
+    }
+
+    /// The connected peers. Those that did not say where they are found have an empty address.
+    fn connected(&self) -> Vec<Contact<String>> {
+        let conns = self.links.conns();
+        conns
+            .map(|(id, conn)| Contact {
+                id: *id,
+                address: self.address(conn).unwrap_or_default().to_owned(),
+            })
+            .collect()
+    }
+
+    /// The peers nearest to `target` that are connected or known.
+    fn nearby(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
+        let mut all = self.connected();
+        let known = self.route.closest(target, count);
+        all.extend(
+            known
+                .into_iter()
+                .filter(|contact| !self.links.has(&contact.id)),
+        );
+        all.sort_by_cached_key(|contact| Distance::between(&contact.id.0, target));
+        all.truncate(count);
+        all
+    }
+
+    /// Asks as many as may be asked now, and ends the search when it is done.
+    fn step(&mut self, number: u64) {
+        loop {
+            let Some(open) = self.searches.open.get_mut(&number) else {
+                return;
+            };
+            let Some(contact) = open.search.next() else {
+                break;
+            };
+            open.waiting += 1;
+            let connected_only = open.connected_only;
+            match self.links.conn(&contact.id) {
+                Some(conn) => self.question(number, conn, contact.id),
+                None if connected_only || !self.dial(&contact, number) => {
+                    self.search_failed(number, &contact.id);
+                }
+                None => {}
+            }
+        }
+        let done = |open: &Open| open.waiting == 0 && open.search.is_done();
+        if self.searches.open.get(&number).is_some_and(done)
+            && let Some(open) = self.searches.open.remove(&number)
+        {
+            self.search_done(number, open);
+        }
+    }
+
+    /// Asks a connected peer.
+    pub(super) fn question(&mut self, number: u64, conn: ConnId, peer: PeerId) {
+        let Some(open) = self.searches.open.get(&number) else {
+            return;
+        };
+        let question = open.question;
+        let hops = match question {
+            Question::Find(_, hops) => hops,
+            Question::FindNode(_) => 0,
+        };
+        // Who asks others in turn needs less time the fewer hops are left, so that an answer still finds a waiter.
+        let share = self.limits.find_timeout.saturating_mul(u32::from(hops) + 1);
+        let deadline = self.now.saturating_add(share);
+        let query = self
+            .requests
+            .add(conn, Request::Search(number, peer), deadline);
+        let message = match question {
+            Question::Find(key, hops) => ProtoMessage::Find { query, key, hops },
+            Question::FindNode(target) => ProtoMessage::FindNode { query, target },
+        };
+        self.send(conn, message);
+    }
+
+    /// A peer that was asked names others, and has no more to say.
+    pub(super) fn search_answered(
+        &mut self,
+        number: u64,
+        peer: &PeerId,
+        nodes: Vec<Contact<String>>,
+    ) {
+        if let Some(open) = self.searches.open.get_mut(&number) {
+            open.waiting -= 1;
+            // With nobody to be connected with, those that are connected have been chosen already.
+            let nodes = if open.connected_only {
+                Vec::new()
+            } else {
+                nodes
+            };
+            open.search.answered(peer, nodes);
+            self.step(number);
+        }
+    }
+
+    /// A peer was not reached, or did not answer.
+    pub(super) fn search_failed(&mut self, number: u64, peer: &PeerId) {
+        if let Some(open) = self.searches.open.get_mut(&number) {
+            open.waiting -= 1;
+            open.search.failed(peer);
+            self.step(number);
+        }
+    }
+
+    /// Nobody else is asked: what was looked for is there. Who was asked already still may answer.
+    pub(super) fn search_stops(&mut self, number: u64) {
+        if let Some(open) = self.searches.open.get_mut(&number) {
+            open.search.stop();
+        }
+    }
+
+    fn search_done(&mut self, number: u64, open: Open) {
+        match open.goal {
+            Goal::Lookup(lookup) => self.lookup_done(number, lookup),
+            Goal::Copies(ticket, record) => {
+                let nearest = open.search.closest();
+                self.send_copies(ticket, record, nearest);
+            }
+            Goal::Table => {}
+        }
+    }
+
+    /// Looks for those whom the route wants to know.
+    pub(super) fn refresh(&mut self) {
+        let due = self.route.next_refresh().is_some_and(|at| at <= self.now);
+        if self.peers.is_empty() || !due {
+            return;
+        }
+        self.refreshes += 1;
+        // Where in the range is of no matter, as long as it is not always the same place.
+        let mut seed = self.own.0.0.to_vec();
+        seed.extend(self.refreshes.to_le_bytes());
+        if let Some(target) = self.route.refresh(self.now, &Hash::of(&seed)) {
+            self.search(target, Question::FindNode(target), Goal::Table);
+        }
+    }
+
+    /// A peer asks who is near.
+    pub(super) fn asked_for_nodes(&mut self, conn: ConnId, query: u64, target: Hash) {
+        let nodes = self.nodes_near(&target, conn);
+        self.send(conn, ProtoMessage::Nodes { query, nodes });
+    }
+
+    /// Those whom this node would tell `conn` of: not itself.
+    pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact<String>> {
+        let asker = self.peers.get(&conn).map(|peer| peer.id);
+        let mut nodes = self.route.closest(target, self.limits.closest + 1);
+        nodes.retain(|contact| Some(contact.id) != asker);
+        nodes.truncate(self.limits.closest);
+        nodes
+    }
+
+    /// What is wrong about contacts that a peer names, if anything.
+    pub(super) fn check_nodes(&self, nodes: &[Contact<String>]) -> Result<(), &'static str> {
+        // Others may be set up to tell of more than this node does, within reason.
+        const MOST: usize = 64;
+        if nodes.len() > MOST.max(self.limits.closest) {
+            return Err("it named too many nodes at once");
+        }
+        if nodes
+            .iter()
+            .any(|node| node.address.len() > self.limits.address_bytes)
+        {
+            return Err("it named a node with too long an address (limit address_bytes)");
+        }
+        Ok(())
+    }
+}
