@@ -374,6 +374,11 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    // Each case is a network of over a hundred nodes.
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Nodes that know only the one that they began with find what any of them has put, and with few questions.
     #[test]
