@@ -113,6 +113,9 @@ pub enum Key {
     Content(Hash),
     /// The hash of a name that somebody chose: whoever stores under it last is right.
     Name(Hash),
+    /// The hash of a signer's key and a salt: only the signer can change what is there (see
+    /// [`Record::signed`](crate::Record::signed)).
+    Signed(Hash),
 }
 
 impl Key {
@@ -133,17 +136,19 @@ impl Key {
     /// The 32 bytes that the key is in a store, of either kind.
     pub fn hash(&self) -> &Hash {
         match self {
-            Key::Content(hash) | Key::Name(hash) => hash,
+            Key::Content(hash) | Key::Name(hash) | Key::Signed(hash) => hash,
         }
     }
 }
 
 impl fmt::Display for Key {
-    /// The text form of a content key; a name is not kept, so its key shows as `name:` and the hash.
+    /// The text form of a content key; a name or a signer is not kept, so such a key shows as `name:` or `signed:` and the
+    /// hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Content(hash) => hash.fmt(f),
             Key::Name(hash) => write!(f, "name:{hash}"),
+            Key::Signed(hash) => write!(f, "signed:{hash}"),
         }
     }
 }
@@ -157,6 +162,9 @@ impl FromStr for Key {
         }
         if let Some(hash) = text.strip_prefix("name:") {
             return hash.parse().map(Key::Name);
+        }
+        if let Some(hash) = text.strip_prefix("signed:") {
+            return hash.parse().map(Key::Signed);
         }
         Ok(text.parse().map_or_else(|_| Key::named(text), Key::Content))
     }
@@ -178,7 +186,8 @@ mod tests {
     #[test]
     fn a_name_is_never_a_content() {
         assert_ne!(Key::named("hello").hash(), Key::of_content(b"hello").hash());
-        let key = Key::named("hello");
-        assert_eq!(key.to_string().parse(), Ok(key));
+        for key in [Key::named("hello"), Key::Signed(Hash::of(b"key"))] {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
     }
 }

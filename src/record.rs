@@ -1,5 +1,9 @@
 //! What is stored under a key.
 
+mod seal;
+
+pub use seal::{MAX_SALT, Seal};
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Hash, Key};
@@ -53,6 +57,8 @@ pub struct Record {
     pub key: Key,
     /// What is found.
     pub value: Value,
+    /// For a signed key, and only there: who signed it, and which version it is.
+    pub seal: Option<Seal>,
 }
 
 impl Record {
@@ -61,12 +67,23 @@ impl Record {
         Record {
             key: Key::Content(value.hash()),
             value,
+            seal: None,
         }
     }
 
     /// A record found by `key`.
     pub fn new(key: Key, value: Value) -> Self {
-        Record { key, value }
+        Record {
+            key,
+            value,
+            seal: None,
+        }
+    }
+
+    /// It is not what its key names: whoever gives it lies.
+    pub fn is_forged(&self) -> bool {
+        let other = |hash| hash != self.value.hash();
+        matches!(self.key, Key::Content(hash) if other(hash)) || self.check_seal().is_err()
     }
 
     /// Checks what can be checked about a record from anywhere.
@@ -79,6 +96,7 @@ impl Record {
         {
             return Err(format!("the content does not belong to the key {hash:?}"));
         }
+        self.check_seal()?;
         match &self.value {
             Value::Bytes(bytes) if bytes.len() > limits.value_bytes => Err(format!(
                 "a value of {} bytes is over the limit value_bytes ({}): put it as a file",

@@ -126,7 +126,7 @@ pub type StoreTicket = u64;
 pub enum StoreOp {
     /// The record under a key, if all of it is here.
     Get(Key),
-    /// Keep a record, durably.
+    /// Keep a record, durably, unless a newer one is there.
     Put(Record),
     /// Give out content that is elsewhere.
     Link(Arc<Tree>, Content),
@@ -147,6 +147,8 @@ pub enum StoreReply {
     Record(Option<Record>),
     /// To `Put`, `Link` and `Close`.
     Done,
+    /// To `Put`: a newer record is kept under this key.
+    Stale,
     /// To `Open`: nothing is missing.
     Whole,
     /// To `Open`: these parts are here.

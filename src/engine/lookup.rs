@@ -5,7 +5,7 @@ use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
 use crate::id::{Key, PeerId};
 use crate::msg::{ProtoMessage, QueryId};
-use crate::record::{AttachmentId, Record, Value};
+use crate::record::{AttachmentId, Record};
 
 /// Who wants to know.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Lookup {
     key: Key,
     /// `None` once it was answered: later answers only tell of more providers.
     origin: Option<Origin>,
+    /// The newest signed record so far. Somebody may have a newer one, so it is given when all have answered.
+    newest: Option<Record>,
     /// Why a record that was found could not be taken.
     trouble: Option<String>,
     /// The download that may still gain providers from this lookup.
@@ -27,10 +29,11 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    fn new(key: Key, origin: Origin) -> Goal {
+    fn new(key: Key, origin: Origin, newest: Option<Record>) -> Goal {
         Goal::Lookup(Lookup {
             key,
             origin: Some(origin),
+            newest,
             trouble: None,
             feeds: None,
         })
@@ -38,9 +41,10 @@ impl Lookup {
 }
 
 impl Engine {
-    pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key) {
+    /// Looks for a record. `here` is the one that is kept here, where somebody may have a newer one.
+    pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key, here: Option<Record>) {
         let question = Question::Find(key, self.limits.hops);
-        let goal = Lookup::new(key, Origin::User(ticket));
+        let goal = Lookup::new(key, Origin::User(ticket), here);
         self.search(*key.hash(), question, goal);
     }
 
@@ -56,7 +60,7 @@ impl Engine {
             return self.refuse(conn, query, "too many lookups at once (limit lookups)");
         }
         let question = Question::Find(key, hops - 1);
-        let goal = Lookup::new(key, Origin::Peer(conn, query));
+        let goal = Lookup::new(key, Origin::Peer(conn, query), None);
         self.search_neighbours(*key.hash(), question, goal, asker);
     }
 
@@ -67,11 +71,12 @@ impl Engine {
     }
 
     pub(super) fn found(&mut self, conn: ConnId, search: u64, peer: PeerId, record: Record) {
+        let unix = self.unix_millis();
         let Some(Goal::Lookup(lookup)) = self.searches.goal(search) else {
             self.search_failed(search, &peer);
             return self.violation(conn, "it answered FOUND and was asked who is near".into());
         };
-        if record.key != lookup.key || is_forged(&record) {
+        if record.key != lookup.key || record.is_forged() {
             self.search_failed(search, &peer);
             return self.violation(conn, "it answered with another record".into());
         }
@@ -80,36 +85,44 @@ impl Engine {
             lookup.trouble.get_or_insert(what);
             return self.search_answered(search, &peer, Vec::new());
         }
-        let origin = lookup.origin.take();
         let attachment = record.value.attachment();
-        if let (Some(Origin::User(_)), Some(id)) = (origin, attachment) {
-            lookup.feeds = Some(id);
-        }
-        // Whoever else has an attachment is worth knowing.
-        if lookup.feeds.is_none() {
-            self.search_stops(search);
+        if record.seal.is_some() {
+            let newest = lookup.newest.as_ref();
+            if !record.is_expired(unix) && newest.is_none_or(|newest| record.is_newer_than(newest)) {
+                lookup.newest = Some(record);
+            }
+        } else if let Some(origin) = lookup.origin.take() {
+            // Whoever else has an attachment that this node fetches is worth knowing.
+            match (origin, attachment) {
+                (Origin::User(_), Some(_)) => lookup.feeds = attachment,
+                _ => self.search_stops(search),
+            }
+            self.give(origin, record, Some(search));
         }
         if let Some(id) = attachment {
             self.note_provider(id, conn);
         }
-        match (origin, attachment) {
-            (None, _) => {}
-            (Some(Origin::Peer(conn, query)), _) => {
+        self.search_answered(search, &peer, Vec::new());
+    }
+
+    /// Gives a record to whoever wanted it. While `search` goes on, more may be heard of who has its attachment.
+    fn give(&mut self, origin: Origin, record: Record, search: Option<u64>) {
+        match (origin, record.value.attachment()) {
+            (Origin::Peer(conn, query), _) => {
                 self.send(conn, ProtoMessage::Found { query, record });
             }
-            (Some(Origin::User(ticket)), Some(id)) => {
+            (Origin::User(ticket), Some(id)) => {
                 self.download(id, OnArrival::Found(ticket, record));
-                self.hope(id, search);
-            }
-            (Some(Origin::User(ticket)), None) => {
-                // A member keeps what it came across. Should its store fail, the user has the value all the same.
-                if matches!(record.value, Value::Bytes(_)) {
-                    self.store(StoreOp::Put(record.clone()), AfterStore::Nothing);
+                if let Some(search) = search {
+                    self.hope(id, search);
                 }
+            }
+            (Origin::User(ticket), None) => {
+                // A member keeps what it came across. Should its store fail, the user has the value all the same.
+                self.store(StoreOp::Put(record.clone()), AfterStore::Nothing);
                 self.reply(ticket, Event::Found(record));
             }
         }
-        self.search_answered(search, &peer, Vec::new());
     }
 
     /// All that were asked have said what they will say.
@@ -117,19 +130,17 @@ impl Engine {
         if let Some(id) = lookup.feeds {
             self.hope_gone(id, search);
         }
-        match (lookup.origin, lookup.trouble) {
-            (None, _) => {}
-            (Some(Origin::User(ticket)), None) => self.reply(ticket, Event::NotFound),
-            (Some(Origin::User(ticket)), Some(what)) => self.reply(ticket, Event::Failed(what)),
-            (Some(Origin::Peer(conn, query)), None) => {
-                self.tell_not_found(conn, query, &lookup.key)
-            }
-            (Some(Origin::Peer(conn, query)), Some(what)) => self.refuse(conn, query, &what),
+        let Some(origin) = lookup.origin else {
+            return;
+        };
+        if let Some(newest) = lookup.newest {
+            return self.give(origin, newest, None);
+        }
+        match (origin, lookup.trouble) {
+            (Origin::User(ticket), None) => self.reply(ticket, Event::NotFound),
+            (Origin::User(ticket), Some(what)) => self.reply(ticket, Event::Failed(what)),
+            (Origin::Peer(conn, query), None) => self.tell_not_found(conn, query, &lookup.key),
+            (Origin::Peer(conn, query), Some(what)) => self.refuse(conn, query, &what),
         }
     }
-}
-
-/// Whether the content of a record is not what its key names.
-fn is_forged(record: &Record) -> bool {
-    matches!(record.key, Key::Content(hash) if hash != record.value.hash())
 }

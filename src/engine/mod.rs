@@ -91,6 +91,7 @@ pub struct Engine {
     own: PeerId,
     limits: Limits,
     route: Box<dyn Route<String> + Send>,
+    epoch: Duration,
     /// How often the route was refreshed.
     refreshes: u64,
     now: Duration,
@@ -114,13 +115,20 @@ const MAX_STRIKES: u32 = 3;
 const MAX_OWED: usize = 1024;
 
 impl Engine {
-    /// The node `own`, without peers; it will know those that `route` keeps.
-    pub fn new(own: PeerId, limits: Limits, route: Box<dyn Route<String> + Send>) -> Self {
+    /// The node `own`, without peers; it will know those that `route` keeps. `epoch` is when its time began, since 1970
+    /// (UTC): records expire by the clock that everybody has.
+    pub fn new(
+        own: PeerId,
+        limits: Limits,
+        route: Box<dyn Route<String> + Send>,
+        epoch: Duration,
+    ) -> Self {
         let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
         Engine {
             own,
             limits,
             route,
+            epoch,
             refreshes: 0,
             now: Duration::ZERO,
             peers: HashMap::new(),
@@ -182,6 +190,11 @@ impl Engine {
             .chain(refresh)
             .chain(self.trim_deadline())
             .min()
+    }
+
+    /// Milliseconds since 1970 (UTC).
+    fn unix_millis(&self) -> u64 {
+        u64::try_from(self.epoch.saturating_add(self.now).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn command(&mut self, ticket: Ticket, command: Command) {
@@ -320,8 +333,10 @@ impl Engine {
         };
         match (after, reply) {
             (AfterStore::LocalGet(ticket, key), StoreReply::Record(record)) => match record {
-                Some(record) => self.reply(ticket, Event::Found(record)),
-                None => self.look_up_for_user(ticket, key),
+                Some(record) if record.seal.is_none() => {
+                    self.reply(ticket, Event::Found(record));
+                }
+                here => self.look_up_for_user(ticket, key, here),
             },
             (AfterStore::PeerGet(conn, query, key, hops), StoreReply::Record(record)) => {
                 match record {
@@ -332,6 +347,13 @@ impl Engine {
             (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
             (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
                 self.copy(ticket, record);
+            }
+            (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
+                let why = "a newer record is kept under this key: sign it with a higher sequence number";
+                self.reply(ticket, Event::Failed(why.into()));
+            }
+            (AfterStore::PeerPut(conn, query), StoreReply::Stale) => {
+                self.refuse(conn, query, "a newer record is kept under this key");
             }
             (AfterStore::PeerPut(conn, query), StoreReply::Done) => {
                 self.send(conn, ProtoMessage::Stored { query });

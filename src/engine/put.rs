@@ -61,6 +61,10 @@ impl Engine {
         if let Err(what) = record.check(&self.limits) {
             return self.reply(ticket, Event::Failed(what));
         }
+        if record.is_expired(self.unix_millis()) {
+            let what = "the record has expired already: give it a later time, or set this computer's clock";
+            return self.reply(ticket, Event::Failed(what.into()));
+        }
         match (content, record.value.attachment()) {
             (None, None) => {}
             (Some((tree, content)), Some(id)) if tree.id() == id => {
@@ -175,6 +179,9 @@ impl Engine {
     pub(super) fn asked_to_store(&mut self, conn: ConnId, query: QueryId, record: Record) {
         if let Err(what) = record.check(&self.limits) {
             return self.refuse(conn, query, &what);
+        }
+        if record.is_expired(self.unix_millis()) {
+            return self.refuse(conn, query, "the record has expired");
         }
         match record.value.attachment() {
             None => self.store(StoreOp::Put(record), AfterStore::PeerPut(conn, query)),

@@ -49,6 +49,7 @@ fn key_bytes(key: &Key) -> Vec<u8> {
     let kind: &[u8] = match key {
         Key::Content(_) => b"c",
         Key::Name(_) => b"n",
+        Key::Signed(_) => b"s",
     };
     [kind, &key.hash().0].concat()
 }
@@ -70,7 +71,8 @@ impl<MC: MyDHTConf> StoreService<MC> {
         }
     }
 
-    fn record(&mut self, key: &Key) -> io::Result<Option<Record>> {
+    /// What is kept under a key.
+    fn kept(&mut self, key: &Key) -> io::Result<Option<Record>> {
         let Some(bytes) = self.records.get(&key_bytes(key))? else {
             return Ok(None);
         };
@@ -81,7 +83,14 @@ impl<MC: MyDHTConf> StoreService<MC> {
                 format!("the record kept under {key} is damaged: {error}"),
             )
         })?;
-        // A record is here when all of it is here.
+        Ok(Some(record))
+    }
+
+    /// The record under a key, if all of it is here.
+    fn record(&mut self, key: &Key) -> io::Result<Option<Record>> {
+        let Some(record) = self.kept(key)? else {
+            return Ok(None);
+        };
         let whole = match record.value.attachment() {
             Some(id) => self.attachments.is_whole(&id)?,
             None => true,
@@ -93,7 +102,8 @@ impl<MC: MyDHTConf> StoreService<MC> {
         let kept = Kept::V1(record.clone());
         let bytes = bincode::serde::encode_to_vec(&kept, bincode::config::legacy())
             .map_err(io::Error::other)?;
-        self.records.put(&key_bytes(&record.key), &bytes, None)?;
+        let expires = record.seal.as_ref().map(|seal| seal.expires);
+        self.records.put(&key_bytes(&record.key), &bytes, expires)?;
         self.records.commit()
     }
 
@@ -102,8 +112,14 @@ impl<MC: MyDHTConf> StoreService<MC> {
         Ok(match op {
             StoreOp::Get(key) => StoreReply::Record(self.record(key)?),
             StoreOp::Put(record) => {
-                self.put(record)?;
-                StoreReply::Done
+                let signed = record.seal.is_some();
+                let kept = signed.then(|| self.kept(&record.key)).transpose()?;
+                if kept.flatten().is_some_and(|kept| kept.is_newer_than(record)) {
+                    StoreReply::Stale
+                } else {
+                    self.put(record)?;
+                    StoreReply::Done
+                }
             }
             StoreOp::Link(tree, content) => {
                 attachments.link(tree.clone(), content.clone());
