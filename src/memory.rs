@@ -28,6 +28,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
@@ -36,9 +37,13 @@ use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
+use crate::routing;
 use crate::shadow::{Cipher, Records, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
 use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
+
+/// When the time of a virtual clock begins: with the year 2026 (UTC).
+pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 /// The nodes that can reach each other.
 pub type Network = mydht_transports::memory::Network<Poll>;
@@ -109,6 +114,7 @@ where
     } else {
         Credentials::no_auth(identity)
     };
+    let id = credentials.id();
     Ok(Parts {
         poll,
         transport: network.endpoint(),
@@ -120,6 +126,8 @@ where
         local: None,
         credentials,
         policy: Box::new(PeerPolicy::default()),
+        route: routing::kademlia(id),
+        epoch: EPOCH,
         limits: Limits::default(),
         metrics: Metrics::default(),
         bootstrap: Vec::new(),

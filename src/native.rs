@@ -25,7 +25,8 @@ use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
-use crate::service::{GlobalService, NoGlobal};
+use crate::routing;
+use crate::service::{GlobalService, NoGlobal, epoch};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
     AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
@@ -129,6 +130,7 @@ impl Config {
         };
         let id = credentials.id();
         let metrics = Metrics::default();
+        let epoch = epoch(mydht_evloop::traits::Poll::now(&poll));
         let parts = Parts {
             poll,
             transport,
@@ -140,6 +142,8 @@ impl Config {
             local: None,
             credentials,
             policy: Box::new(self.policy),
+            route: routing::kademlia(id),
+            epoch,
             limits: self.limits,
             metrics: metrics.clone(),
             bootstrap: self.bootstrap,

@@ -16,6 +16,7 @@ use mydht::identity::Identity;
 use mydht::memory::{self, Network};
 use mydht::msg::Bincode;
 use mydht::policy::PeerPolicy;
+use mydht::routing;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
@@ -253,6 +254,8 @@ fn in_memory<W: Way>(network: &Network, known: &[&Parts<W::Memory>]) -> Parts<W:
 fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Parts<W::Tcp>, TcpAddress) {
     let transport = Tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = Transport::<Poll>::local_address(&transport).unwrap();
+    let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
+    let id = credentials.id();
     let parts = Parts {
         poll: Poll::new().unwrap(),
         transport,
@@ -262,8 +265,10 @@ fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Parts<W::Tcp>, TcpAddress) {
         attachments: MemoryAttachments::default(),
         global: None,
         local: None,
-        credentials: Credentials::public(Arc::new(Identity::generate().unwrap())),
+        credentials,
         policy: Box::new(PeerPolicy::default()),
+        route: routing::kademlia(id),
+        epoch: memory::EPOCH,
         limits: Limits::default(),
         metrics: Metrics::default(),
         bootstrap: known.to_vec(),

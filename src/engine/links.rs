@@ -123,9 +123,18 @@ impl Engine {
 
     /// A peer could not be connected with, or somebody else was there.
     pub(super) fn unreachable(&mut self, id: &PeerId) {
-        self.route.failed(id);
-        for search in self.links.dials.remove(id).unwrap_or_default() {
-            self.search_failed(search, id);
+        let waiting = self.links.dials.remove(id).unwrap_or_default();
+        match self.links.conn(id) {
+            // It came by itself meanwhile, and this was a second connection.
+            Some(conn) => waiting
+                .into_iter()
+                .for_each(|search| self.question(search, conn, *id)),
+            None => {
+                self.route.failed(id);
+                waiting
+                    .into_iter()
+                    .for_each(|search| self.search_failed(search, id));
+            }
         }
     }
 

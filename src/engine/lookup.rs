@@ -88,7 +88,8 @@ impl Engine {
         let attachment = record.value.attachment();
         if record.seal.is_some() {
             let newest = lookup.newest.as_ref();
-            if !record.is_expired(unix) && newest.is_none_or(|newest| record.is_newer_than(newest)) {
+            if !record.is_expired(unix) && newest.is_none_or(|newest| record.is_newer_than(newest))
+            {
                 lookup.newest = Some(record);
             }
         } else if let Some(origin) = lookup.origin.take() {

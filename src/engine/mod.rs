@@ -349,7 +349,8 @@ impl Engine {
                 self.copy(ticket, record);
             }
             (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
-                let why = "a newer record is kept under this key: sign it with a higher sequence number";
+                let why =
+                    "a newer record is kept under this key: sign it with a higher sequence number";
                 self.reply(ticket, Event::Failed(why.into()));
             }
             (AfterStore::PeerPut(conn, query), StoreReply::Stale) => {

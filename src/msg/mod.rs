@@ -281,7 +281,7 @@ pub(crate) mod tests {
                 query: 4,
                 nodes: vec![
                     Contact {
-                        id: PeerId(hash),
+                        id: crate::PeerId(hash),
                         address: "tcp:192.0.2.1:4000".into(),
                     };
                     2

@@ -142,13 +142,9 @@ fn message(key: &Key, sequence: u64, expires: u64, value: &Value) -> Vec<u8> {
 fn digest(value: &Value) -> [u8; 32] {
     let bytes = match value {
         Value::Bytes(bytes) => [&[0][..], bytes].concat(),
-        Value::Attachment { id, name } => [
-            &[1][..],
-            &id.hash.0,
-            &id.len.to_le_bytes(),
-            name.as_bytes(),
-        ]
-        .concat(),
+        Value::Attachment { id, name } => {
+            [&[1][..], &id.hash.0, &id.len.to_le_bytes(), name.as_bytes()].concat()
+        }
     };
     blake3::derive_key("mydht 2026-11-24 the value of a signed record", &bytes)
 }
@@ -239,6 +235,9 @@ mod tests {
         let signed = message(&Key::Signed(Hash([9; 32])), 1, 2, &attachment);
         assert_eq!(signed.len(), 32 + 8 + 8 + 32);
         assert_eq!(signed[..32], [9; 32]);
-        assert_eq!(signed[32..48], [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            signed[32..48],
+            [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+        );
     }
 }

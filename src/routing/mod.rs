@@ -43,6 +43,11 @@ pub enum Noted {
     Ignored,
 }
 
+/// The table that a node has unless it chooses another.
+pub fn kademlia(own: PeerId) -> Box<dyn Route<String> + Send> {
+    Box::new(Kademlia::new(own, KademliaParams::default()))
+}
+
 /// The contacts of a node.
 ///
 /// A contact is `seen` when it has spoken itself, on a connection that proved who it is. What others say of a contact

@@ -6,7 +6,6 @@ use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 use super::hosted::Recover;
 use crate::engine::{Engine, Input, Output};
-use crate::limits::Limits;
 
 /// Something that happened, and when.
 #[derive(Debug)]
@@ -28,13 +27,8 @@ pub struct ApiOut {
 pub struct ApiService(Engine);
 
 impl ApiService {
-    pub(super) fn new(limits: Limits) -> Self {
-        let route = crate::routing::Everyone::new(100);
-        ApiService(Engine::new(
-            crate::PeerId(crate::Hash([0; 32])),
-            limits,
-            Box::new(route),
-        ))
+    pub(super) fn new(engine: Engine) -> Self {
+        ApiService(engine)
     }
 
     fn out(&mut self) -> ApiOut {

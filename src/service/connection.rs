@@ -43,6 +43,24 @@ type LocalHandle<MC> = <<MC as MyDHTConf>::LocalSpawn as Spawner<
     Recv<MC, Routed<LocalIn>>,
 >>::Handle;
 
+/// What this node opened a connection for. One that it accepted has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A peer that the node stays connected with, whoever it is: by its number.
+    Bootstrap(usize),
+    /// A peer that the protocol asked for.
+    Peer(PeerId),
+}
+
+impl Wanted {
+    pub(super) fn bootstrap(self) -> Option<usize> {
+        match self {
+            Wanted::Bootstrap(index) => Some(index),
+            Wanted::Peer(_) => None,
+        }
+    }
+}
+
 /// What all connections of a node share.
 pub(super) struct Common<MC: MyDHTConf> {
     pub(super) poll: MC::Poll,
@@ -109,7 +127,8 @@ pub(super) struct Conn<MC: MyDHTConf> {
     /// The handshake is done: messages can be written.
     has_keys: bool,
     /// `Some`: this node opened it, and opens it again if it is lost.
-    pub(super) bootstrap: Option<usize>,
+    pub(super) said_hello: bool,
+    pub(super) wanted: Option<Wanted>,
     read: ReadHandle<MC>,
     write: WriteHandle<MC>,
     outgoing: Send<MC, Routed<WriteIn>>,
@@ -136,7 +155,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         conn: ConnId,
         stream: Connection<MC>,
         address: Address<MC>,
-        bootstrap: Option<usize>,
+        wanted: Option<Wanted>,
     ) -> Result<Self> {
         stream.register(&common.poll, conn, Ready::Both)?;
         let (limits, metrics) = (&common.limits, &common.metrics);
@@ -177,7 +196,8 @@ impl<MC: MyDHTConf> Conn<MC> {
             state: State::Authenticating,
             priority: PeerPriority::default(),
             has_keys: false,
-            bootstrap,
+            said_hello: false,
+            wanted,
             outgoing,
             rate: Rate::per_second(limits.messages_per_second),
             held_until: Duration::ZERO,

@@ -1,6 +1,7 @@
 //! The main loop: waits for the event loop, lets services go on, and routes what they say.
 
 mod app;
+mod dial;
 mod failures;
 mod links;
 mod stop;
@@ -31,7 +32,7 @@ use super::{
     UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
-use crate::engine::{ConnId, Event, Input, Output, Ticket};
+use crate::engine::{ConnId, Engine, Event, Input, Output, Ticket};
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
 use crate::store::{AttachmentStore, KVStore, Wake};
@@ -126,8 +127,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         records.on_ready(wake.clone());
         attachments.on_ready(wake);
         let store = StoreService::new(records, attachments, ready);
-        let api = ApiService::new(limits.clone());
         let credentials = parts.credentials.known_to(&parts.shadow);
+        let own = credentials.id();
+        let engine = Engine::new(own, limits.clone(), parts.route, parts.epoch);
+        let api = ApiService::new(engine);
         let timeout = limits.handshake_timeout;
         let peer_mgmt = PeerMgmtService::new(credentials, parts.policy, timeout);
         let global = match parts.global {
@@ -346,11 +349,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.common.metrics.peers_refused(1);
                 self.disconnect(conn, &why)
             }
-            Output::Leave(conn) => {
-                self.forget(conn, "it is not needed now");
-                Ok(())
-            }
-            Output::Connect(peer, _) => self.tell_api(Input::Unreachable(peer)),
+            Output::Leave(conn) => self.disconnect(conn, "this connection is not needed now"),
+            Output::Connect(peer, address) => self.dial(peer, &address),
             Output::Store(ticket, op) => {
                 self.at_store += 1;
                 let op = StoreIn::Op(ticket, op);
@@ -476,6 +476,12 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
                 self.app(conn, peer, service, body, way)
+            }
+            (State::Up(_), FromPeer::Message(ProtoMessage::Hello { address }, _))
+                if !found.said_hello =>
+            {
+                found.said_hello = true;
+                self.hello(conn, &address, way)
             }
             (State::Up(_), FromPeer::Message(message, part)) => {
                 self.tell_api(Input::Message(conn, message, part), way)

@@ -1,10 +1,19 @@
 //! What a node is made of.
 
+use std::time::Duration;
+
 use crate::conf::{Address, MyDHTConf};
 use crate::handshake::Credentials;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::policy::PeerMgmtMeths;
+use crate::routing::Route;
+use crate::store::wall_clock;
+
+/// The time since 1970 (UTC) when the time of an event loop was zero, by the system's clock, if that loop's time is `now`.
+pub fn epoch(now: Duration) -> Duration {
+    Duration::from_millis(wall_clock()).saturating_sub(now)
+}
 
 /// The values of a node's parts.
 pub struct Parts<MC: MyDHTConf> {
@@ -28,6 +37,10 @@ pub struct Parts<MC: MyDHTConf> {
     pub credentials: Credentials,
     /// Whom it talks to.
     pub policy: Box<dyn PeerMgmtMeths>,
+    /// Whom it knows, and asks.
+    pub route: Box<dyn Route<String> + Send>,
+    /// The time since 1970 (UTC) when the event loop's time was zero.
+    pub epoch: Duration,
     /// What it takes from outside.
     pub limits: Limits,
     /// What it counts.

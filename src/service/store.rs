@@ -114,7 +114,10 @@ impl<MC: MyDHTConf> StoreService<MC> {
             StoreOp::Put(record) => {
                 let signed = record.seal.is_some();
                 let kept = signed.then(|| self.kept(&record.key)).transpose()?;
-                if kept.flatten().is_some_and(|kept| kept.is_newer_than(record)) {
+                if kept
+                    .flatten()
+                    .is_some_and(|kept| kept.is_newer_than(record))
+                {
                     StoreReply::Stale
                 } else {
                     self.put(record)?;

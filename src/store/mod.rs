@@ -8,6 +8,7 @@ mod kv;
 #[cfg(not(target_arch = "wasm32"))]
 pub use attachments::FileAttachments;
 pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
+pub(crate) use kv::wall_clock;
 pub use kv::{
     Backend, Changes, Entry, KVStore, Kv, Listed, Memory, MemoryKV, Millis, StoreLimits, Usage,
     Wake,

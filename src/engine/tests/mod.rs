@@ -9,6 +9,7 @@ mod node;
 mod put;
 mod search;
 mod serve;
+mod signed;
 mod transfer;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -123,6 +124,14 @@ impl ModelStore {
                 };
                 StoreReply::Record(record.filter(|_| whole))
             }
+            StoreOp::Put(record)
+                if self
+                    .records
+                    .get(&record.key)
+                    .is_some_and(|kept| kept.is_newer_than(&record)) =>
+            {
+                StoreReply::Stale
+            }
             StoreOp::Put(record) => {
                 self.records.insert(record.key, record);
                 StoreReply::Done
@@ -181,6 +190,9 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a peer has for a question that it may ask others in turn.
 pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// When its time began.
+pub(super) const EPOCH: Duration = Duration::from_secs(1_000_000);
+
 /// The node itself.
 pub(super) const OWN: PeerId = PeerId(Hash([0xee; 32]));
 
@@ -193,7 +205,7 @@ impl Bench {
     pub(super) fn of(own: PeerId, limits: Limits) -> Self {
         let route = Kademlia::new(own, KademliaParams::default());
         Bench {
-            engine: Engine::new(own, limits, Box::new(route)),
+            engine: Engine::new(own, limits, Box::new(route), EPOCH),
             quiet: true,
             dialed: Vec::new(),
             now: Duration::from_secs(1),

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::msg::ProtoMessage;
 use crate::policy::PeerPriority;
 use crate::service::backoff::Backoff;
-use crate::service::connection::{Conn, State};
+use crate::service::connection::{Conn, State, Wanted};
 use crate::service::hosted::Way;
 use crate::service::{GlobalIn, MainCommand, PeersIn};
 
@@ -94,18 +94,18 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     }
 
     /// Starts the services of a connection. A connection that fails at once is no failure of the node.
-    fn start(
+    pub(super) fn start(
         &mut self,
         stream: Connection<MC>,
         address: Address<MC>,
-        bootstrap: Option<usize>,
+        wanted: Option<Wanted>,
     ) -> Result<Option<ConnId>> {
         let conn = self.next_conn;
         self.next_conn += 1;
         self.common.metrics.connections(1);
         let shown = address.to_string();
         let host = MC::Transport::host(&address);
-        match Conn::start(&mut self.common, conn, stream, address, bootstrap) {
+        match Conn::start(&mut self.common, conn, stream, address, wanted) {
             Ok(started) => {
                 self.conns.insert(conn, started);
                 let of_host = self.hosts.entry(host).or_default();
@@ -120,10 +120,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             Err(error) => {
                 tracing::warn!(address = %shown, %error, "a connection failed at its start");
-                if let Some(index) = bootstrap {
-                    self.reconnect_later(index);
-                    self.connect_failed(format!("cannot connect to {shown}: {error}"))?;
-                }
+                self.not_connected(wanted, || format!("cannot connect to {shown}: {error}"))?;
             }
         }
         Ok(None)
@@ -139,39 +136,15 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let address = bootstrap.address.clone();
         match self.transport.connect_with(&address) {
             Ok(stream) => {
-                let conn = self.start(stream, address, Some(index))?;
+                let conn = self.start(stream, address, Some(Wanted::Bootstrap(index)))?;
                 self.connected(conn)
             }
-            Err(error) => {
-                self.reconnect_later(index);
-                self.connect_failed(error.to_string())
-            }
-        }
-    }
-
-    /// Connects with a peer that the user names, once.
-    pub(super) fn connect_to(&mut self, address: &str) -> Result<()> {
-        if self.stopping.is_some() {
-            return Ok(());
-        }
-        let opened = address
-            .parse::<Address<MC>>()
-            .map_err(io::Error::other)
-            .and_then(|at| Ok((self.transport.connect_with(&at)?, at)));
-        match opened {
-            Ok((stream, at)) => {
-                let conn = self.start(stream, at, None)?;
-                self.connected(conn)
-            }
-            Err(error) => {
-                tracing::warn!(address, %error, "cannot connect");
-                Ok(())
-            }
+            Err(error) => self.not_connected(Some(Wanted::Bootstrap(index)), || error.to_string()),
         }
     }
 
     /// Begins to authenticate with whom this node has connected, if the connection started.
-    fn connected(&mut self, conn: Option<ConnId>) -> Result<()> {
+    pub(super) fn connected(&mut self, conn: Option<ConnId>) -> Result<()> {
         let Some(conn) = conn else {
             return Ok(());
         };
@@ -179,11 +152,25 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.peer_mgmt.tell(connected.into())
     }
 
-    /// A peer to be connected with could not be: it is tried again later.
-    fn connect_failed(&mut self, why: String) -> Result<()> {
-        tracing::info!(%why, "trying again later");
-        let hopeless = self.conns.values().all(|conn| conn.bootstrap.is_none());
-        self.tell_api(Input::ConnectFailed(why, hopeless), Way::none())
+    /// A connection that this node opened did not come about.
+    fn not_connected(
+        &mut self,
+        wanted: Option<Wanted>,
+        why: impl FnOnce() -> String,
+    ) -> Result<()> {
+        match wanted {
+            None => Ok(()),
+            Some(Wanted::Peer(peer)) => self.tell_api(Input::Unreachable(peer), Way::none()),
+            Some(Wanted::Bootstrap(index)) => {
+                self.reconnect_later(index);
+                let why = why();
+                tracing::info!(%why, "trying again later");
+                let still_tried =
+                    |conn: &Conn<MC>| conn.wanted.and_then(Wanted::bootstrap).is_some();
+                let hopeless = !self.conns.values().any(still_tried);
+                self.tell_api(Input::ConnectFailed(why, hopeless), Way::none())
+            }
+        }
     }
 
     fn reconnect_later(&mut self, index: usize) {
@@ -196,7 +183,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    fn channel(&self, conn: ConnId) -> Channel {
+    pub(super) fn channel(&self, conn: ConnId) -> Channel {
         let found = self.conns.get(&conn);
         found.map(Conn::channel).unwrap_or_default()
     }
@@ -240,6 +227,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         };
         found.priority = priority;
+        if let Some(Wanted::Peer(wanted)) = found.wanted
+            && wanted != peer
+        {
+            return self.refuse(conn, "another node was looked for at this address");
+        }
         let of_peer = self.peers.entry(peer).or_default();
         let most = self.common.limits.connections_per_peer;
         if of_peer.len() >= most {
@@ -255,11 +247,13 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         found.state = State::Up(peer);
         found.flow.open();
         if let Some(bootstrap) = found
-            .bootstrap
+            .wanted
+            .and_then(Wanted::bootstrap)
             .and_then(|index| self.bootstrap.get_mut(index))
         {
             bootstrap.backoff.works();
         }
+        self.say_hello(conn)?;
         self.tell_api(Input::PeerUp(conn, peer), Way::none())?;
         if first {
             self.tell_global(GlobalIn::PeerUp(peer), Way::none())?;
@@ -351,23 +345,21 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(None);
         };
-        let (state, bootstrap) = (found.state, found.bootstrap.take());
+        let (state, wanted) = (found.state, found.wanted.take());
         if state == State::Leaving {
             return Ok(None);
         }
         let address = found.address.to_string();
         tracing::info!(conn, %address, %why, "disconnected");
-        if let Some(index) = bootstrap {
-            self.reconnect_later(index);
-        }
         let State::Up(peer) = state else {
             self.handshake_over(conn);
             self.peer_mgmt.tell(PeersIn::Gone(conn).into())?;
-            if bootstrap.is_some() {
-                self.connect_failed(format!("cannot connect to {address}: {why}"))?;
-            }
+            self.not_connected(wanted, || format!("cannot connect to {address}: {why}"))?;
             return Ok(None);
         };
+        if let Some(index) = wanted.and_then(Wanted::bootstrap) {
+            self.reconnect_later(index);
+        }
         if let Some(of_peer) = self.peers.get_mut(&peer) {
             of_peer.retain(|other| *other != conn);
             if of_peer.is_empty() {

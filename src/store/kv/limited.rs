@@ -287,8 +287,9 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 }
 
+/// Milliseconds since 1970 (UTC), by the system's clock.
 #[cfg(not(target_arch = "wasm32"))]
-fn wall_clock() -> Millis {
+pub(crate) fn wall_clock() -> Millis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // A clock before 1970 lets nothing expire.
     since.map_or(0, |since| {
@@ -296,7 +297,8 @@ fn wall_clock() -> Millis {
     })
 }
 
+/// Milliseconds since 1970 (UTC), by the browser's clock.
 #[cfg(target_arch = "wasm32")]
-fn wall_clock() -> Millis {
+pub(crate) fn wall_clock() -> Millis {
     js_sys::Date::now() as Millis
 }

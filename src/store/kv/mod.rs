@@ -20,6 +20,7 @@ pub use backend::{Backend, Changes, Entry};
 pub use browser::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
 pub use ledger::{StoreLimits, Usage};
 pub use limited::Kv;
+pub(crate) use limited::wall_clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub use log::{FileKV, LogFile};
 pub use memory::{Memory, MemoryKV};
