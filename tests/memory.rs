@@ -214,8 +214,10 @@ fn what_a_peer_said_before_it_left_is_heard() {
         content: None,
     };
     ask(&nodes[1], put);
-    // It says this and is gone before the other has its turn.
+    // It hears that the other is the nearest, says this, and is gone before the other has its turn.
     let mut leaving = nodes.remove(1);
+    leaving.turn().unwrap();
+    nodes[0].turn().unwrap();
     leaving.turn().unwrap();
     leaving.handle().stop().unwrap();
     while leaving.turn().unwrap() {}

@@ -280,7 +280,8 @@ fn value(text: &str) -> Record {
     Record::by_content(Value::Bytes(text.into()))
 }
 
-/// A value and a file are put on the first of three nodes in a row and got from the last.
+/// A value and a file are put on the first of three nodes in a row, which gives one of the others a copy, and got from
+/// both.
 fn exchange<MC: MyDHTConf>(nodes: &[Running<MC>; 3], file_len: usize) {
     nodes[0].await_peer();
     nodes[2].await_peer();
@@ -297,7 +298,9 @@ fn exchange<MC: MyDHTConf>(nodes: &[Running<MC>; 3], file_len: usize) {
     };
     assert_eq!(nodes[0].answer(put), Event::Stored { copies: 1 });
     for record in [&small, &file] {
-        assert_eq!(nodes[2].get(record.key), Event::Found(record.clone()));
+        for node in &nodes[1..] {
+            assert_eq!(node.get(record.key), Event::Found(record.clone()));
+        }
     }
     let mut arrived = Vec::new();
     for part in 0..id.parts() {
@@ -322,7 +325,8 @@ fn restarts_as_it_should<MC: MyDHTConf>(node: &Running<MC>) {
 }
 
 fn three_in_memory<W: Way>(network: &Network, file_len: usize) {
-    let first = in_memory::<W>(network, &[]);
+    let mut first = in_memory::<W>(network, &[]);
+    first.limits.copies = 1;
     let second = in_memory::<W>(network, &[&first]);
     let third = in_memory::<W>(network, &[&second]);
     let nodes = [first, second, third].map(Running::start);
@@ -350,7 +354,8 @@ fn partial_reads_and_writes_change_nothing<W: Way>() {
 }
 
 fn the_same_over_tcp<W: Way>() {
-    let (first, address) = over_tcp::<W>(&[]);
+    let (mut first, address) = over_tcp::<W>(&[]);
+    first.limits.copies = 1;
     let (second, address) = over_tcp::<W>(&[address]);
     let (third, _) = over_tcp::<W>(&[address]);
     let nodes = [first, second, third].map(Running::start);

@@ -99,6 +99,8 @@ pub enum Input {
     Stored(StoreTicket, io::Result<StoreReply>),
     /// Time has passed: nothing else happened.
     Tick,
+    /// The node is about to leave: what is to be said is said now.
+    Stop,
 }
 
 /// What to do.

@@ -94,6 +94,8 @@ pub struct Engine {
     epoch: Duration,
     /// How often the route was refreshed.
     refreshes: u64,
+    /// There is no time for searches any more.
+    stopping: bool,
     now: Duration,
     peers: HashMap<ConnId, Peer>,
     requests: Requests,
@@ -130,6 +132,7 @@ impl Engine {
             route,
             epoch,
             refreshes: 0,
+            stopping: false,
             now: Duration::ZERO,
             peers: HashMap::new(),
             requests: Requests::new(of_downloads.saturating_add(MAX_OWED)),
@@ -169,6 +172,7 @@ impl Engine {
                 self.stored(after, result);
             }
             Input::Tick => {}
+            Input::Stop => self.stop(),
         }
         self.expire();
     }

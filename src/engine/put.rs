@@ -88,6 +88,10 @@ impl Engine {
     /// The record is kept here: now the nodes nearest to its key.
     pub(super) fn copy(&mut self, ticket: Ticket, record: Record) {
         let target = *record.key.hash();
+        if self.stopping {
+            let nearest = self.connected_near(&target);
+            return self.send_copies(ticket, record, nearest);
+        }
         let goal = Goal::Copies(ticket, record);
         self.search(target, Question::FindNode(target), goal);
     }

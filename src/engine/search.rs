@@ -84,9 +84,8 @@ impl Engine {
         goal: Goal,
         asker: PeerId,
     ) {
-        let mut seeds = self.connected();
+        let mut seeds = self.connected_near(&target);
         seeds.retain(|contact| contact.id != asker);
-        seeds.sort_by_cached_key(|contact| Distance::between(&contact.id.0, &target));
         let few = self.limits.parallel.max(1);
         seeds.truncate(few);
         let params = SearchParams {
@@ -122,20 +121,20 @@ impl Engine {
         self.step(number);
     }
 
-    /// The connected peers. Those that did not say where they are found have an empty address.
-    fn connected(&self) -> Vec<Contact<String>> {
-        let conns = self.links.conns();
-        conns
-            .map(|(id, conn)| Contact {
-                id: *id,
-                address: self.address(conn).unwrap_or_default().to_owned(),
-            })
-            .collect()
+    /// The connected peers, nearest first. Those that did not say where they are found have an empty address.
+    pub(super) fn connected_near(&self, target: &Hash) -> Vec<Contact<String>> {
+        let contact = |(id, conn): (&PeerId, ConnId)| Contact {
+            id: *id,
+            address: self.address(conn).unwrap_or_default().to_owned(),
+        };
+        let mut all: Vec<_> = self.links.conns().map(contact).collect();
+        all.sort_by_cached_key(|contact| Distance::between(&contact.id.0, target));
+        all
     }
 
     /// The peers nearest to `target` that are connected or known.
     fn nearby(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
-        let mut all = self.connected();
+        let mut all = self.connected_near(target);
         let known = self.route.closest(target, count);
         all.extend(
             known
@@ -241,6 +240,18 @@ impl Engine {
                 self.send_copies(ticket, record, nearest);
             }
             Goal::Table => {}
+        }
+    }
+
+    /// There is no time to search for the best places: what is to be copied goes to those that are connected.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        let copies = |open: &Open| matches!(open.goal, Goal::Copies(..));
+        let open = self.searches.open.extract_if(|_, open| copies(open));
+        for (_, open) in open.collect::<Vec<_>>() {
+            if let Goal::Copies(ticket, record) = open.goal {
+                self.copy(ticket, record);
+            }
         }
     }
 

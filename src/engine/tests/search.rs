@@ -201,6 +201,24 @@ fn copies_go_to_the_nodes_nearest_to_the_key() {
 }
 
 #[test]
+fn a_node_that_stops_gives_its_copies_to_who_is_there() {
+    let mut bench = open(2, Limits::default());
+    nobody_else(&mut bench);
+    let put = |text: &[u8]| Command::Put {
+        record: value(text),
+        content: None,
+    };
+    bench.ask(put(b"searching"));
+    assert!(!bench.find_nodes().is_empty());
+    bench.handle(Input::Stop);
+    assert_eq!(bench.stores().len(), 2);
+    // Its store has only just kept this one.
+    bench.ask(put(b"keeping"));
+    assert_eq!(bench.stores().len(), 2);
+    assert!(bench.find_nodes().is_empty());
+}
+
+#[test]
 fn connections_past_the_limit_are_given_up_when_they_are_not_used() {
     let limits = Limits {
         links: 4,

@@ -5,7 +5,7 @@ use mydht_spawner::Result;
 
 use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
-use crate::engine::{ConnId, Event};
+use crate::engine::{ConnId, Event, Input};
 use crate::service::hosted::Way;
 use crate::service::{ApiIn, GlobalIn, Routed, StoreIn};
 
@@ -48,7 +48,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     fn stop_api(&mut self) -> Result<()> {
         let now = self.common.poll.now();
-        let last = ApiIn { now, input: None };
+        let input = Some(Input::Stop);
+        let last = ApiIn { now, input };
         self.api.tell(Routed::new(last, Way::last()))
     }
 
