@@ -36,11 +36,9 @@ use mydht_transports::memory::{Memory, MemoryAddress};
 use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
-use crate::policy::PeerPolicy;
-use crate::routing;
 use crate::shadow::{Cipher, Records, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
-use crate::{Limits, Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
+use crate::{Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
 
 /// When the time of a virtual clock begins: with the year 2026 (UTC).
 pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -102,7 +100,7 @@ pub fn parts<MC>(
     poll: Poll,
     enc: MC::MsgEnc,
     shadow: MC::Shadow,
-    (records, attachments): (MC::Records, MC::Attachments),
+    stores: (MC::Records, MC::Attachments),
 ) -> mydht_spawner::Result<Parts<MC>>
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
@@ -114,23 +112,9 @@ where
     } else {
         Credentials::no_auth(identity)
     };
-    let id = credentials.id();
     Ok(Parts {
-        poll,
-        transport: network.endpoint(),
-        enc,
-        shadow,
-        records,
-        attachments,
-        global: None,
-        local: None,
-        credentials,
-        policy: Box::new(PeerPolicy::default()),
-        route: routing::kademlia(id),
         epoch: EPOCH,
-        limits: Limits::default(),
-        metrics: Metrics::default(),
-        bootstrap: Vec::new(),
+        ..Parts::new(poll, network.endpoint(), enc, shadow, stores, credentials)
     })
 }
 

@@ -25,8 +25,7 @@ use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
-use crate::routing;
-use crate::service::{GlobalService, NoGlobal, epoch};
+use crate::service::{GlobalService, NoGlobal};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
     AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
@@ -129,25 +128,15 @@ impl Config {
             None => Credentials::public(Arc::new(Identity::generate()?)),
         };
         let id = credentials.id();
-        let metrics = Metrics::default();
-        let epoch = epoch(mydht_evloop::traits::Poll::now(&poll));
+        let stores = (records, attachments);
         let parts = Parts {
-            poll,
-            transport,
-            enc: Bincode,
-            shadow: RecordLayer,
-            records,
-            attachments,
             global,
-            local: None,
-            credentials,
             policy: Box::new(self.policy),
-            route: routing::kademlia(id),
-            epoch,
             limits: self.limits,
-            metrics: metrics.clone(),
             bootstrap: self.bootstrap,
+            ..Parts::new(poll, transport, Bincode, RecordLayer, stores, credentials)
         };
+        let metrics = parts.metrics.clone();
         let (handle, thread) =
             Node::<Conf<G>>::start(parts).map_err(|error| failed(error.to_string()))?;
         Ok(NativeNode {

@@ -58,7 +58,7 @@ pub struct Record {
     /// What is found.
     pub value: Value,
     /// For a signed key, and only there: who signed it, and which version it is.
-    pub seal: Option<Seal>,
+    pub seal: Option<Box<Seal>>,
 }
 
 impl Record {

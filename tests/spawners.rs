@@ -15,8 +15,6 @@ use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::memory::{self, Network};
 use mydht::msg::Bincode;
-use mydht::policy::PeerPolicy;
-use mydht::routing;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
@@ -255,23 +253,11 @@ fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Parts<W::Tcp>, TcpAddress) {
     let transport = Tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = Transport::<Poll>::local_address(&transport).unwrap();
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
-    let id = credentials.id();
+    let stores = (MemoryKV::default(), MemoryAttachments::default());
+    let poll = Poll::new().unwrap();
     let parts = Parts {
-        poll: Poll::new().unwrap(),
-        transport,
-        enc: Bincode,
-        shadow: Records,
-        records: MemoryKV::default(),
-        attachments: MemoryAttachments::default(),
-        global: None,
-        local: None,
-        credentials,
-        policy: Box::new(PeerPolicy::default()),
-        route: routing::kademlia(id),
-        epoch: memory::EPOCH,
-        limits: Limits::default(),
-        metrics: Metrics::default(),
         bootstrap: known.to_vec(),
+        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
     (parts, address)
 }

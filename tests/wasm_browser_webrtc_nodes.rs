@@ -11,12 +11,9 @@ use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
-use mydht::policy::PeerPolicy;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{
-    Command, Event, Hash, Limits, Metrics, Node, NodeHandle, Parts, Record, SingleThread, Value,
-};
+use mydht::{Command, Event, Hash, Node, NodeHandle, Parts, Record, SingleThread, Value};
 use mydht_evloop::{Poll, js};
 use mydht_transports::signaller::{HubSignaller, RtcAddress, SignalHub};
 use mydht_transports::webrtc::WebRtc;
@@ -49,20 +46,12 @@ struct PageNode {
 fn node(hub: &SignalHub<Poll>, name: &str, bootstrap: &[RtcAddress], turns: &Turns) -> PageNode {
     let poll = Poll::new().unwrap();
     let events = poll.handle();
+    let stores = (MemoryKV::default(), MemoryAttachments::default());
+    let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
+    let transport = WebRtc::new(hub.join(name.parse().unwrap()).unwrap(), Browser::default());
     let parts = Parts {
-        poll,
-        transport: WebRtc::new(hub.join(name.parse().unwrap()).unwrap(), Browser::default()),
-        enc: Bincode,
-        shadow: Records,
-        records: MemoryKV::default(),
-        attachments: MemoryAttachments::default(),
-        global: None,
-        local: None,
-        credentials: Credentials::public(Arc::new(Identity::generate().unwrap())),
-        policy: Box::new(PeerPolicy::default()),
-        limits: Limits::default(),
-        metrics: Metrics::default(),
         bootstrap: bootstrap.to_vec(),
+        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
     let mut node = Node::<Conf>::new(parts).unwrap();
     let handle = node.handle();

@@ -7,12 +7,9 @@ use std::time::Duration;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
-use mydht::policy::PeerPolicy;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{
-    Command, Event, Limits, Metrics, Node, NodeHandle, Parts, Record, SingleThread, Value,
-};
+use mydht::{Command, Event, Node, NodeHandle, Parts, Record, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_transports::Transport;
 use mydht_transports::either::EitherOf;
@@ -24,20 +21,12 @@ type Address = <Both as Transport<Poll>>::Address;
 type Conf = SingleThread<Poll, Both, Bincode, Records, MemoryKV, MemoryAttachments>;
 
 fn node(transport: Both, bootstrap: &[Address]) -> NodeHandle<Conf> {
+    let stores = (MemoryKV::default(), MemoryAttachments::default());
+    let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
+    let poll = Poll::new().unwrap();
     let parts = Parts {
-        poll: Poll::new().unwrap(),
-        transport,
-        enc: Bincode,
-        shadow: Records,
-        records: MemoryKV::default(),
-        attachments: MemoryAttachments::default(),
-        global: None,
-        local: None,
-        credentials: Credentials::public(Arc::new(Identity::generate().unwrap())),
-        policy: Box::new(PeerPolicy::default()),
-        limits: Limits::default(),
-        metrics: Metrics::default(),
         bootstrap: bootstrap.to_vec(),
+        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
     Node::<Conf>::start(parts).unwrap().0
 }

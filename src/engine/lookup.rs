@@ -29,7 +29,7 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    fn new(key: Key, origin: Origin, newest: Option<Record>) -> Goal {
+    fn goal(key: Key, origin: Origin, newest: Option<Record>) -> Goal {
         Goal::Lookup(Lookup {
             key,
             origin: Some(origin),
@@ -44,7 +44,7 @@ impl Engine {
     /// Looks for a record. `here` is the one that is kept here, where somebody may have a newer one.
     pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key, here: Option<Record>) {
         let question = Question::Find(key, self.limits.hops);
-        let goal = Lookup::new(key, Origin::User(ticket), here);
+        let goal = Lookup::goal(key, Origin::User(ticket), here);
         self.search(*key.hash(), question, goal);
     }
 
@@ -60,7 +60,7 @@ impl Engine {
             return self.refuse(conn, query, "too many lookups at once (limit lookups)");
         }
         let question = Question::Find(key, hops - 1);
-        let goal = Lookup::new(key, Origin::Peer(conn, query), None);
+        let goal = Lookup::goal(key, Origin::Peer(conn, query), None);
         self.search_neighbours(*key.hash(), question, goal, asker);
     }
 

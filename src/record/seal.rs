@@ -83,7 +83,7 @@ impl Record {
         Record {
             key,
             value,
-            seal: Some(seal),
+            seal: Some(Box::new(seal)),
         }
     }
 

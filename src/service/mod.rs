@@ -27,7 +27,7 @@ pub use hosted::{Hosted, Routed, Who};
 pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
 pub use main_loop::MainLoop;
 pub(crate) use main_loop::Waiting;
-pub use parts::{Parts, epoch};
+pub use parts::Parts;
 pub use peers::{PeerMgmtService, PeersIn, PeersOut};
 pub use read::{FromPeer, ReadIn, ReadOut, ReadService};
 pub use route::{Answer, FromConn, MainCommand, MainSend, Reply};

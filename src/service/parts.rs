@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
+use mydht_evloop::traits::Poll;
+
 use crate::conf::{Address, MyDHTConf};
 use crate::handshake::Credentials;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::policy::PeerMgmtMeths;
-use crate::routing::Route;
+use crate::policy::{PeerMgmtMeths, PeerPolicy};
+use crate::routing::{self, Route};
 use crate::store::wall_clock;
-
-/// The time since 1970 (UTC) when the time of an event loop was zero, by the system's clock, if that loop's time is `now`.
-pub fn epoch(now: Duration) -> Duration {
-    Duration::from_millis(wall_clock()).saturating_sub(now)
-}
 
 /// The values of a node's parts.
 pub struct Parts<MC: MyDHTConf> {
@@ -47,4 +44,36 @@ pub struct Parts<MC: MyDHTConf> {
     pub metrics: Metrics,
     /// Peers to connect with at once, and again when they are lost.
     pub bootstrap: Vec<Address<MC>>,
+}
+
+impl<MC: MyDHTConf> Parts<MC> {
+    /// These parts, and defaults for the rest: nobody to connect with, no services of the user's, everybody welcome,
+    /// Kademlia's table, the system's clock.
+    pub fn new(
+        poll: MC::Poll,
+        transport: MC::Transport,
+        enc: MC::MsgEnc,
+        shadow: MC::Shadow,
+        (records, attachments): (MC::Records, MC::Attachments),
+        credentials: Credentials,
+    ) -> Self {
+        let epoch = Duration::from_millis(wall_clock()).saturating_sub(poll.now());
+        Parts {
+            poll,
+            transport,
+            enc,
+            shadow,
+            records,
+            attachments,
+            global: None,
+            local: None,
+            route: routing::kademlia(credentials.id()),
+            credentials,
+            policy: Box::new(PeerPolicy::default()),
+            epoch,
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+            bootstrap: Vec::new(),
+        }
+    }
 }
