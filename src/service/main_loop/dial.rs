@@ -11,7 +11,6 @@ use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Input};
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
-use crate::service::PeersIn;
 use crate::service::connection::Wanted;
 use crate::service::hosted::Way;
 
@@ -20,17 +19,26 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn dial(&mut self, peer: PeerId, address: &str) -> Result<()> {
         match self.open(address) {
             Ok((stream, address)) => {
-                match self.start(stream, address, Some(Wanted::Peer(peer)))? {
-                    Some(conn) => {
-                        let connected = PeersIn::Connected(conn, self.channel(conn), self.now());
-                        self.peer_mgmt.tell(connected.into())
-                    }
-                    None => Ok(()),
-                }
+                let conn = self.start(stream, address, Some(Wanted::Peer(peer)))?;
+                self.connected(conn)
             }
             Err(error) => {
                 tracing::debug!(?peer, address, %error, "not connected");
                 self.tell_api(Input::Unreachable(peer), Way::none())
+            }
+        }
+    }
+
+    /// Connects with a peer that the user names, once.
+    pub(super) fn connect_to(&mut self, address: &str) -> Result<()> {
+        match self.open(address) {
+            Ok((stream, address)) => {
+                let conn = self.start(stream, address, None)?;
+                self.connected(conn)
+            }
+            Err(error) => {
+                tracing::warn!(address, %error, "cannot connect");
+                Ok(())
             }
         }
     }
