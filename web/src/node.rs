@@ -11,13 +11,11 @@ use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
-use mydht::policy::PeerPolicy;
 use mydht::shadow::Records;
 use mydht::signalling::id_of;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{
-    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, SingleThread,
-    Value,
+    AttachmentId, Command, Event, Key, Metrics, NodeHandle, Parts, Record, SingleThread, Value,
 };
 use mydht_evloop::{Poll, js};
 use mydht_transports::signal::{self, Config, Hub, Relay, Running};
@@ -165,23 +163,12 @@ impl Node {
         let hub = running.hub();
         let poll = Poll::new().map_err(error)?;
         let events = poll.handle();
-        let metrics = Metrics::default();
-        let mut node = mydht::Node::<Conf>::new(Parts {
-            poll,
-            transport: Relay::new(hub.clone()),
-            enc: Bincode,
-            shadow: Records,
-            records: MemoryKV::default(),
-            attachments: MemoryAttachments::default(),
-            global: None,
-            local: None,
-            credentials: Credentials::public(identity),
-            policy: Box::new(PeerPolicy::default()),
-            limits: Limits::default(),
-            metrics: metrics.clone(),
-            bootstrap: Vec::new(),
-        })
-        .map_err(error)?;
+        let transport = Relay::new(hub.clone());
+        let stores = (MemoryKV::default(), MemoryAttachments::default());
+        let credentials = Credentials::public(identity);
+        let parts = Parts::new(poll, transport, Bincode, Records, stores, credentials);
+        let metrics = parts.metrics.clone();
+        let mut node = mydht::Node::<Conf>::new(parts).map_err(error)?;
         *handle.borrow_mut() = Some(node.handle());
         let signalling = Rc::new(running);
         let used = signalling.clone();
