@@ -58,7 +58,8 @@ impl Measure {
         let budget = Duration::from_millis(if self.quick { 30 } else { 200 });
         let (mut own_times, mut floor_times) = (Vec::new(), Vec::new());
         let begun = Instant::now();
-        while own_times.len() < 5 || begun.elapsed() < budget {
+        // The quadratic ones take seconds, and a few of those do.
+        while (own_times.len() < 5 && begun.elapsed() < 10 * budget) || begun.elapsed() < budget {
             own_times.push(timed(&mut own));
             // As many as fit the time of one, so that the floor's median is as good.
             for _ in 0..4 {
