@@ -115,7 +115,6 @@ pub fn run(plan: &Plan) -> mydht_spawner::Result<Report> {
     let hostile = plan.connections.div_ceil(10);
     let honest = plan.connections - hostile;
     let (asked, floods) = (Arc::new(Asked::default()), Arc::new(Asked::default()));
-    let start = Instant::now();
     let mut peers = Vec::new();
     for peer in 0..honest {
         let number = crowd.add(&[address], plan)?;
@@ -139,6 +138,7 @@ pub fn run(plan: &Plan) -> mydht_spawner::Result<Report> {
     let mut vanishing = Vec::new();
     let mut stalled = Vec::new();
     let mut acts = 0;
+    let start = memory.begin();
     let mut born = start;
     while start.elapsed() < plan.time {
         crowd.clock.advance_to(start.elapsed());

@@ -122,6 +122,12 @@ impl Memory {
         }
     }
 
+    /// All peers are there: the run begins.
+    fn begin(&mut self) -> Instant {
+        self.start = Instant::now();
+        self.start
+    }
+
     fn sample(&mut self) {
         let half = usize::from(self.start.elapsed() > self.half);
         self.peaks[half] = self.peaks[half].max(resident());

@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mydht::native::{Config, NativeNode};
 
@@ -52,7 +52,7 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
         ask_much(&peer.handle(), &floods, honest + number, FLOOD);
     }
     let mut acts = 0;
-    let start = Instant::now();
+    let start = memory.begin();
     while start.elapsed() < plan.time {
         for peer in &mut raw {
             let connect = || {
