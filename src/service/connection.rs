@@ -59,6 +59,13 @@ impl Wanted {
             Wanted::Peer(_) => None,
         }
     }
+
+    pub(super) fn peer(self) -> Option<PeerId> {
+        match self {
+            Wanted::Bootstrap(_) => None,
+            Wanted::Peer(peer) => Some(peer),
+        }
+    }
 }
 
 /// What all connections of a node share.

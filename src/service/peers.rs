@@ -16,8 +16,8 @@ use crate::policy::{PeerMgmtMeths, PeerPriority};
 /// What happened to a connection that is not authenticated yet, at which time of the event loop.
 #[derive(Debug)]
 pub enum PeersIn {
-    /// This node opened it; what identifies its channel.
-    Connected(ConnId, Channel, Duration),
+    /// This node opened it; what identifies its channel, and who is expected at the other end, if that is known.
+    Connected(ConnId, Channel, Option<PeerId>, Duration),
     /// A peer opened it; what identifies its channel.
     Accepted(ConnId, Channel, Duration),
     /// A message of its handshake came. The next one is read only when this one was answered.
@@ -83,11 +83,12 @@ impl PeerMgmtService {
 
     fn step(&mut self, command: PeersIn) -> io::Result<PeersOut> {
         Ok(match command {
-            PeersIn::Connected(conn, channel, now) => {
+            PeersIn::Connected(conn, channel, expected, now) => {
                 let ours = Arc::clone(&self.credentials);
                 let fresh = Fresh::generate()?;
                 let deadline = now.saturating_add(self.timeout);
-                let (handshake, ping) = Handshake::connect(ours, None, &channel, &fresh, deadline);
+                let (handshake, ping) =
+                    Handshake::connect(ours, expected, &channel, &fresh, deadline);
                 self.handshakes.insert(conn, handshake);
                 PeersOut::Send(conn, ping)
             }

@@ -15,6 +15,10 @@ mod limits;
 mod prefix;
 mod replay;
 mod scan;
+#[cfg_attr(
+    not(feature = "serde"),
+    expect(dead_code, reason = "shapes are made by tracing a type")
+)]
 mod shape;
 mod skip;
 mod skip_attempt;

@@ -148,7 +148,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(conn) = conn else {
             return Ok(());
         };
-        let connected = PeersIn::Connected(conn, self.channel(conn), self.now());
+        let wanted = self.conns.get(&conn).and_then(|conn| conn.wanted);
+        let expected = wanted.and_then(Wanted::peer);
+        let connected = PeersIn::Connected(conn, self.channel(conn), expected, self.now());
         self.peer_mgmt.tell(connected.into())
     }
 
