@@ -28,7 +28,7 @@ use crate::policy::PeerPolicy;
 use crate::service::{GlobalService, NoGlobal};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
-    AttachmentStore, Content, FileAttachments, KVStore, MemoryAttachments, MemoryKV, RedbKV,
+    AttachmentStore, Content, FileAttachments, Folder, KVStore, MemoryAttachments, MemoryKV,
 };
 use crate::{
     Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, SingleThread,
@@ -156,14 +156,10 @@ fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
             Box::new(MemoryAttachments::default()),
         ));
     };
-    std::fs::create_dir_all(dir).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot make the store {}: {error}", dir.display()),
-        )
-    })?;
-    let records = RedbKV::open(dir.join("records.redb"))?;
-    let attachments = FileAttachments::open(dir.join("attachments"))?;
+    let Folder {
+        records,
+        attachments,
+    } = Folder::open(dir)?;
     Ok((Box::new(records), Box::new(attachments)))
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn};
-use serde::{Deserialize, Serialize};
 
 use super::hosted::Recover;
 use crate::conf::MyDHTConf;
 use crate::engine::{StoreOp, StoreReply, StoreTicket};
 use crate::id::Key;
 use crate::record::Record;
+use crate::store::kept::{decode, encode, expiry, key_bytes};
 use crate::store::{AttachmentStore, KVStore};
 
 /// What the store is asked.
@@ -39,21 +39,6 @@ pub struct StoreService<MC: MyDHTConf> {
 #[derive(Debug)]
 pub struct StoreOut(pub(super) Option<(StoreTicket, io::Result<StoreReply>)>);
 
-/// The form of a record in a store. The version comes first: a later form can be told from this one.
-#[derive(Serialize, Deserialize)]
-enum Kept {
-    V1(Record),
-}
-
-fn key_bytes(key: &Key) -> Vec<u8> {
-    let kind: &[u8] = match key {
-        Key::Content(_) => b"c",
-        Key::Name(_) => b"n",
-        Key::Signed(_) => b"s",
-    };
-    [kind, &key.hash().0].concat()
-}
-
 impl<MC: MyDHTConf> StoreService<MC> {
     /// Over stores that set `ready` when what they waited for has come.
     pub(super) fn new(
@@ -76,12 +61,9 @@ impl<MC: MyDHTConf> StoreService<MC> {
         let Some(bytes) = self.records.get(&key_bytes(key))? else {
             return Ok(None);
         };
-        let kept = bincode::serde::decode_from_slice(&bytes, bincode::config::legacy());
-        let (Kept::V1(record), _) = kept.map_err(|error| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("the record kept under {key} is damaged: {error}"),
-            )
+        let record = decode(&bytes).map_err(|error| {
+            let why = format!("the record kept under {key}: {error}");
+            io::Error::new(error.kind(), why)
         })?;
         Ok(Some(record))
     }
@@ -99,11 +81,9 @@ impl<MC: MyDHTConf> StoreService<MC> {
     }
 
     fn put(&mut self, record: &Record) -> io::Result<()> {
-        let kept = Kept::V1(record.clone());
-        let bytes = bincode::serde::encode_to_vec(&kept, bincode::config::legacy())
-            .map_err(io::Error::other)?;
-        let expires = record.seal.as_ref().map(|seal| seal.expires);
-        self.records.put(&key_bytes(&record.key), &bytes, expires)?;
+        let bytes = encode(record)?;
+        self.records
+            .put(&key_bytes(&record.key), &bytes, expiry(record))?;
         self.records.commit()
     }
 

@@ -3,11 +3,16 @@
 mod attachments;
 #[cfg(not(target_arch = "wasm32"))]
 mod disk;
+#[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+mod folder;
+pub(crate) mod kept;
 mod kv;
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use attachments::FileAttachments;
 pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
+#[cfg(not(target_arch = "wasm32"))]
+pub use attachments::{FileAttachments, KeptFile};
+#[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+pub use folder::{Folder, KeptRecord};
 pub(crate) use kv::wall_clock;
 pub use kv::{
     Backend, Changes, Entry, KVStore, Kv, Listed, Memory, MemoryKV, Millis, StoreLimits, Usage,

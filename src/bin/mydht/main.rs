@@ -10,6 +10,7 @@ mod put;
 #[cfg(feature = "signal")]
 mod signal;
 mod stats;
+mod store;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ enum Command {
     Identity(identity::Args),
     #[cfg(feature = "signal")]
     Signal(signal::Args),
+    Store(store::Args),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Identity(args) => identity::run(&args),
         #[cfg(feature = "signal")]
         Command::Signal(args) => signal::run(&args),
+        Command::Store(args) => store::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -22,6 +22,7 @@ use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
+use crate::id::Hash;
 use crate::record::AttachmentId;
 
 /// Parts kept between two syncs, 64 MiB: after a power cut they have to prove themselves again.
@@ -37,6 +38,17 @@ pub struct FileAttachments {
     linked: Linked,
     arriving: HashMap<AttachmentId, Arriving>,
     whole: HashMap<AttachmentId, Whole>,
+}
+
+/// A file of the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// The hash of the attachment.
+    pub hash: Hash,
+    /// False: it is on its way.
+    pub whole: bool,
+    /// The length of the file, in bytes: of one on its way, up to the last part that is there.
+    pub bytes: u64,
 }
 
 #[derive(Debug)]
@@ -112,6 +124,35 @@ impl FileAttachments {
     /// Where a whole attachment is kept.
     pub fn path(&self, id: &AttachmentId) -> PathBuf {
         self.dir.join(id.hash.to_string())
+    }
+
+    /// Whether parts of it came, and it is not whole.
+    pub fn is_begun(&self, id: &AttachmentId) -> bool {
+        self.part_path(id).exists()
+    }
+
+    /// What is in the folder, in no order.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(&self) -> io::Result<Vec<KeptFile>> {
+        let mut found = Vec::new();
+        let entries = fs::read_dir(&self.dir).map_err(|error| named(&self.dir, &error))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let begun = name
+                .strip_suffix(".part")
+                .and_then(|name| name.split_once('-'));
+            let hash = begun.map_or(&*name, |(hash, _)| hash);
+            if let Ok(hash) = hash.parse() {
+                let bytes = entry.metadata()?.len();
+                let whole = begun.is_none();
+                found.push(KeptFile { hash, whole, bytes });
+            }
+        }
+        Ok(found)
     }
 
     fn sibling(&self, id: &AttachmentId, ending: &str) -> PathBuf {

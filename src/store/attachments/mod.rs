@@ -13,7 +13,7 @@ mod tests;
 
 pub use chunks::Chunks;
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::FileAttachments;
+pub use files::{FileAttachments, KeptFile};
 pub use memory::MemoryAttachments;
 
 use std::io;

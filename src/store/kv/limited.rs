@@ -105,6 +105,24 @@ impl<B: Backend> Kv<B> {
         }
     }
 
+    /// What is being kept must stay as it is until it is kept.
+    fn settle(&mut self) -> io::Result<()> {
+        self.paging = None;
+        match self.committing {
+            true => self.commit(),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a change is to be kept already: it was made before, and its commit is waited for.
+    fn is_made(&self, key: &[u8], change: Option<(&[u8], Option<Millis>)>) -> bool {
+        let made = self.changes.get(key).map(|made| {
+            let entry = made.as_ref();
+            entry.map(|entry| (&entry.value[..], entry.expires))
+        });
+        self.committing && made == Some(change)
+    }
+
     /// Forgets what was to be kept.
     fn forget(&mut self) {
         self.changes.clear();
@@ -182,7 +200,10 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
-        self.paging = None;
+        if self.is_made(key, Some((value, expires))) {
+            return Ok(());
+        }
+        self.settle()?;
         let (now, limits) = ((self.now)(), self.limits);
         let len = value.len() as u64;
         let Some(gone) = self.ledger()?.put(key, len, expires, now, &limits) else {
@@ -204,7 +225,10 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn remove(&mut self, key: &[u8]) -> io::Result<()> {
-        self.paging = None;
+        if self.is_made(key, None) {
+            return Ok(());
+        }
+        self.settle()?;
         self.changes.insert(key.to_vec(), None);
         match &mut self.ledger {
             State::Loaded(ledger) => ledger.remove(key),

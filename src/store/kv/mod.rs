@@ -84,7 +84,7 @@ pub trait KVStore {
     /// Removes a value. Nothing if there is none.
     ///
     /// # Errors
-    /// As `put`.
+    /// As `put`; `WouldBlock` only while a commit is waited for.
     fn remove(&mut self, key: &[u8]) -> io::Result<()>;
 
     /// Up to `most` entries with keys after `after`, in their order as bytes; fewer only where they end. To iterate,

@@ -216,3 +216,30 @@ fn errors_name_their_file() {
     assert!(error.to_string().starts_with("x/y.kv: "));
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
 }
+
+#[test]
+fn a_put_that_is_asked_again_while_its_commit_waits_changes_nothing() {
+    let limits = StoreLimits {
+        entries: 2,
+        bytes: 100,
+    };
+    let mut store = Kv::new(Slow::default()).with_limits(limits);
+    for key in [b"a", b"b", b"c"] {
+        // As the store service does: both are asked again until both are done.
+        patiently(|| {
+            store.put(key, b"x", None)?;
+            store.commit()
+        })
+        .unwrap();
+    }
+    let keys: Vec<_> = patiently(|| store.page(None, 9)).unwrap();
+    let keys: Vec<_> = keys.into_iter().map(|listed| listed.key).collect();
+    assert_eq!(keys, [b"b", b"c"]);
+    let inner = store.backend().inner.page(None, 9).unwrap();
+    assert_eq!(inner.len(), 2, "what was evicted is gone where it was kept");
+    // One that is given up for another is kept first.
+    let _ = patiently(|| store.put(b"d", b"x", None));
+    assert!(store.commit().is_err(), "it waits");
+    patiently(|| store.put(b"e", b"x", None)).unwrap();
+    assert!(patiently(|| store.backend().get(b"d")).unwrap().is_some());
+}

@@ -1,0 +1,116 @@
+//! `mydht store`, as a user runs it.
+#![cfg(all(unix, feature = "cli"))]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use mydht::native::Config;
+
+fn store(args: &[&str], dir: &Path) -> Output {
+    let (sub, rest) = args.split_first().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_mydht"))
+        .args(["store", sub, "--store"])
+        .arg(dir)
+        .args(rest)
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(err.starts_with("mydht: "), "{err}");
+    err
+}
+
+#[test]
+fn a_file_goes_in_is_served_is_checked_and_comes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, at) = (dir.path().join("file.bin"), dir.path().join("store"));
+    let content: Vec<u8> = (0..300_000u32).map(|i| (i / 3) as u8).collect();
+    fs::write(&file, &content).unwrap();
+    let path = file.to_str().unwrap();
+
+    let key = out(&store(&["import", path], &at));
+    let key = key.trim();
+    assert_eq!(
+        out(&store(&["import", path, "--key", "a name"], &at))
+            .lines()
+            .count(),
+        1
+    );
+    let listed = out(&store(&["list"], &at));
+    assert_eq!(listed.lines().count(), 2);
+    let line = format!("{key}\twhole\t300000\tfile.bin");
+    assert!(listed.lines().any(|listed| listed == line), "{listed}");
+    let inspected = out(&store(&["inspect", "a name"], &at));
+    assert!(inspected.contains("300000 of 300000 bytes"), "{inspected}");
+    let size = out(&store(&["size"], &at));
+    assert!(size.contains("files    1, 300000 bytes"), "{size}");
+    assert_eq!(out(&store(&["verify"], &at)), "2 right, 0 wrong\n");
+
+    // A node serves what was imported, and nobody else can have the store meanwhile.
+    let node = Config::default().store(&at).start().unwrap();
+    assert!(node.get(&key.parse().unwrap()).unwrap().is_some());
+    let value = node.put_bytes(None, b"a value").unwrap();
+    let busy = refused(&store(&["list"], &at));
+    assert!(busy.contains("open in another node"), "{busy}");
+    node.stop().unwrap();
+    let exported = store(&["export", &value.to_string()], &at);
+    assert_eq!(out(&exported), "a value");
+
+    let copy = dir.path().join("copy");
+    out(&store(
+        &["export", key, "--out", copy.to_str().unwrap()],
+        &at,
+    ));
+    assert_eq!(fs::read(&copy).unwrap(), content);
+    let again = refused(&store(
+        &["export", key, "--out", copy.to_str().unwrap()],
+        &at,
+    ));
+    assert!(again.contains("copy"), "{again}");
+}
+
+#[test]
+fn damage_is_found_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, at) = (dir.path().join("file.bin"), dir.path().join("store"));
+    fs::write(&file, [7; 200_000]).unwrap();
+    let key = out(&store(&["import", file.to_str().unwrap()], &at));
+    let kept = at.join("attachments").join(key.trim());
+    let mut damaged = fs::read(&kept).unwrap();
+    damaged[100_000] ^= 1;
+    fs::write(&kept, damaged).unwrap();
+    let verified = store(&["verify"], &at);
+    assert!(refused(&verified).contains("damaged at part 1"));
+    assert_eq!(
+        String::from_utf8_lossy(&verified.stdout),
+        "0 right, 1 wrong\n"
+    );
+    assert!(refused(&store(&["export", key.trim()], &at)).contains("damaged"));
+}
+
+#[test]
+fn a_folder_without_a_store_and_a_key_that_is_not_there_are_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = refused(&store(&["list"], &dir.path().join("nowhere")));
+    assert!(missing.contains("there is no store in"), "{missing}");
+    assert!(
+        !dir.path().join("nowhere").exists(),
+        "looking makes nothing"
+    );
+    let file = dir.path().join("f");
+    fs::write(&file, "x").unwrap();
+    let at = dir.path().join("store");
+    out(&store(&["import", file.to_str().unwrap()], &at));
+    let unknown = refused(&store(&["inspect", "unknown"], &at));
+    assert!(unknown.contains("not in this store"), "{unknown}");
+}
