@@ -20,6 +20,7 @@ use std::time::Duration;
 use mydht_transports::Transport;
 use mydht_transports::tcp::{Tcp, TcpAddress};
 
+use crate::attachment::Name;
 use crate::attachment::tree::Tree;
 use crate::handshake::Credentials;
 use crate::identity::Identity;
@@ -28,7 +29,8 @@ use crate::policy::PeerPolicy;
 use crate::service::{GlobalService, NoGlobal};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
-    AttachmentStore, Content, FileAttachments, Folder, KVStore, MemoryAttachments, MemoryKV,
+    AttachmentStore, Content, FileAttachments, FileRoot, Folder, KVStore, MemoryAttachments,
+    MemoryKV,
 };
 use crate::{
     Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, SingleThread,
@@ -56,6 +58,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// A folder of its own for attachments that arrive.
     pub attachments: Option<PathBuf>,
+    /// The folder that `file:` names are under; `None`: they name nothing.
+    pub files: Option<PathBuf>,
     /// Who it is, and what it and its peers prove to each other; `None`: a new identity, in a network that anybody may
     /// join.
     pub credentials: Option<Credentials>,
@@ -120,6 +124,9 @@ impl Config {
         };
         let listening = Transport::<mydht_evloop::Poll>::local_address(&transport);
         let (records, mut attachments) = stores(self.store.as_deref())?;
+        let files = self.files.map(FileRoot::new).transpose()?;
+        let whole = self.store.map(|store| store.join("attachments"));
+        let whole = self.attachments.clone().or(whole);
         if let Some(dir) = self.attachments {
             attachments = Box::new(FileAttachments::open(dir)?);
         }
@@ -144,6 +151,8 @@ impl Config {
             listening,
             id,
             metrics,
+            files,
+            whole,
             thread,
         })
     }
@@ -169,6 +178,9 @@ pub struct NativeNode<G: GlobalService = NoGlobal> {
     listening: Option<TcpAddress>,
     id: PeerId,
     metrics: Metrics,
+    files: Option<FileRoot>,
+    /// The folder with the attachments that are here.
+    whole: Option<PathBuf>,
     thread: JoinHandle<mydht_spawner::Result<()>>,
 }
 
@@ -238,6 +250,29 @@ impl<G: GlobalService> NativeNode<G> {
         let content = Some((tree, Content::File(path.to_owned())));
         self.ask(Command::Put { record, content }, |_, _| ())?;
         Ok(key)
+    }
+
+    /// Puts what `name` names under `key`, or under the hash of its content, and gives the key.
+    ///
+    /// # Errors
+    /// When there is no such content here, or a `file:` name leads out of its folder; what the node says.
+    pub fn put_named(&self, key: Option<Key>, name: &Name) -> io::Result<Key> {
+        let path = match (name, &self.files, &self.whole) {
+            (Name::File(name), Some(files), _) => files.file(name)?,
+            (Name::Store(id), _, Some(whole)) => whole.join(id.hash.to_string()),
+            _ => {
+                return Err(failed(format!(
+                    "{name} names nothing: this node was started without such a folder"
+                )));
+            }
+        };
+        if let Name::Store(id) = name {
+            let there = std::fs::metadata(&path).is_ok_and(|meta| meta.len() == id.len);
+            if !there {
+                return Err(failed(format!("{name} is not in this node's store")));
+            }
+        }
+        self.put_file(key, &path)
     }
 
     /// The record under `key`, with its attachment in the node's store; `None` if nobody has it.

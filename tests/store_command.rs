@@ -114,3 +114,53 @@ fn a_folder_without_a_store_and_a_key_that_is_not_there_are_said_so() {
     let unknown = refused(&store(&["inspect", "unknown"], &at));
     assert!(unknown.contains("not in this store"), "{unknown}");
 }
+
+#[test]
+fn a_node_puts_what_a_name_names_and_nothing_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = dir.path().join("files");
+    fs::create_dir(&files).unwrap();
+    fs::write(files.join("a"), "content").unwrap();
+    fs::write(dir.path().join("secret"), "secret").unwrap();
+    let node = Config {
+        files: Some(files),
+        store: Some(dir.path().join("store")),
+        ..Config::default()
+    };
+    let node = node.start().unwrap();
+    let put = |name: &str| node.put_named(None, &name.parse().unwrap());
+    let key = put("file:a").unwrap();
+    assert!(node.get(&key).unwrap().is_some());
+    assert!(
+        put("file:../secret")
+            .unwrap_err()
+            .to_string()
+            .contains("leads out")
+    );
+    let hash = key.to_string();
+    // It is given out from where it is: the store has no copy.
+    let error = put(&format!("store:{hash}-7")).unwrap_err();
+    assert!(
+        error.to_string().contains("not in this node's store"),
+        "{error}"
+    );
+    node.stop().unwrap();
+    let path = dir.path().join("secret");
+    let imported = out(&store(
+        &["import", path.to_str().unwrap()],
+        &dir.path().join("store"),
+    ));
+    let node = Config::default()
+        .store(dir.path().join("store"))
+        .start()
+        .unwrap();
+    let name = format!("store:{}-6", imported.trim());
+    assert_eq!(
+        node.put_named(None, &name.parse().unwrap())
+            .unwrap()
+            .to_string(),
+        imported.trim()
+    );
+    assert!(node.put_named(None, &"file:a".parse().unwrap()).is_err());
+    node.stop().unwrap();
+}

@@ -5,9 +5,11 @@
 //! them, and so that a long one never holds up other messages for longer than a part takes.
 
 pub mod fetch;
+mod name;
 mod part;
 pub mod tree;
 
+pub use name::Name;
 pub use part::{Part, ReceivedPart};
 
 use std::io::{self, Read, Write};

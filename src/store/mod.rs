@@ -7,6 +7,8 @@ mod disk;
 mod folder;
 pub(crate) mod kept;
 mod kv;
+#[cfg(not(target_arch = "wasm32"))]
+mod root;
 
 pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
 #[cfg(not(target_arch = "wasm32"))]
@@ -24,3 +26,5 @@ pub use kv::{FileKV, LogFile};
 pub use kv::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
 #[cfg(feature = "redb")]
 pub use kv::{Redb, RedbKV};
+#[cfg(not(target_arch = "wasm32"))]
+pub use root::FileRoot;

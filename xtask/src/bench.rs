@@ -19,6 +19,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("loop", "evloop/benches", "loop"),
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
+    ("store", ".", "store"),
     ("transfer", ".", "transfer"),
     ("webrtc", "transports", "bench_webrtc"),
 ];
@@ -26,7 +27,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 /// Measure, and write the figures to docs/benchmarks.
 ///
 /// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock, natively and in wasm.
-/// `spawn`: the spawners. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
+/// `spawn`: the spawners. `store`: records in redb beside redb alone. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
