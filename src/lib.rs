@@ -35,6 +35,7 @@ pub mod service;
 pub mod shadow;
 #[cfg(feature = "signalling")]
 pub mod signalling;
+pub mod sim;
 pub mod store;
 mod wire;
 

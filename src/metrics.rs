@@ -66,6 +66,10 @@ counters! {
     app_out,
     /// Messages for a service that this node has not.
     app_dropped,
+    /// Records that were found for this node's user at another node.
+    lookups_found,
+    /// How many nodes were asked one after the other for each of them, in all.
+    lookup_hops,
     /// Parts of attachments received whole and right.
     parts_in,
     /// Parts of attachments sent.

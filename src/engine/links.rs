@@ -168,10 +168,13 @@ impl Engine {
             .conns()
             .chain(self.transfers.conns())
             .collect();
+        // A put's copies go to those that its search has met: a search that meets many who are gone takes long.
+        let wanted = self.searches.to_be_copied_to();
         let unused = |peer: &Peer| peer.used.saturating_add(self.limits.link_idle) <= self.now;
         self.peers
             .iter()
             .filter(|(conn, peer)| peer.at_store == 0 && unused(peer) && !busy.contains(conn))
+            .filter(|(_, peer)| !wanted.contains(&peer.id))
             .map(|(conn, peer)| (peer.id, *conn))
             .collect()
     }

@@ -72,6 +72,7 @@ impl Engine {
 
     pub(super) fn found(&mut self, conn: ConnId, search: u64, peer: PeerId, record: Record) {
         let unix = self.unix_millis();
+        let hops = self.searches.hops(search, &peer);
         let Some(Goal::Lookup(lookup)) = self.searches.goal(search) else {
             self.search_failed(search, &peer);
             return self.violation(conn, "it answered FOUND and was asked who is near".into());
@@ -93,6 +94,9 @@ impl Engine {
                 lookup.newest = Some(record);
             }
         } else if let Some(origin) = lookup.origin.take() {
+            if matches!(origin, Origin::User(_)) {
+                self.hops.extend(hops);
+            }
             // Whoever else has an attachment that this node fetches is worth knowing.
             match (origin, attachment) {
                 (Origin::User(_), Some(_)) => lookup.feeds = attachment,

@@ -23,7 +23,7 @@ pub use interface::{
     Command, ConnId, Event, Input, Output, StoreOp, StoreReply, StoreTicket, Ticket,
 };
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub struct Engine {
     /// There is no time for searches any more.
     stopping: bool,
     now: Duration,
-    peers: HashMap<ConnId, Peer>,
+    peers: BTreeMap<ConnId, Peer>,
     requests: Requests,
     links: Links,
     searches: Searches,
@@ -108,6 +108,8 @@ pub struct Engine {
     next_store_ticket: StoreTicket,
     after_store: HashMap<StoreTicket, AfterStore>,
     outputs: VecDeque<Output>,
+    /// Of what was found for the user and not counted yet.
+    hops: Vec<u32>,
 }
 
 /// A peer that so many times in a row did not answer in time is let go.
@@ -134,7 +136,7 @@ impl Engine {
             refreshes: 0,
             stopping: false,
             now: Duration::ZERO,
-            peers: HashMap::new(),
+            peers: BTreeMap::new(),
             requests: Requests::new(of_downloads.saturating_add(MAX_OWED)),
             links: Links::default(),
             searches: Searches::default(),
@@ -144,6 +146,7 @@ impl Engine {
             next_store_ticket: 0,
             after_store: HashMap::new(),
             outputs: VecDeque::new(),
+            hops: Vec::new(),
         }
     }
 
@@ -180,6 +183,12 @@ impl Engine {
     /// What is to be done next; `None` when all is done.
     pub fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Of each record that was found for the user at another node since this was last asked: how many nodes were asked
+    /// one after the other until there was one that had it.
+    pub fn take_hops(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.hops)
     }
 
     /// When `handle` wants to be called, even if nothing happened.

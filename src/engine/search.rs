@@ -1,6 +1,6 @@
 //! Searches under way: whom they ask, and what they are for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::lookup::Lookup;
 use super::requests::Request;
@@ -51,6 +51,20 @@ pub(super) struct Searches {
 impl Searches {
     pub(super) fn count(&self) -> usize {
         self.open.len()
+    }
+
+    /// Those that the searches of puts have found until now.
+    pub(super) fn to_be_copied_to(&self) -> BTreeSet<PeerId> {
+        let puts = self.open.values();
+        puts.filter(|open| matches!(open.goal, Goal::Copies(..)))
+            .flat_map(|open| open.search.closest())
+            .map(|contact| contact.id)
+            .collect()
+    }
+
+    /// How many peers were asked one after the other up to `peer`.
+    pub(super) fn hops(&self, search: u64, peer: &PeerId) -> Option<u32> {
+        Some(self.open.get(&search)?.search.depth(peer)? + 1)
     }
 
     pub(super) fn goal(&mut self, search: u64) -> Option<&mut Goal> {

@@ -21,6 +21,8 @@ pub struct ApiIn {
 pub struct ApiOut {
     pub(super) outputs: Vec<Output>,
     pub(super) deadline: Option<Duration>,
+    /// Of what was found for the user: see [`Engine::take_hops`].
+    pub(super) hops: Vec<u32>,
 }
 
 /// The [`Engine`] as a service. It never waits, so it never yields inside a command.
@@ -35,6 +37,7 @@ impl ApiService {
         ApiOut {
             outputs: std::iter::from_fn(|| self.0.next_output()).collect(),
             deadline: self.0.next_deadline(),
+            hops: self.0.take_hops(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod failures;
 mod links;
 mod stop;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,10 +83,11 @@ pub struct MainLoop<MC: MyDHTConf> {
     transport: MC::Transport,
     events: <MC::Poll as Poll>::Events,
     queue: Queue<MC>,
-    conns: HashMap<ConnId, Conn<MC>>,
+    /// In the order in which they began, also where all of them are gone through: the same seed is the same run.
+    conns: BTreeMap<ConnId, Conn<MC>>,
     next_conn: ConnId,
     /// The connections of each peer, the newest last.
-    peers: HashMap<PeerId, Vec<ConnId>>,
+    peers: BTreeMap<PeerId, Vec<ConnId>>,
     /// Connections of each host.
     hosts: HashMap<String, OfHost>,
     /// Connections that are not authenticated yet.
@@ -151,9 +152,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             events: Events::with_capacity(EVENTS),
             transport,
             queue,
-            conns: HashMap::new(),
+            conns: BTreeMap::new(),
             next_conn: FIRST_CONN,
-            peers: HashMap::new(),
+            peers: BTreeMap::new(),
             hosts: HashMap::new(),
             handshakes: 0,
             timers: (0..parts.bootstrap.len())
@@ -330,6 +331,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn api_said(&mut self, said: Routed<ApiOut>) -> Result<()> {
         let Routed { command: out, way } = said;
         self.api_deadline = out.deadline;
+        for hops in out.hops {
+            self.common.metrics.lookups_found(1);
+            self.common.metrics.lookup_hops(u64::from(hops));
+        }
         let span = way.span.clone();
         span.in_scope(|| {
             out.outputs

@@ -2,6 +2,7 @@
 
 mod api;
 mod backoff;
+mod buffer;
 mod connection;
 mod flow;
 mod global;

@@ -1,12 +1,13 @@
 //! Reads the messages of one connection, and what follows them.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use mydht_spawner::{
     Error, ReadYield, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn,
 };
 use readwrite_comp::{CompR, Replay, ReplayLimits, SizedWindowsR, WindowLimits};
 
+use super::buffer::IdleReader;
 use crate::attachment::{Attachment, Part, ReceivedPart};
 use crate::conf::{MyDHTConf, Reader};
 use crate::handshake::FrameIn;
@@ -16,13 +17,10 @@ use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
 use crate::wire::PreambleIn;
 
-/// Bytes taken from the transport at once. Longer reads, those of attachments, pass the buffer by.
-const BUFFER: usize = 8 * 1024;
-
 /// Reads one message a call: of the handshake, until it is given keys, and then of the conversation, through the cipher
 /// layer of these keys. Nothing behind the handshake is decoded before that. It yields where the transport blocks, and is done when the peer has closed.
 pub struct ReadService<MC: MyDHTConf> {
-    stream: BufReader<Counted<Reader<MC>>>,
+    stream: IdleReader<Counted<Reader<MC>>>,
     preamble: PreambleIn,
     handshake: FrameIn,
     shadow: MC::Shadow,
@@ -95,7 +93,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             bytes: 0,
         };
         ReadService {
-            stream: BufReader::with_capacity(BUFFER, counted),
+            stream: IdleReader::new(counted),
             preamble: PreambleIn::new(MC::MsgEnc::ID),
             handshake: FrameIn::default(),
             shadow,

@@ -1,12 +1,13 @@
 //! Writes the messages of one connection, and what follows them.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use mydht_spawner::{
     Error, Result, Service, ServiceRestartable, SpawnerYield, WriteYield, YieldReturn,
 };
 use readwrite_comp::{CompW, SizedWindowsW, Skip, SkipLimits};
 
+use super::buffer::IdleWriter;
 use crate::attachment::{Attachment, Part};
 use crate::conf::{MyDHTConf, Writer};
 use crate::limits::Limits;
@@ -14,9 +15,6 @@ use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
 use crate::wire::PreambleOut;
-
-/// Bytes collected before they are given to the transport. Longer writes, those of attachments, pass it by.
-const BUFFER: usize = 8 * 1024;
 
 /// What a writing service is asked.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ pub enum WriteOut {
 
 /// Writes one message a call. It yields where the transport blocks.
 pub struct WriteService<MC: MyDHTConf> {
-    stream: BufWriter<Counted<Writer<MC>>>,
+    stream: IdleWriter<Counted<Writer<MC>>>,
     preamble: PreambleOut,
     shadow: MC::Shadow,
     /// `None` until the handshake is done.
@@ -105,7 +103,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
         };
         let most = limits.message_bytes;
         WriteService {
-            stream: BufWriter::with_capacity(BUFFER, counted),
+            stream: IdleWriter::new(counted),
             preamble: PreambleOut::new(MC::MsgEnc::ID),
             shadow,
             layer: None,

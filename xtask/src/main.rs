@@ -9,6 +9,7 @@ mod fuzz;
 mod run;
 mod sanitize;
 mod setup;
+mod sim;
 mod soak;
 mod step;
 mod test;
@@ -41,6 +42,7 @@ enum Command {
     Sanitize(sanitize::Args),
     Soak(soak::Args),
     Web(web::Args),
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Sanitize(args) => sanitize::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Web(args) => web::run(&args),
+        Command::Sim(args) => sim::run(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -9,6 +9,7 @@ mod progress;
 mod put;
 #[cfg(feature = "signal")]
 mod signal;
+mod sim;
 mod stats;
 mod store;
 
@@ -46,6 +47,7 @@ enum Command {
     #[cfg(feature = "signal")]
     Signal(signal::Args),
     Store(store::Args),
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "signal")]
         Command::Signal(args) => signal::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Sim(args) => sim::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,160 @@
+//! `cargo xtask sim`.
+
+use crate::run::Cmd;
+use crate::workspace::root;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Simulate large networks: quiet, with churn, with liars, and in halves; and twice the same, natively and in Node.
+///
+/// Each is a run of `mydht sim`, which prints its table; its plots and what is needed to run it again go to
+/// target/sim/NAME. It fails if less was found than is expected.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Nodes of each network.
+    #[arg(long, default_value_t = 10_000)]
+    peers: u32,
+    /// The seed of each.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this one.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
+    only: Option<String>,
+    /// Instead: quiet networks from 100 nodes to so many, and a plot of how their costs grow.
+    #[arg(long, value_name = "PEERS", num_args = 0..=1, default_missing_value = "10000")]
+    scale: Option<u32>,
+}
+
+/// The networks: what they are called, their options, the share of the lookups that must find what was put.
+const SCHEDULES: [(&str, &[&str], &str); 5] = [
+    ("quiet", &[], "1"),
+    ("churn", &["--churn", "0.1", "--minutes", "60"], "0.995"),
+    ("hostile", &["--hostile", "0.2"], "0.95"),
+    ("stall", &["--partition", "stall"], "1"),
+    ("cut", &["--partition", "cut"], "1"),
+];
+
+const NAMES: [&str; 6] = ["quiet", "churn", "hostile", "stall", "cut", "trace"];
+
+/// What tests/wasm_sim.rs runs.
+const TRACED: [&str; 12] = [
+    "--peers",
+    "20",
+    "--seed",
+    "7",
+    "--puts",
+    "10",
+    "--lookups",
+    "20",
+    "--minutes",
+    "2",
+    "--hostile",
+    "0.1",
+];
+
+/// Runs the networks.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    Cmd::cargo(["build", "--release", "--package", "mydht", "--bin", "mydht"]).check()?;
+    let folder = target();
+    let command = folder.join("release").join("mydht");
+    if let Some(most) = args.scale {
+        return scale(&command, &folder.join("sim"), most, args.seed);
+    }
+    let mut failed = Vec::new();
+    let (peers, seed) = (args.peers.to_string(), args.seed.to_string());
+    let wanted = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
+    for (name, options, expected) in SCHEDULES {
+        if !wanted(name) {
+            continue;
+        }
+        println!("\n{name}: {peers} nodes, seed {seed} {}", options.join(" "));
+        let report = folder.join("sim").join(name);
+        let run = Cmd::new(&command, ["sim", "--peers", &peers, "--seed", &seed])
+            .args(options)
+            .args(["--expect", expected, "--report"])
+            .args([&report]);
+        if !run.succeeds()? {
+            failed.push(name);
+        }
+    }
+    if wanted("trace") && !traces_agree(&command)? {
+        failed.push("trace");
+    }
+    if failed.is_empty() {
+        println!(
+            "\nall as expected; plots in {}",
+            folder.join("sim").display()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("\nnot as expected: {}", failed.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+fn target() -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    chosen.map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
+/// Twice natively and once in Node: the same trace.
+fn traces_agree(command: &Path) -> Result<bool> {
+    let trace = || -> Result<String> {
+        let out = Cmd::new(command, ["sim"]).args(TRACED).capture_stdout()?;
+        let line = out.lines().find_map(|line| line.strip_prefix("trace "));
+        Ok(line.context("no trace was printed")?.to_owned())
+    };
+    let native = trace()?;
+    println!("\ntrace: {native}");
+    if trace()? != native {
+        return Ok(false);
+    }
+    Cmd::cargo([
+        "test",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--package",
+        "mydht",
+    ])
+    .args(["--no-default-features", "--test", "wasm_sim"])
+    .env("MYDHT_SIM_TRACE", &native)
+    .succeeds()
+}
+
+/// Networks of 100, 200, 500, 1000… nodes: what a lookup and an idle node cost in each.
+fn scale(command: &Path, folder: &Path, most: u32, seed: u64) -> Result<ExitCode> {
+    let sizes = (2..).flat_map(|power| [1, 2, 5].map(|first| first * 10_u32.pow(power)));
+    let mut lines = [
+        ("hops of a lookup", Vec::new()),
+        ("hops, half of log2 of the nodes", Vec::new()),
+        ("messages a node reads for each that joins", Vec::new()),
+    ];
+    for peers in sizes.take_while(|peers| *peers <= most) {
+        let report = folder.join(format!("scale-{peers}"));
+        println!("\n{peers} nodes");
+        Cmd::new(command, ["sim", "--seed", &seed.to_string()])
+            .args(["--peers", &peers.to_string(), "--report"])
+            .args([&report])
+            .check()?;
+        let json = std::fs::read(report.join("report.json"))?;
+        let json: serde_json::Value = serde_json::from_slice(&json)?;
+        let figure = |path: &str| json.pointer(path).and_then(serde_json::Value::as_f64);
+        let hops = figure("/figures/hops/mean").context("a report without hops")?;
+        let load = figure("/figures/load/mean").context("a report without load")?;
+        let x = f64::from(peers);
+        lines[0].1.push((x, hops));
+        lines[1].1.push((x, x.log2() / 2.0));
+        lines[2].1.push((x, load));
+    }
+    let mut drawn = plot::Lines::new(
+        ("nodes", |n| format!("{n}")),
+        ("hops, messages", |n| format!("{n}")),
+    );
+    for (name, points) in lines {
+        drawn.line(name, points);
+    }
+    let path = folder.join("scale.svg");
+    std::fs::write(&path, drawn.svg())?;
+    println!("\n{}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
