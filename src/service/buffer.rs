@@ -163,7 +163,7 @@ mod tests {
         ) {
             let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
             let mut reader = IdleReader::new(Choppy::new(&bytes[..], script));
-            let mut got = Vec::new();
+            let mut got: Vec<u8> = Vec::new();
             for size in sizes.into_iter().cycle() {
                 let mut buf = vec![0; size];
                 match reader.read(&mut buf) {
@@ -172,7 +172,7 @@ mod tests {
                     Err(error) => prop_assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
                 }
             }
-            prop_assert_eq!(got, bytes);
+            prop_assert_eq!(&got, &bytes);
             prop_assert_eq!(reader.bytes.capacity(), 0);
         }
 
