@@ -42,6 +42,9 @@ impl Crowd {
         parts.bootstrap = known.to_vec();
         if known.is_empty() {
             parts.limits = limits(plan);
+        } else {
+            // They would find each other: the load is for one node.
+            parts.limits.dials = 0;
         }
         let mut node = node_of(parts)?;
         node.turn()?;

@@ -27,7 +27,7 @@ const WINDOW: u64 = 8;
 /// How long the last answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the node under load takes. It forwards no questions, and loses patience early.
+/// What the node under load takes. It forwards no questions, connects with nobody, and loses patience early.
 fn limits(plan: &Plan) -> Limits {
     Limits {
         connections: plan.connections * 2 + 100,
@@ -35,6 +35,7 @@ fn limits(plan: &Plan) -> Limits {
         handshakes: plan.connections * 2 + 100,
         handshakes_per_host: plan.connections * 2 + 100,
         hops: 0,
+        dials: 0,
         handshake_timeout: Duration::from_secs(2),
         stall_timeout: Duration::from_secs(3),
         ..Limits::default()
