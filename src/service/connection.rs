@@ -135,6 +135,8 @@ pub(super) struct Conn<MC: MyDHTConf> {
     has_keys: bool,
     /// `Some`: this node opened it, and opens it again if it is lost.
     pub(super) said_hello: bool,
+    /// The peer takes nothing more. What it still has to say is heard, by a reader that may be on another thread.
+    pub(super) deaf: bool,
     pub(super) wanted: Option<Wanted>,
     read: ReadHandle<MC>,
     write: WriteHandle<MC>,
@@ -204,6 +206,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             priority: PeerPriority::default(),
             has_keys: false,
             said_hello: false,
+            deaf: false,
             wanted,
             outgoing,
             rate: Rate::per_second(limits.messages_per_second),
@@ -293,12 +296,15 @@ impl<MC: MyDHTConf> Conn<MC> {
         weight: usize,
         span: &Span,
     ) -> std::result::Result<bool, String> {
-        if self.state == State::Leaving {
+        if self.state == State::Leaving || self.deaf {
             return Ok(false);
         }
         let way = Way::new(span.clone(), self.flow.queue(weight)?);
-        self.tell_writer(Routed::new(command, way))
-            .map_err(|error| error.to_string())?;
+        if self.tell_writer(Routed::new(command, way)).is_err() {
+            // It has ended, and says so itself.
+            self.deaf = true;
+            return Ok(false);
+        }
         let (waiting, written) = self.flow.outgoing();
         if waiting == 0 || self.stalled.is_some() {
             return Ok(false);

@@ -58,6 +58,8 @@ enum Timer {
     Stall(ConnId),
     /// A peer was held back for its rate.
     Rate(ConnId),
+    /// A peer that takes nothing more had time enough to say the rest.
+    Deaf(ConnId),
     /// A peer that is being left had time enough to take what waits.
     Leave(ConnId),
     Reconnect(usize),
@@ -307,7 +309,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Ok(())
             }
             MainCommand::Ended(who, why) => self.ended(who, why),
-            MainCommand::Lost(conn, why) => self.lost(conn, &why),
             MainCommand::Api(out) => self.api_said(out),
             MainCommand::Stored(out) => self.stored(out),
             MainCommand::StoreReady => {
@@ -519,6 +520,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                         found.let_go_on(now);
                     }
                 }
+                Timer::Deaf(conn) => self.lost(conn, "it takes no more")?,
                 Timer::Leave(conn) => self.left(conn),
                 Timer::Reconnect(index) => self.connect(index)?,
                 Timer::Restart(who) => self.restart(who)?,

@@ -42,8 +42,6 @@ pub enum MainCommand {
     Written(ConnId),
     /// By a service, at its end: why, if it did not end by itself. It waits behind what the service said before.
     Ended(Who, Option<String>),
-    /// By the main loop itself: a connection came to its end, and why.
-    Lost(ConnId, String),
     /// By the protocol.
     Api(Routed<ApiOut>),
     /// By the store: what it waited for has come.

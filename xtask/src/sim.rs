@@ -37,7 +37,7 @@ const SCHEDULES: [(&str, &[&str], &str); 5] = [
 
 const NAMES: [&str; 6] = ["quiet", "churn", "hostile", "stall", "cut", "trace"];
 
-/// What tests/wasm_sim.rs runs.
+/// What tests/wasm_node_sim.rs runs.
 const TRACED: [&str; 12] = [
     "--peers",
     "20",
@@ -116,7 +116,7 @@ fn traces_agree(command: &Path) -> Result<bool> {
         "--package",
         "mydht",
     ])
-    .args(["--no-default-features", "--test", "wasm_sim"])
+    .args(["--no-default-features", "--test", "wasm_node_sim"])
     .env("MYDHT_SIM_TRACE", &native)
     .succeeds()
 }

@@ -443,11 +443,14 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             // It may still be told why it is left.
             (State::Leaving, false) => Ok(()),
-            // What it said before it left is heard first.
+            // What it said before it left is heard first: the reader ends when it has come to the end.
             (_, true) => {
+                tracing::debug!(conn, %why, "it takes no more");
+                found.deaf = true;
                 found.ready(Ready::Readable);
-                let why = why.to_owned();
-                self.common.main.send(MainCommand::Lost(conn, why))
+                let timeout = self.common.limits.stop_timeout;
+                self.timer(timeout, Timer::Deaf(conn));
+                Ok(())
             }
             (_, false) => self.lost(conn, why),
         }

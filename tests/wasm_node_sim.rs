@@ -8,7 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 #[wasm_bindgen]
 extern "C" {
     /// `cargo xtask sim` sets it to the trace of the same scenario on this computer.
-    #[wasm_bindgen(js_namespace = ["process", "env"], js_name = MYDHT_SIM_TRACE)]
+    #[wasm_bindgen(thread_local_v2, js_namespace = ["process", "env"], js_name = MYDHT_SIM_TRACE)]
     static EXPECTED: Option<String>;
 }
 
