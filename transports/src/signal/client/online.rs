@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::message::{FromClient, FromServer, Kind, Sealed, VERSION, split_relay_frame};
+use super::super::message::{
+    Code, FromClient, FromServer, Kind, Refusal, Sealed, VERSION, split_relay_frame,
+};
 use super::super::replay::LIFETIME_MS;
 use super::super::user::{PublicKey, UserId};
 use super::{Client, Event, State, Time};
@@ -34,7 +36,7 @@ impl Client {
                 self.welcome(time, alone);
             }
             (_, FromServer::Error(refusal)) => match refusal.user {
-                Some(user) => self.refused_with(user, refusal.text),
+                Some(user) => self.refused_with(user, refusal),
                 None => self.refused(time, refusal),
             },
             (_, FromServer::Restarting { spread_ms }) => {
@@ -110,7 +112,11 @@ impl Client {
     }
 
     /// What concerned one user was refused.
-    fn refused_with(&mut self, user: UserId, text: String) {
+    fn refused_with(&mut self, user: UserId, Refusal { code, text, .. }: Refusal) {
+        if code == Code::NoRelay && self.relays.get(&user) == Some(&false) {
+            // Of a frame over the relay of before: nothing is sent over one that is not open yet.
+            return;
+        }
         // It was not there when the relay was asked for. An open relay has its own end.
         if self.relays.get(&user) == Some(&false) {
             self.relays.remove(&user);

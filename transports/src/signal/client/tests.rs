@@ -220,6 +220,29 @@ fn relays_open_carry_and_close() {
     ));
 }
 
+/// Several frames may be on their way when a relay dies: the first refusal says so, and the others come when the next
+/// relay was asked for already.
+#[test]
+fn refusals_of_frames_over_the_relay_of_before_leave_the_next_one_alone() {
+    let mut net = Net::new(2);
+    net.settle();
+    events(&mut net.clients[0]);
+    net.clients[0].relay(user(2)).unwrap();
+    let refusal = FromServer::Error(Refusal {
+        code: Code::NoRelay,
+        limit: None,
+        user: Some(user(2)),
+        room: None,
+        text: "no relay is open with this user".into(),
+    });
+    let refusal = serde_json::to_string(&refusal).unwrap();
+    net.clients[0].text(net.time, &refusal);
+    assert_eq!(events(&mut net.clients[0]), []);
+    net.clients[1].relay(user(1)).unwrap();
+    net.settle();
+    assert_eq!(events(&mut net.clients[0]), [Event::RelayOpen(user(2))]);
+}
+
 #[test]
 fn after_a_crash_all_come_back_over_time_to_where_they_were() {
     let mut net = Net::new(20);
