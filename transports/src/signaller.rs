@@ -20,7 +20,8 @@ pub const MAX_BODY: usize = 16 * 1024;
 /// Bytes of a peer's name at most.
 pub const MAX_NAME: usize = 128;
 
-/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written `rtc:NAME`.
+/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written `rtc:NAME`. A name without a
+/// colon is read without the `rtc:` too.
 ///
 /// ```
 /// use mydht_transports::signaller::RtcAddress;
@@ -72,7 +73,15 @@ impl FromStr for RtcAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::new(text.strip_prefix("rtc:").unwrap_or(text))
+        match text.strip_prefix("rtc:") {
+            Some(name) => Self::new(name),
+            // What begins like an address of another kind is none of this one.
+            None if text.contains(':') => {
+                let text = text.escape_debug();
+                Err(format!("«{text}» is no peer: write rtc:NAME"))
+            }
+            None => Self::new(text),
+        }
     }
 }
 
@@ -170,6 +179,10 @@ mod tests {
         }
         let address = RtcAddress::new("rtc").unwrap();
         assert_eq!(address.to_string().parse(), Ok(address));
+        for other in ["tcp:127.0.0.1:4000", "ws://a/", "relay:5f0c", "a:b"] {
+            assert!(other.parse::<RtcAddress>().is_err(), "{other}");
+            assert!(RtcAddress::new(other).is_ok());
+        }
     }
 
     #[test]

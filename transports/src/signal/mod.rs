@@ -38,7 +38,7 @@ pub use message::{
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::start;
 pub use proof::{HELLO, Rejected, SEALED, hello_bytes, sealed_bytes};
-pub use relay::{Relay, RelayEnd, RelayStream};
+pub use relay::{Relay, RelayAddress, RelayEnd, RelayStream};
 pub use replay::ReplayGuard;
 pub use server::{
     Backplane, ClusterCommand, ConnId, Counters, Frame, Gauges, Output, Published, Server, close,

@@ -1,5 +1,6 @@
 //! The blind relay as a transport.
 
+mod address;
 mod stream;
 
 use std::io;
@@ -7,10 +8,9 @@ use std::io;
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
 use super::hub::Hub;
-use super::user::UserId;
 use crate::Transport;
-use crate::signaller::RtcAddress;
 
+pub use address::RelayAddress;
 pub use stream::{RelayEnd, RelayStream};
 
 /// Connects with the users of a signalling server, over the server. Who it accepts has proved its id to the server
@@ -66,33 +66,27 @@ impl<P: UserSources> Registerable<P> for Relay<P> {
 }
 
 impl<P: UserSources> Transport<P> for Relay<P> {
-    type Address = RtcAddress;
+    type Address = RelayAddress;
     type Stream = RelayStream<P>;
 
-    fn local_address(&self) -> Option<RtcAddress> {
+    fn local_address(&self) -> Option<RelayAddress> {
         Some(self.hub.user().into())
     }
 
-    fn accept(&mut self) -> io::Result<(RelayStream<P>, RtcAddress)> {
+    fn accept(&mut self) -> io::Result<(RelayStream<P>, RelayAddress)> {
         let (registration, trigger) = P::user_source();
         let key = self.hub.lock().accept(trigger)?;
         let stream = RelayStream::new(self.hub.clone(), key, registration);
         Ok((stream, key.peer.into()))
     }
 
-    fn connect_with(&mut self, address: &RtcAddress) -> io::Result<RelayStream<P>> {
-        let named = |error: io::Error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot connect with {address}: {error}"),
-            )
-        };
-        let user: UserId = address
-            .name()
-            .parse()
-            .map_err(|why: String| named(io::Error::new(io::ErrorKind::InvalidInput, why)))?;
+    fn connect_with(&mut self, address: &RelayAddress) -> io::Result<RelayStream<P>> {
         let (registration, trigger) = P::user_source();
-        let key = self.hub.lock().connect(user, trigger).map_err(named)?;
+        let connected = self.hub.lock().connect(address.0, trigger);
+        let key = connected.map_err(|error| {
+            let what = format!("cannot connect with {address}: {error}");
+            io::Error::new(error.kind(), what)
+        })?;
         self.hub.wake();
         Ok(RelayStream::new(self.hub.clone(), key, registration))
     }
