@@ -46,7 +46,7 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use node::{Node, NodeHandle};
 pub use record::{AttachmentId, Record, Value};
-pub use service::Parts;
+pub use service::{Link, Parts};
 
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]

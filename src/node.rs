@@ -11,7 +11,7 @@ use crate::conf::{Address, MyDHTConf};
 use crate::engine::{Command, Event};
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
-use crate::service::{MainCommand, MainLoop, MainSend, Parts, Waiting};
+use crate::service::{Link, MainCommand, MainLoop, MainSend, Parts, Waiting};
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
@@ -207,6 +207,15 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
         self.main
             .clone()
             .send(MainCommand::Connect(address.to_string()))
+    }
+
+    /// Asks which connections the node has, with those that are being made. `reply` hears it, on the node's thread; it must
+    /// not block.
+    ///
+    /// # Errors
+    /// `Closed` when the node has ended.
+    pub fn links(&self, reply: impl FnOnce(Vec<Link>) + Send + 'static) -> Result<()> {
+        self.main.clone().send(MainCommand::Links(Box::new(reply)))
     }
 
     /// Tells the node to leave its peers, keep what is to be kept, and end. It has ended when it says so to who runs

@@ -1,9 +1,13 @@
 //! A node among the users of a signalling server: the same key, and the same id.
 
+mod meeting;
+
 use mydht_transports::signal::{Identity as Signs, PublicKey, Signature, UserId};
 
 use crate::identity::{self, Identity};
 use crate::{Hash, PeerId};
+
+pub use meeting::{Meeting, Path, Way};
 
 impl Signs for Identity {
     fn public_key(&self) -> PublicKey {

@@ -112,10 +112,20 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
     }
 
+    /// Someone is asked by `to` from now on, and no more by `from`: what was asked there is asked again.
+    pub fn replace_provider(&mut self, from: C, to: C) {
+        self.dismiss(from);
+        self.add_provider(to);
+    }
+
     /// Someone who is gone, or does not do what was asked: what they were asked for is asked of others.
     pub fn remove_provider(&mut self, conn: C) {
-        self.providers.retain(|provider| provider.conn != conn);
+        self.dismiss(conn);
         self.refused.insert(conn);
+    }
+
+    fn dismiss(&mut self, conn: C) {
+        self.providers.retain(|provider| provider.conn != conn);
         let lost = self.asked.extract_if(|_, asked| *asked == conn);
         self.again.extend(lost.map(|(part, _)| part));
     }

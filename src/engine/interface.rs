@@ -83,8 +83,9 @@ pub enum Event {
 pub enum Input {
     /// The user asked.
     Command(Ticket, Command),
-    /// A peer is there and has said who it is.
-    PeerUp(ConnId, PeerId),
+    /// A peer is there and has proved who it is, by a path of this rank
+    /// ([`Transport::rank`](mydht_transports::Transport::rank)).
+    PeerUp(ConnId, PeerId, u8),
     /// A connection is gone.
     PeerDown(ConnId),
     /// A peer that was to be connected with could not be: why, and whether no other is being tried now.

@@ -1,5 +1,6 @@
 //! Connections: which peer has which, which are being opened, and which are given up.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use crate::routing::Contact;
 /// Which peer has which connections, and which searches wait for one.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    conns: BTreeMap<PeerId, BTreeSet<ConnId>>,
+    /// The best first; of equally good ones, that which came first.
+    conns: BTreeMap<PeerId, BTreeSet<(Reverse<u8>, ConnId)>>,
+    /// Connections with peers that have a better one: given up when nothing is under way on them.
+    worse: BTreeSet<ConnId>,
     /// Being opened, and the searches that want to ask there.
     dials: HashMap<PeerId, Vec<u64>>,
     /// When connections are next given up, while there are too many.
@@ -22,15 +26,15 @@ pub(super) struct Links {
 const TRIM_EVERY: Duration = Duration::from_secs(1);
 
 impl Links {
-    /// Each connected peer, with the first of its connections.
+    /// Each connected peer, with the best of its connections.
     pub(super) fn conns(&self) -> impl Iterator<Item = (&PeerId, ConnId)> {
-        let first = |(id, conns): (_, &BTreeSet<ConnId>)| Some((id, *conns.first()?));
+        let first = |(id, conns): (_, &BTreeSet<(_, ConnId)>)| Some((id, conns.first()?.1));
         self.conns.iter().filter_map(first)
     }
 
-    /// A connection with `id`.
+    /// The best connection with `id`.
     pub(super) fn conn(&self, id: &PeerId) -> Option<ConnId> {
-        self.conns.get(id)?.first().copied()
+        Some(self.conns.get(id)?.first()?.1)
     }
 
     /// `id` is connected.
@@ -39,17 +43,18 @@ impl Links {
     }
 
     #[cfg(test)]
-    pub(super) fn held(&self) -> [usize; 2] {
-        [self.conns.len(), self.dials.len()]
+    pub(super) fn held(&self) -> [usize; 3] {
+        [self.conns.len(), self.dials.len(), self.worse.len()]
     }
 }
 
 impl Engine {
     /// A peer is there.
-    pub(super) fn peer_up(&mut self, conn: ConnId, id: PeerId) {
+    pub(super) fn peer_up(&mut self, conn: ConnId, id: PeerId, rank: u8) {
         let first = self.peers.is_empty();
         let peer = Peer {
             id,
+            rank,
             address: None,
             used: self.now,
             gave: self.now,
@@ -57,7 +62,15 @@ impl Engine {
             strikes: 0,
         };
         self.peers.insert(conn, peer);
-        self.links.conns.entry(id).or_default().insert(conn);
+        let before = self.links.conn(&id);
+        let of_peer = self.links.conns.entry(id).or_default();
+        of_peer.insert((Reverse(rank), conn));
+        let best = of_peer.first().map_or(rank, |(Reverse(best), _)| *best);
+        let worse = of_peer.iter().filter(|(Reverse(rank), _)| *rank < best);
+        self.links.worse.extend(worse.map(|(_, conn)| *conn));
+        if let Some(before) = before.filter(|conn| self.links.worse.contains(conn)) {
+            self.provider_moves(before, conn);
+        }
         for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
             self.status(ticket);
         }
@@ -77,11 +90,21 @@ impl Engine {
             return;
         };
         if let Some(conns) = self.links.conns.get_mut(&peer.id) {
-            conns.remove(&conn);
-            if conns.is_empty() {
-                self.links.conns.remove(&peer.id);
+            conns.remove(&(Reverse(peer.rank), conn));
+            match conns.first() {
+                // What was worse may be the best that is left.
+                Some((Reverse(best), _)) => {
+                    let best = conns.iter().filter(|(Reverse(rank), _)| rank == best);
+                    for (_, conn) in best {
+                        self.links.worse.remove(conn);
+                    }
+                }
+                None => {
+                    self.links.conns.remove(&peer.id);
+                }
             }
         }
+        self.links.worse.remove(&conn);
     }
 
     /// A peer says where it can be connected with.
@@ -161,13 +184,54 @@ impl Engine {
         }
     }
 
+    /// Gives up the worse connections of peers that have a better one, on which nothing is under way in either direction.
+    pub(super) fn leave_worse(&mut self) {
+        let quiet = self.quiet();
+        let is_quiet = |conn: &ConnId| {
+            let peer = self.peers.get(conn);
+            peer.is_some_and(|peer| {
+                peer.at_store == 0 && peer.used.saturating_add(quiet) <= self.now
+            })
+        };
+        let mut over: Vec<ConnId> = self.links.worse.iter().copied().filter(is_quiet).collect();
+        if over.is_empty() {
+            return;
+        }
+        let busy = self.busy();
+        over.retain(|conn| !busy.contains(conn));
+        for conn in over {
+            self.outputs.push_back(Output::Leave(conn));
+            self.peer_down(conn);
+        }
+    }
+
+    /// What a peer was asked is answered or given up within this, whatever it asks others for it.
+    fn quiet(&self) -> Duration {
+        let hops = u32::from(self.limits.hops).saturating_add(1);
+        self.limits.find_timeout.saturating_mul(hops)
+    }
+
+    /// When `leave_worse` may have something to do. What is under way on a connection says so when it ends.
+    pub(super) fn worse_deadline(&self) -> Option<Duration> {
+        let quiet = self.quiet();
+        let peers = self
+            .links
+            .worse
+            .iter()
+            .filter_map(|conn| self.peers.get(conn));
+        let due = peers.map(|peer| peer.used.saturating_add(quiet));
+        due.filter(|at| *at > self.now).min()
+    }
+
+    /// Connections whose end would lose an answer: of the peer, or to it.
+    fn busy(&self) -> BTreeSet<ConnId> {
+        let asked = self.requests.conns();
+        asked.chain(self.transfers.conns()).collect()
+    }
+
     /// Connections that were not used for long, one a peer.
     fn spare(&self) -> BTreeMap<PeerId, ConnId> {
-        let busy: BTreeSet<ConnId> = self
-            .requests
-            .conns()
-            .chain(self.transfers.conns())
-            .collect();
+        let busy = self.busy();
         // A put's copies go to those that its search has met: a search that meets many who are gone takes long.
         let wanted = self.searches.to_be_copied_to();
         let unused = |peer: &Peer| peer.used.saturating_add(self.limits.link_idle) <= self.now;

@@ -73,6 +73,8 @@ impl AfterStore {
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
+    /// How good the path to it is.
+    rank: u8,
     /// Where it says it is found.
     address: Option<String>,
     /// When a message last came from it or went to it.
@@ -155,7 +157,7 @@ impl Engine {
         self.now = self.now.max(now);
         match input {
             Input::Command(ticket, command) => self.command(ticket, command),
-            Input::PeerUp(conn, id) => self.peer_up(conn, id),
+            Input::PeerUp(conn, id, rank) => self.peer_up(conn, id, rank),
             Input::PeerDown(conn) => self.peer_down(conn),
             Input::ConnectFailed(why, hopeless) if hopeless => {
                 for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
@@ -202,6 +204,7 @@ impl Engine {
             .chain(transfers)
             .chain(refresh)
             .chain(self.trim_deadline())
+            .chain(self.worse_deadline())
             .min()
     }
 
@@ -414,7 +417,11 @@ impl Engine {
     }
 
     fn peer_down(&mut self, conn: ConnId) {
+        let peer = self.peers.get(&conn).map(|peer| peer.id);
         self.unlink(conn);
+        if let Some(other) = peer.and_then(|peer| self.links.conn(&peer)) {
+            self.provider_moves(conn, other);
+        }
         for request in self.requests.lost(conn) {
             self.unanswered(conn, request, "the peer left");
         }
@@ -440,7 +447,7 @@ impl Engine {
         let expired = requests.expired(now, |conn, request| {
             let progress = match request {
                 Request::Fetch(..) => peers.get(&conn)?.gave,
-                Request::Store(put) => puts.moved(put, conn)?,
+                Request::Store(put) => puts.moved(put, &peers.get(&conn)?.id)?,
                 Request::Search(..) | Request::Abandoned => return None,
             };
             Some(progress.saturating_add(limits.request_timeout))
@@ -466,6 +473,7 @@ impl Engine {
         }
         self.expire_downloads();
         self.refresh();
+        self.leave_worse();
         self.trim_links();
         while let Some(conn) = self.requests.next_debtor() {
             self.disconnect(conn, "it leaves too many requests unanswered".into());
@@ -526,7 +534,7 @@ impl Engine {
     #[cfg(test)]
     fn held(&self) -> Vec<(&'static str, usize)> {
         let [pending, owed, debtors] = self.requests.held();
-        let [connected, dials] = self.links.held();
+        let [connected, dials, worse] = self.links.held();
         let [downloads, providers] = self.transfers.held();
         let all = [
             ("peers", self.peers.len()),
@@ -535,6 +543,7 @@ impl Engine {
             ("debtors", debtors),
             ("connected", connected),
             ("dials", dials),
+            ("worse", worse),
             ("searches", self.searches.count()),
             ("puts", self.puts.held()),
             ("downloads", downloads),

@@ -48,6 +48,13 @@ impl Providers {
         self.known.get(id).map_or(&[], |known| &known.conns)
     }
 
+    /// What `conn` has.
+    pub(super) fn had_by(&self, conn: ConnId) -> Vec<AttachmentId> {
+        let known = self.known.iter();
+        let had = known.filter(|(_, known)| known.conns.contains(&conn));
+        had.map(|(id, _)| *id).collect()
+    }
+
     /// `conn` does not give out `id`.
     pub(super) fn forget(&mut self, id: &AttachmentId, conn: ConnId) {
         if let Some(known) = self.known.get_mut(id) {

@@ -24,7 +24,8 @@ struct Put {
     /// Peers, not connections: one that is connected twice keeps one copy.
     kept_by: BTreeSet<PeerId>,
     refusal: Option<String>,
-    sent: HashMap<ConnId, Sent>,
+    /// By peer: it may take some over one connection, and some over another.
+    sent: HashMap<PeerId, Sent>,
     /// What the user has heard of it.
     progress: u64,
 }
@@ -45,9 +46,9 @@ pub(super) struct Puts {
 }
 
 impl Puts {
-    /// When `conn` last took a part for this put.
-    pub(super) fn moved(&self, put: u64, conn: ConnId) -> Option<Duration> {
-        Some(self.open.get(&put)?.sent.get(&conn)?.moved)
+    /// When `peer` last took a part for this put.
+    pub(super) fn moved(&self, put: u64, peer: &PeerId) -> Option<Duration> {
+        Some(self.open.get(&put)?.sent.get(peer)?.moved)
     }
 
     #[cfg(test)]
@@ -155,12 +156,15 @@ impl Engine {
 
     /// A part of an attachment was given to `conn`: the puts that wait for it have moved.
     pub(super) fn copy_progress(&mut self, conn: ConnId, id: AttachmentId, part: u64) {
+        let Some(peer) = self.peers.get(&conn).map(|peer| peer.id) else {
+            return;
+        };
         let mut moved = Vec::new();
         for put in self.puts.open.values_mut() {
             if put.attachment != Some(id) {
                 continue;
             }
-            let sent = put.sent.entry(conn).or_default();
+            let sent = put.sent.entry(peer).or_default();
             if sent.bytes >= id.len {
                 continue;
             }

@@ -436,6 +436,34 @@ impl Engine {
         self.transfers.providers.lost(conn);
     }
 
+    /// What `from` was seen to have is had over `to` from now on: another, better connection with the same peer. What was
+    /// asked and has not come is asked again there.
+    pub(super) fn provider_moves(&mut self, from: ConnId, to: ConnId) {
+        let mut ids = self.transfers.providers.had_by(from);
+        let downloads = self.transfers.downloads.iter();
+        let asked = downloads.filter(|(_, download)| download.providers.contains(&from));
+        ids.extend(asked.map(|(id, _)| *id));
+        ids.sort_unstable_by_key(|id| (id.hash, id.len));
+        ids.dedup();
+        let most = self.limits.known_providers.max(1);
+        for id in ids {
+            self.transfers.providers.forget(&id, from);
+            self.transfers.providers.note(id, to, most);
+            self.requests.abandon(|asked, request| {
+                asked == from && matches!(request, Request::Fetch(of, _) if of == id)
+            });
+            let Some(download) = self.transfers.downloads.get_mut(&id) else {
+                continue;
+            };
+            download.providers.retain(|conn| ![from, to].contains(conn));
+            download.providers.push(to);
+            if let Some(plan) = &mut download.plan {
+                plan.replace_provider(from, to);
+            }
+            self.pump(id);
+        }
+    }
+
     /// `conn` says that it has the attachment.
     pub(super) fn note_provider(&mut self, id: AttachmentId, conn: ConnId) {
         let most = self.limits.known_providers.max(1);

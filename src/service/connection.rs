@@ -14,7 +14,7 @@ use super::flow::Flow;
 use super::hosted::{Hosted, Way};
 use super::rate::Rate;
 use super::{
-    FromConn, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
+    FromConn, Link, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
 };
 use crate::conf::{Address, Connection, MyDHTConf, Recv, Send, Spawners, new_channel};
 use crate::engine::ConnId;
@@ -246,6 +246,14 @@ impl<MC: MyDHTConf> Conn<MC> {
             State::Up(peer) => Some(peer),
             State::Authenticating | State::Leaving => None,
         }
+    }
+
+    /// As the node's user sees it, while it is not being left.
+    pub(super) fn link(&self) -> Option<Link> {
+        (self.state != State::Leaving).then(|| Link {
+            address: self.address.to_string(),
+            peer: self.peer(),
+        })
     }
 
     /// Lets the services go on that `reported` concerns. Their end is told by [`MainCommand::Ended`](super::MainCommand).

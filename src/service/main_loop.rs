@@ -298,6 +298,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
             MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
             MainCommand::Connect(address) => self.connect_to(&address),
+            MainCommand::Links(reply) => {
+                reply(self.conns.values().filter_map(Conn::link).collect());
+                Ok(())
+            }
             MainCommand::Stop => self.stop(),
             MainCommand::Message(conn, read) => self.message(conn, read),
             MainCommand::Resume(conn) => {

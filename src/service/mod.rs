@@ -31,6 +31,6 @@ pub(crate) use main_loop::Waiting;
 pub use parts::Parts;
 pub use peers::{PeerMgmtService, PeersIn, PeersOut};
 pub use read::{FromPeer, ReadIn, ReadOut, ReadService};
-pub use route::{Answer, FromConn, MainCommand, MainSend, Reply};
+pub use route::{Answer, FromConn, Link, MainCommand, MainSend, Reply};
 pub use store::{StoreIn, StoreOut, StoreService};
 pub use write::{WriteIn, WriteOut, WriteService};

@@ -22,6 +22,15 @@ pub type Reply = Box<dyn FnMut(Event) + Send>;
 /// Hears what the global service answers, on the node's thread. It must not block.
 pub type Answer = Box<dyn FnMut(Vec<u8>) + Send>;
 
+/// A connection of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Where it goes to, or came from.
+    pub address: String,
+    /// Who is there; `None` while that is not proved.
+    pub peer: Option<PeerId>,
+}
+
 /// What the main loop is told.
 pub enum MainCommand {
     /// By the node's user.
@@ -32,6 +41,8 @@ pub enum MainCommand {
     Priority(PeerId, PeerPriority),
     /// By the node's user: connect with whom is found at this address.
     Connect(String),
+    /// By the node's user: which connections there are.
+    Links(Box<dyn FnOnce(Vec<Link>) + Send>),
     /// By the node's user: leave the peers, keep what is to be kept, and end.
     Stop,
     /// By a reading service: a message, and what followed it.

@@ -163,6 +163,13 @@ impl<P: Poll, A: Transport<P>, B: Transport<P>> Transport<P> for EitherOf<A, B> 
         }
     }
 
+    fn rank(address: &Self::Address) -> u8 {
+        match address {
+            Either::First(address) => A::rank(address),
+            Either::Second(address) => B::rank(address),
+        }
+    }
+
     /// The first transport's, where it has one.
     fn local_address(&self) -> Option<Self::Address> {
         let second = || self.1.local_address().map(Either::Second);

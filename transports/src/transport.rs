@@ -22,6 +22,13 @@ pub trait Transport<P: Poll>: Registerable<P> {
         address.to_string()
     }
 
+    /// How good a path to a peer an address names, among several to the same one: the greater is used, and the others are
+    /// given up. By default all are as good.
+    fn rank(address: &Self::Address) -> u8 {
+        let _ = address;
+        1
+    }
+
     /// Where others find this end, if they can.
     fn local_address(&self) -> Option<Self::Address>;
 

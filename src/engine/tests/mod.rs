@@ -6,6 +6,7 @@ mod limits;
 mod lookup;
 mod network;
 mod node;
+mod paths;
 mod put;
 mod search;
 mod serve;
@@ -296,8 +297,13 @@ impl Bench {
     }
 
     pub(super) fn up_as(&mut self, conn: ConnId, id: PeerId) {
+        self.up_by(conn, id, 1);
+    }
+
+    /// The peer is there by a path of this rank.
+    pub(super) fn up_by(&mut self, conn: ConnId, id: PeerId, rank: u8) {
         self.conns.insert(conn);
-        self.handle(Input::PeerUp(conn, id));
+        self.handle(Input::PeerUp(conn, id, rank));
     }
 
     pub(super) fn down(&mut self, conn: ConnId) {

@@ -255,8 +255,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         {
             bootstrap.backoff.works();
         }
+        let rank = MC::Transport::rank(&found.address);
         self.say_hello(conn)?;
-        self.tell_api(Input::PeerUp(conn, peer), Way::none())?;
+        self.tell_api(Input::PeerUp(conn, peer, rank), Way::none())?;
         if first {
             self.tell_global(GlobalIn::PeerUp(peer), Way::none())?;
         }

@@ -69,6 +69,11 @@ impl<P: UserSources> Transport<P> for Relay<P> {
     type Address = RelayAddress;
     type Stream = RelayStream<P>;
 
+    /// The server carries all that goes over it: any other way is better.
+    fn rank(_: &RelayAddress) -> u8 {
+        0
+    }
+
     fn local_address(&self) -> Option<RelayAddress> {
         Some(self.hub.user().into())
     }
