@@ -6,11 +6,14 @@ use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 
+use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::memory::{Conf, MemoryNode, Network, node_of, parts, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::NoShadow;
-use mydht::store::{Backend, Changes, Entry, Kv, Listed, Memory, MemoryAttachments, Wake};
-use mydht::{Command, Event, Record, Value};
+use mydht::store::{
+    Backend, Changes, Chunks, Content, Entry, Kv, Listed, Memory, MemoryAttachments, MemoryKV, Wake,
+};
+use mydht::{Command, Event, MyDHTConf, Record, Value};
 use mydht_evloop::VirtualClock;
 
 /// What the world outside does to the store.
@@ -87,7 +90,7 @@ fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
     (outside, vec![node.unwrap()])
 }
 
-fn ask(node: &MemoryNode<WaitingConf>, command: Command) -> Receiver<Event> {
+fn ask<MC: MyDHTConf>(node: &MemoryNode<MC>, command: Command) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
     node.handle().request(command, reply).unwrap();
@@ -181,4 +184,40 @@ fn a_full_store_is_an_error_of_the_put_and_the_node_lives() {
     let putting = ask(&nodes[0], put(&second));
     run(&mut nodes);
     assert_eq!(putting.try_recv(), Ok(Event::Stored { copies: 0 }));
+}
+
+type FilesConf = Conf<Bincode, NoShadow, MemoryKV, Chunks<Waiting>>;
+
+/// Once, a node over IndexedDB never began with a file that it was given: it asked the store two things in one request, and
+/// each time the first anew.
+#[test]
+fn a_file_goes_from_one_store_that_waits_to_another() {
+    let clock = VirtualClock::new(4);
+    let network = Network::new();
+    let (mut outsides, mut nodes) = (Vec::new(), Vec::<MemoryNode<FilesConf>>::new());
+    for _ in 0..2 {
+        let outside = Rc::<Outside>::default();
+        let attachments = Chunks::new(Waiting(Memory::default(), outside.clone()));
+        let stores = (MemoryKV::default(), attachments);
+        let mut parts = parts(&network, clock.poll(), Bincode, NoShadow, stores).unwrap();
+        parts.bootstrap = nodes.iter().map(|node| node.address).collect();
+        outsides.push(outside);
+        nodes.push(node_of(parts).unwrap());
+    }
+    settle(&clock, &mut nodes).unwrap();
+    let content: Vec<u8> = (0..3 * PART_LEN + 7).map(|i| (i * 31 / 7) as u8).collect();
+    let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
+    let (id, name) = (tree.id(), "file".into());
+    let record = Record::by_content(Value::Attachment { id, name });
+    let content = Some((tree, Content::Bytes(content.into())));
+    let putting = ask(&nodes[0], Command::Put { record, content });
+    let mut answers = 0;
+    settle(&clock, &mut nodes).unwrap();
+    while outsides.iter().any(|outside| outside.answer()) {
+        settle(&clock, &mut nodes).unwrap();
+        answers += 1;
+        assert!(answers < 1000, "the stores are asked for ever");
+    }
+    let last = putting.try_iter().last();
+    assert_eq!(last, Some(Event::Stored { copies: 1 }));
 }

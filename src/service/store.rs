@@ -30,6 +30,9 @@ pub struct StoreService<MC: MyDHTConf> {
     current: Option<StoreIn>,
     /// Who waits for the answer.
     asked: Option<StoreTicket>,
+    /// What a store has said about the current request. One that waits answers what it was asked last: a request that asks
+    /// it two things would begin again with the first for ever.
+    said: Option<bool>,
     /// The store has to wait: it is asked again when `ready` says so, and not when there is only more to ask.
     waits: bool,
     ready: Arc<AtomicBool>,
@@ -51,6 +54,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             attachments,
             current: None,
             asked: None,
+            said: None,
             waits: false,
             ready,
         }
@@ -87,17 +91,36 @@ impl<MC: MyDHTConf> StoreService<MC> {
         self.records.commit()
     }
 
+    /// Asks a store something once in a request, however often that is begun again.
+    fn once(&mut self, ask: impl FnOnce(&mut Self) -> io::Result<bool>) -> io::Result<bool> {
+        if self.said.is_none() {
+            self.said = Some(ask(self)?);
+        }
+        Ok(self.said == Some(true))
+    }
+
+    /// Whether a newer record is kept than this one, which is signed.
+    fn is_stale(&mut self, record: &Record) -> io::Result<bool> {
+        let kept = self.kept(&record.key)?;
+        Ok(kept.is_some_and(|kept| kept.is_newer_than(record)))
+    }
+
     fn run_op(&mut self, op: &StoreOp) -> io::Result<StoreReply> {
+        let is_whole = match op {
+            StoreOp::Open(id) => self.once(|this| this.attachments.is_whole(id))?,
+            _ => false,
+        };
+        let is_stale = match op {
+            StoreOp::Put(record) if record.seal.is_some() => {
+                self.once(|this| this.is_stale(record))?
+            }
+            _ => false,
+        };
         let attachments = &mut self.attachments;
         Ok(match op {
             StoreOp::Get(key) => StoreReply::Record(self.record(key)?),
             StoreOp::Put(record) => {
-                let signed = record.seal.is_some();
-                let kept = signed.then(|| self.kept(&record.key)).transpose()?;
-                if kept
-                    .flatten()
-                    .is_some_and(|kept| kept.is_newer_than(record))
-                {
+                if is_stale {
                     StoreReply::Stale
                 } else {
                     self.put(record)?;
@@ -108,7 +131,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
                 attachments.link(tree.clone(), content.clone());
                 StoreReply::Done
             }
-            StoreOp::Open(id) if attachments.is_whole(id)? => StoreReply::Whole,
+            StoreOp::Open(_) if is_whole => StoreReply::Whole,
             StoreOp::Open(id) => {
                 let have = attachments.open(id)?;
                 if have.count() == id.parts() {
@@ -174,6 +197,7 @@ impl<MC: MyDHTConf> Service for StoreService<MC> {
             StoreIn::Op(ticket, _) => Some(*ticket),
             StoreIn::Flush => None,
         };
+        self.said = None;
         self.current = Some(command);
         let done = self.run(y)?;
         tracing::trace!("store");

@@ -1,6 +1,8 @@
-// The network as this node sees it: itself in the middle, those in its room around it.
+// The network as this node sees it: itself in the middle, those in its room around it, and the server above where it
+// carries what they say.
 
 const SVG = "http://www.w3.org/2000/svg";
+const [WIDTH, HEIGHT] = [320, 240];
 
 function element(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
@@ -12,31 +14,44 @@ function element(name, attributes, text) {
 /** The first digits of an id: enough to tell a few nodes apart. */
 export const short = (id) => id.slice(0, 6);
 
+/** What a path is called. */
+export const PATHS = {
+  direct: "directly",
+  relayed: "through the server",
+};
+
 /**
  * Draws the network.
  *
- * `users`: ids with whether each is connected. `flow`: bytes a second, in and out.
+ * `users`: ids, each with its path, "direct" or "relayed", or undefined if it is not connected. `flow`: bytes a second,
+ * in and out.
  */
 export function draw(svg, own, users, flow) {
-  const [width, height] = [320, 220];
-  const [x, y] = [width / 2, height / 2 - 6];
+  const [x, y] = [WIDTH / 2, HEIGHT / 2];
+  const server = [x, 22];
   const drawn = [];
   const nodes = [];
-  users.forEach(({ id, connected }, index) => {
-    const angle = (2 * Math.PI * index) / users.length - Math.PI / 2;
-    const [px, py] = [x + 120 * Math.cos(angle), y + 75 * Math.sin(angle)];
-    const flows = connected && flow.in + flow.out > 0;
-    const way = flow.out > flow.in ? " out" : "";
-    const style = connected ? (flows ? `link flows${way}` : "link") : "link absent";
-    drawn.push(element("line", { x1: px, y1: py, x2: x, y2: y, class: style }));
-    const node = element("g", { class: connected ? "" : "absent" });
+  const flowing = flow.in + flow.out > 0 ? ` flows${flow.out > flow.in ? " out" : ""}` : "";
+  users.forEach(({ id, path }, index) => {
+    // Clockwise around this node; the top is the server's.
+    const angle = (Math.PI / 180) * (40 + (280 * (index + 0.5)) / users.length);
+    const [px, py] = [x + 120 * Math.sin(angle), y - 80 * Math.cos(angle)];
+    const by = path === "relayed" ? [[px, py], server, [x, y]] : [[px, py], [x, y]];
+    const style = path ? `link ${path}${flowing}` : "link absent";
+    drawn.push(element("polyline", { points: by.map((point) => point.map(Math.round).join(",")).join(" "), class: style }));
+    const node = element("g", { class: path ? "" : "absent" });
     node.append(
       element("circle", { cx: px, cy: py, r: 10, class: "peer" }),
-      // Away from the links, which end in the middle.
-      element("text", { x: px, y: py < y ? py - 14 : py + 21 }, short(id)),
+      element("text", { x: px, y: py + 21 }, short(id)),
     );
     nodes.push(node);
   });
+  if (users.some(({ path }) => path === "relayed")) {
+    nodes.push(
+      element("rect", { x: server[0] - 9, y: server[1] - 9, width: 18, height: 18, rx: 3, class: "server" }),
+      element("text", { x: server[0], y: server[1] - 12 }, "server"),
+    );
+  }
   nodes.push(
     element("circle", { cx: x, cy: y, r: 14, class: "own" }),
     element("text", { x, y: y + 26 }, `${short(own)} (this)`),

@@ -1,22 +1,10 @@
 // The page of a node: what it shows, and what its buttons do.
 
 import init, { Node } from "./mydht.js";
-import { draw, short } from "./network.js";
+import { PATHS, draw, short } from "./network.js";
 
 const find = (id) => document.getElementById(id);
 const LOG_LINES = 100;
-
-/** The secret of this tab's id: kept over a reload, gone with the tab. */
-function seed(fresh) {
-  const kept = fresh ? null : sessionStorage.getItem("mydht-seed");
-  if (kept && /^[0-9a-f]{64}$/.test(kept)) {
-    return Uint8Array.from(kept.match(/../g), (digits) => parseInt(digits, 16));
-  }
-  const made = crypto.getRandomValues(new Uint8Array(32));
-  const digits = Array.from(made, (byte) => byte.toString(16).padStart(2, "0"));
-  sessionStorage.setItem("mydht-seed", digits.join(""));
-  return made;
-}
 
 /** "1.5 MB" */
 function size(bytes) {
@@ -101,11 +89,8 @@ function hear(event) {
       room.delete(event.user);
       log(`${short(event.user)} left`);
       break;
-    case "relay-open":
-      log(`Connected with ${short(event.user)}, over the server`);
-      break;
     case "relay-closed":
-      log(`No connection with ${short(event.user)}: ${event.why}`);
+      log(`Nothing goes to ${short(event.user)} through the server: ${event.why}`);
       break;
     case "warning":
       log(`Warning: ${event.why}`);
@@ -120,9 +105,35 @@ function hear(event) {
 
 /** What was counted last, and when. */
 let last = { bytesIn: 0, bytesOut: 0, at: performance.now() };
+/** The paths of the peers that were connected when it was last looked, by id. */
+let paths = new Map();
+
+/** Says what has changed since. */
+function tellChanges(now) {
+  for (const [id, path] of now) {
+    const before = paths.get(id);
+    if (!before) log(`Connected with ${short(id)}, ${PATHS[path]}`);
+    else if (before !== path) log(`${short(id)} is connected ${PATHS[path]} now`);
+  }
+  for (const id of paths.keys()) {
+    if (!now.has(id)) log(`No connection with ${short(id)} any more`);
+  }
+  paths = now;
+}
+
+function summary(users) {
+  const count = (path) => users.filter((user) => user.path === path).length;
+  const [direct, relayed, absent] = [count("direct"), count("relayed"), count(undefined)];
+  const connected = direct + relayed;
+  const ways = [direct && `${direct} ${PATHS.direct}`, relayed && `${relayed} ${PATHS.relayed}`].filter(Boolean);
+  const how = connected ? ` (${ways.join(", ")})` : "";
+  const others = absent ? `, ${absent} more in the room` : "";
+  return `${connected} ${connected === 1 ? "peer is" : "peers are"} connected${how}${others}.`;
+}
 
 async function look() {
-  const peers = new Set(await node.peers());
+  const now = new Map((await node.peers()).map(({ id, path }) => [id, path]));
+  tellChanges(now);
   const stats = node.stats;
   const at = performance.now();
   const seconds = (at - last.at) / 1000;
@@ -131,31 +142,34 @@ async function look() {
     out: (stats.bytesOut - last.bytesOut) / seconds,
   };
   last = { ...stats, at };
-  const users = [...new Set([...peers, ...room])].sort().map((id) => ({ id, connected: peers.has(id) }));
+  const users = [...new Set([...now.keys(), ...room])].sort().map((id) => ({ id, path: now.get(id) }));
   draw(find("network"), node.id, users, flow);
-  const count = peers.size === 1 ? "1 peer is connected" : `${peers.size} peers are connected`;
-  const others = users.length - peers.size;
-  const summary = others ? `${count}, ${others} more in the room.` : `${count}.`;
-  if (find("network-summary").textContent !== summary) find("network-summary").textContent = summary;
+  const text = summary(users);
+  if (find("network-summary").textContent !== text) find("network-summary").textContent = text;
   find("traffic").textContent =
     `${size(stats.bytesIn)} in, ${size(stats.bytesOut)} out (now ${size(Math.round(flow.in))}/s in, ${size(Math.round(flow.out))}/s out)`;
   find("peers").replaceChildren(
-    ...users.map(({ id, connected }) => {
+    ...users.map(({ id, path }) => {
       const line = document.createElement("li");
       line.className = "key";
-      line.textContent = `${id}: ${connected ? "connected" : "in the room, not connected"}`;
+      line.textContent = `${id}: ${path ? `connected ${PATHS[path]}` : "in the room, not connected"}`;
       return line;
     }),
   );
 }
+
+const copies = (count) =>
+  count === 0
+    ? "kept here; no peer is there yet to keep a copy"
+    : `in the network: kept here and by ${count === 1 ? "one peer" : `${count} peers`}`;
 
 async function put(what, action) {
   find("put-key-line").hidden = true;
   say("put-result", "");
   const moving = bar("put", `Putting ${what}`);
   try {
-    const key = await action(moving.moved);
-    say("put-result", `${what} is in the network.`);
+    const { key, copies: count } = await action(moving.moved);
+    say("put-result", `${what} is ${copies(count)}.`);
     find("put-key").textContent = key;
     find("put-key-line").hidden = false;
     find("key").value = key;
@@ -187,13 +201,36 @@ function offer(name, bytes) {
   link.hidden = false;
 }
 
+/**
+ * Gets what is under a key. A file of which a part has come is gone on with when its giver was lost, as long as more comes:
+ * what is here is kept.
+ */
+async function getPatiently(key, moving) {
+  let [here, before] = [0, 0];
+  const moved = (done, total) => {
+    here = done;
+    moving.moved(done, total);
+  };
+  for (;;) {
+    try {
+      return await node.get(key, moved);
+    } catch (error) {
+      if (here <= before) throw error;
+      before = here;
+      say("get-result", `Interrupted: ${words(error)}. It goes on when a peer is there.`);
+      log(`Interrupted: ${words(error)}`);
+      await node.awaitPeer(60);
+    }
+  }
+}
+
 async function get(key) {
   find("got-text").hidden = true;
   find("got-file").hidden = true;
   say("get-result", "");
   const moving = bar("get", "Getting it");
   try {
-    const found = await node.get(key, moving.moved);
+    const found = await getPatiently(key, moving);
     if (!found) {
       say("get-result", "Nobody has it.", true);
     } else if (found.kind === "file") {
@@ -254,18 +291,41 @@ function listen() {
       setTimeout(() => (button.textContent = "Copy"), 1500);
     });
   }
-  find("restart").addEventListener("click", () => {
-    seed(true);
-    location.reload();
-  });
+}
+
+/** A node that is kept, if the browser keeps anything; otherwise one that is not, if that is wanted. */
+async function begin(options) {
+  try {
+    const kept = await Node.open(options, hear);
+    find("kept").textContent =
+      `its identity and what is put, in this browser (profile ${kept.profile}); a file, until the page is closed`;
+    return kept;
+  } catch (error) {
+    const why = words(error);
+    find("choice-why").textContent =
+      `This node cannot be kept: ${why}. Without that it has a new id, and what is put here is gone with the page.`;
+    find("choice").hidden = false;
+    state("Waiting for your choice", "waiting");
+    await new Promise((then) => find("without").addEventListener("click", then, { once: true }));
+    find("choice").hidden = true;
+    find("kept").textContent = "nothing: all of it is gone when the page is closed";
+    return new Node(options, hear);
+  }
 }
 
 async function start() {
   await init();
   const query = new URLSearchParams(location.search);
-  const options = { seed: seed(false), room: query.get("room") ?? undefined };
+  const options = { room: query.get("room") ?? "lobby" };
   if (query.has("server")) options.servers = query.getAll("server");
-  node = new Node(options, hear);
+  if (query.has("profile")) options.profile = query.get("profile");
+  if (query.has("ice")) options.iceServers = [{ urls: query.getAll("ice") }];
+  find("room").textContent = options.room;
+  find("invite").href = location.href;
+  find("restart").addEventListener("click", () => location.reload());
+  node = await begin(options);
+  // For whoever is curious: `mydht.turns` in the console says how long the node's turns took.
+  globalThis.mydht = node;
   find("id").textContent = node.id;
   showState();
   listen();

@@ -19,9 +19,18 @@ mod answer;
 #[cfg(target_arch = "wasm32")]
 mod events;
 #[cfg(target_arch = "wasm32")]
+mod interface;
+#[cfg(target_arch = "wasm32")]
+mod later;
+#[cfg(target_arch = "wasm32")]
+mod lock;
+#[cfg(target_arch = "wasm32")]
 mod node;
 #[cfg(target_arch = "wasm32")]
+mod profile;
+#[cfg(target_arch = "wasm32")]
 mod room;
+pub mod turns;
 
 #[cfg(target_arch = "wasm32")]
 pub use node::Node;

@@ -1,6 +1,7 @@
 //! The node.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,84 +13,41 @@ use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::signalling::id_of;
-use mydht::store::{Content, MemoryAttachments, MemoryKV};
+use mydht::signalling::{Path, Way, id_of};
+use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
 use mydht::{
     AttachmentId, Command, Event, Key, Metrics, NodeHandle, Parts, Record, SingleThread, Value,
 };
 use mydht_evloop::{Poll, js};
-use mydht_transports::signal::{self, Config, Hub, Relay, Running};
+use mydht_transports::either::EitherOf;
+use mydht_transports::signal::{self, Config, Hub, Relay, Running, ServerSignaller};
+use mydht_transports::webrtc::WebRtc;
+use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::Answer;
 use crate::events::{self, object};
+use crate::interface::{
+    Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress, TurnStats,
+};
+use crate::profile::Profile;
 use crate::room::Room;
+use crate::turns::Turns;
 
-type Conf = SingleThread<Poll, Relay<Poll>, Bincode, Records, MemoryKV, MemoryAttachments>;
-
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = r#"
-/** What a node is started with. */
-export interface NodeOptions {
-  /** Signalling servers, each of which will do: "http://127.0.0.1:8080". Without one: where the page came from. */
-  servers?: string[];
-  /** The room whose members this node connects with. Without one: "lobby". */
-  room?: string;
-  /** 32 secret bytes, so that the node has the same id again. Without them: a new id. */
-  seed?: Uint8Array;
-}
-
-/** What the node tells. */
-export type NodeEvent =
-  | { type: "state" }
-  | { type: "joined"; room: string; users: string[] }
-  | { type: "entered" | "left"; room: string; user: string }
-  | { type: "relay-open"; user: string }
-  | { type: "relay-closed"; user: string; why: string }
-  | { type: "warning"; user?: string; why: string }
-  | { type: "ended"; why: string };
-
-/** What was found under a key. */
-export type Found =
-  | { kind: "bytes"; bytes: Uint8Array }
-  | { kind: "file"; name: string; size: number; bytes: Uint8Array };
-
-/** What a node counted since it began. */
-export interface NodeStats {
-  bytesIn: number;
-  bytesOut: number;
-  messagesIn: number;
-  messagesOut: number;
-  connections: number;
-}
-
-/** How much of a file has moved, in bytes. */
-export type Progress = (done: number, total: number) => void;
-"#;
+/// Directly where that can be, and over the server where not.
+type Paths = EitherOf<WebRtc<ServerSignaller<Poll>, Browser>, Relay<Poll>>;
+/// In memory, or in IndexedDB.
+type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);
+pub(crate) type Conf =
+    SingleThread<Poll, Paths, Bincode, Records, Box<dyn KVStore>, Box<dyn AttachmentStore>>;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(typescript_type = "NodeOptions")]
-    pub type NodeOptions;
-    #[wasm_bindgen(method, getter)]
-    fn servers(this: &NodeOptions) -> Option<Array>;
-    #[wasm_bindgen(method, getter)]
-    fn room(this: &NodeOptions) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    fn seed(this: &NodeOptions) -> Option<Uint8Array>;
-
-    #[wasm_bindgen(typescript_type = "(event: NodeEvent) => void")]
-    pub type Listener;
-    #[wasm_bindgen(typescript_type = "Progress")]
-    pub type Progress;
-    #[wasm_bindgen(typescript_type = "Found")]
-    pub type Found;
-    #[wasm_bindgen(typescript_type = "NodeStats")]
-    pub type NodeStats;
-
     #[wasm_bindgen(thread_local_v2, js_namespace = ["globalThis", "location"], js_name = origin)]
     static ORIGIN: Option<String>;
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn clock() -> f64;
 }
 
 /// A node in a page. It takes part in the network until it is stopped or the page goes.
@@ -98,7 +56,10 @@ pub struct Node {
     handle: NodeHandle<Conf>,
     metrics: Metrics,
     hub: Hub<Poll>,
-    // It ends when it is dropped.
+    turns: Rc<RefCell<Turns>>,
+    profile: Option<Profile>,
+    // These end when they are dropped.
+    _room: Rc<Room>,
     _signalling: Rc<Running<Poll>>,
 }
 
@@ -114,89 +75,43 @@ fn random<const N: usize>() -> Result<[u8; N], JsError> {
 
 #[wasm_bindgen]
 impl Node {
-    /// Starts a node. `listener` hears what happens to it.
+    /// Starts a node that keeps nothing when the page goes. `listener` hears what happens to it.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &NodeOptions, listener: Option<Listener>) -> Result<Node, JsError> {
+    pub fn new(options: &MemoryOptions, listener: Option<Listener>) -> Result<Node, JsError> {
         let seed = match options.seed() {
             Some(seed) => <[u8; 32]>::try_from(seed.to_vec())
                 .map_err(|_| error("the seed must have 32 bytes"))?,
             None => random()?,
         };
-        let urls = match options.servers() {
-            Some(servers) => servers.iter().filter_map(|url| url.as_string()).collect(),
-            None => ORIGIN.with(Clone::clone).into_iter().collect::<Vec<_>>(),
-        };
-        let servers = urls.iter().map(|url| url.parse()).collect::<Result<_, _>>();
-        let identity = Arc::new(Identity::from_seed(&seed));
-        let config = Config {
-            identity: Box::new(identity.clone()),
-            id_of,
-            servers: servers.map_err(error)?,
-            seed: u64::from_ne_bytes(random()?),
-        };
-        let listener: Option<Function> = listener.map(JsCast::unchecked_into);
-        let tell = move |event: JsValue| {
-            if let Some(listener) = &listener {
-                // What the page throws is its own affair; the console shows it.
-                let _ = listener.call1(&JsValue::UNDEFINED, &event);
-            }
-        };
-        // The room is entered once there is a node to tell of its members.
-        let handle = Rc::<RefCell<Option<NodeHandle<Conf>>>>::default();
-        let room = {
-            let handle = handle.clone();
-            Room::new(identity.id().into(), move |user| {
-                if let Some(handle) = &*handle.borrow() {
-                    // It fails only when the node has ended.
-                    let _ = handle.connect(&user.into());
-                }
-            })
-        };
-        let told = tell.clone();
-        let running = signal::start::<Poll>(config, move |event| {
-            room.hear(&event);
-            if let Some(event) = events::signalling(&event) {
-                told(event);
-            }
-        })
-        .map_err(error)?;
-        let hub = running.hub();
-        let poll = Poll::new().map_err(error)?;
-        let events = poll.handle();
-        let transport = Relay::new(hub.clone());
-        let stores = (MemoryKV::default(), MemoryAttachments::default());
-        let credentials = Credentials::public(identity);
-        let parts = Parts::new(poll, transport, Bincode, Records, stores, credentials);
-        let metrics = parts.metrics.clone();
-        let mut node = mydht::Node::<Conf>::new(parts).map_err(error)?;
-        *handle.borrow_mut() = Some(node.handle());
-        let signalling = Rc::new(running);
-        let used = signalling.clone();
-        js::spawn(&events, move || {
-            let why = match node.turn() {
-                Ok(true) => return ControlFlow::Continue(()),
-                Ok(false) => "it was stopped".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            used.hub().end("the node has ended");
-            tell(object(&[("type", "ended".into()), ("why", why.into())]));
-            ControlFlow::Break(())
-        })
-        .detach();
-        hub.join(options.room().as_deref().unwrap_or("lobby"));
-        let handle = handle.borrow().clone();
-        Ok(Node {
-            handle: handle.ok_or_else(|| error("the node has ended"))?,
-            metrics,
-            hub,
-            _signalling: signalling,
-        })
+        let stores: Stores = (
+            Box::new(MemoryKV::default()),
+            Box::new(MemoryAttachments::default()),
+        );
+        Node::start(Identity::from_seed(&seed), stores, None, options, listener)
+    }
+
+    /// Starts a node whose identity and records the browser keeps (IndexedDB), so that it is the same when the page is
+    /// opened again. Tabs that are open at the same time are different nodes: each has a profile to itself.
+    ///
+    /// It fails where the browser keeps nothing, as in a private window, and when the identity that it keeps is damaged:
+    /// that is never written over.
+    pub async fn open(options: KeptOptions, listener: Option<Listener>) -> Result<Node, JsError> {
+        let profile = Profile::take(options.profile()).await.map_err(error)?;
+        let identity = profile.identity().await.map_err(error)?;
+        let stores: Stores = (Box::new(profile.records()), Box::new(profile.attachments()));
+        Node::start(identity, stores, Some(profile), &options, listener)
     }
 
     /// Who this node is: 64 hexadecimal digits.
     #[wasm_bindgen(getter)]
     pub fn id(&self) -> String {
         self.hub.user().to_string()
+    }
+
+    /// The profile that it is, if it is kept.
+    #[wasm_bindgen(getter)]
+    pub fn profile(&self) -> Option<String> {
+        Some(self.profile.as_ref()?.name.clone())
     }
 
     /// How the connection with the signalling server is, in words.
@@ -226,12 +141,40 @@ impl Node {
         .unchecked_into()
     }
 
-    /// The ids of the peers that it is connected with.
-    pub async fn peers(&self) -> Result<Vec<String>, JsError> {
-        match self.ask(Command::Status, None).await? {
-            Event::Status { peers, .. } => Ok(peers.iter().map(ToString::to_string).collect()),
-            other => Err(unexpected(&other)),
+    /// How long its turns took.
+    #[wasm_bindgen(getter)]
+    pub fn turns(&self) -> TurnStats {
+        let turns = self.turns.borrow();
+        object(&[
+            ("count", (turns.count() as f64).into()),
+            ("percentile99", turns.percentile_99().into()),
+            ("longest", turns.longest().into()),
+        ])
+        .unchecked_into()
+    }
+
+    /// The peers that it is connected with, and by which path.
+    pub async fn peers(&self) -> Result<Peers, JsError> {
+        let answer = Answer::new();
+        let heard = answer.clone();
+        let asked = self.handle.links(move |links| heard.set(links));
+        asked.map_err(error)?;
+        let links = answer.wait().await;
+        let up = links.iter().filter_map(Way::of).filter(|way| way.is_up);
+        // Of two with one peer the direct one is used.
+        let mut peers = BTreeMap::new();
+        for way in up {
+            let best = peers.entry(way.peer).or_insert(way.path);
+            *best = way.path.min(*best);
         }
+        let told = peers.into_iter().map(|(peer, path)| {
+            let path = match path {
+                Path::Direct => "direct",
+                Path::Relayed => "relayed",
+            };
+            object(&[("id", peer.to_string().into()), ("path", path.into())])
+        });
+        Ok(told.collect::<Array>().unchecked_into())
     }
 
     /// Waits until a peer is there; false if none comes within so many seconds.
@@ -245,8 +188,9 @@ impl Node {
         }
     }
 
-    /// Puts bytes into the network, under `name` or the hash of themselves. Gives the key to get them by.
-    pub async fn put(&self, bytes: &[u8], name: Option<String>) -> Result<String, JsError> {
+    /// Keeps bytes here and with peers, under `name` or the hash of themselves. Gives the key to get them by, and how many
+    /// peers keep a copy.
+    pub async fn put(&self, bytes: &[u8], name: Option<String>) -> Result<Kept, JsError> {
         let value = Value::Bytes(bytes.to_vec());
         self.store(value, None, name, None).await
     }
@@ -258,7 +202,7 @@ impl Node {
         file_name: String,
         bytes: Vec<u8>,
         progress: Option<Progress>,
-    ) -> Result<String, JsError> {
+    ) -> Result<Kept, JsError> {
         let tree = Tree::of_reader(&bytes[..], |_| ()).map_err(error)?;
         let value = Value::Attachment {
             id: tree.id(),
@@ -290,13 +234,92 @@ impl Node {
 }
 
 impl Node {
+    fn start(
+        identity: Identity,
+        stores: Stores,
+        profile: Option<Profile>,
+        options: &NodeOptions,
+        listener: Option<Listener>,
+    ) -> Result<Node, JsError> {
+        let urls = match options.servers() {
+            Some(servers) => servers.iter().filter_map(|url| url.as_string()).collect(),
+            None => ORIGIN.with(Clone::clone).into_iter().collect::<Vec<_>>(),
+        };
+        let servers = urls.iter().map(|url| url.parse()).collect::<Result<_, _>>();
+        let identity = Arc::new(identity);
+        let config = Config {
+            identity: Box::new(identity.clone()),
+            id_of,
+            servers: servers.map_err(error)?,
+            seed: u64::from_ne_bytes(random()?),
+        };
+        let listener: Option<Function> = listener.map(JsCast::unchecked_into);
+        let tell = move |event: JsValue| {
+            if let Some(listener) = &listener {
+                // What the page throws is its own affair; the console shows it.
+                let _ = listener.call1(&JsValue::UNDEFINED, &event);
+            }
+        };
+        let room = Room::new(identity.id().into());
+        let (hearing, told) = (room.clone(), tell.clone());
+        let running = signal::start::<Poll>(config, move |event| {
+            hearing.hear(&event);
+            if let Some(event) = events::signalling(&event) {
+                told(event);
+            }
+        })
+        .map_err(error)?;
+        let hub = running.hub();
+        let poll = Poll::new().map_err(error)?;
+        let events = poll.handle();
+        let browser = Browser::new(BrowserConfig {
+            ice_servers: options.ice(),
+            ..BrowserConfig::default()
+        });
+        let direct = WebRtc::new(ServerSignaller::new(hub.clone()), browser);
+        let transport = EitherOf(direct, Relay::new(hub.clone()));
+        let credentials = Credentials::public(identity);
+        let parts = Parts::new(poll, transport, Bincode, Records, stores, credentials);
+        let metrics = parts.metrics.clone();
+        let mut node = mydht::Node::<Conf>::new(parts).map_err(error)?;
+        let handle = node.handle();
+        let signalling = Rc::new(running);
+        let turns = Rc::<RefCell<Turns>>::default();
+        let (used, counted) = (signalling.clone(), turns.clone());
+        js::spawn(&events, move || {
+            let begin = clock();
+            let turn = node.turn();
+            counted.borrow_mut().add(clock() - begin);
+            let why = match turn {
+                Ok(true) => return ControlFlow::Continue(()),
+                Ok(false) => "it was stopped".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            used.hub().end("the node has ended");
+            tell(object(&[("type", "ended".into()), ("why", why.into())]));
+            ControlFlow::Break(())
+        })
+        .detach();
+        hub.join(options.room().as_deref().unwrap_or("lobby"));
+        room.meet(handle.clone(), events);
+        Ok(Node {
+            handle,
+            metrics,
+            hub,
+            turns,
+            profile,
+            _room: room,
+            _signalling: signalling,
+        })
+    }
+
     async fn store(
         &self,
         value: Value,
         content: Option<(Tree, Content)>,
         name: Option<String>,
         progress: Option<Progress>,
-    ) -> Result<String, JsError> {
+    ) -> Result<Kept, JsError> {
         let mut record = Record::by_content(value);
         let mut shown = record.key.to_string();
         if let Some(name) = name.filter(|name| !name.is_empty()) {
@@ -304,8 +327,10 @@ impl Node {
             shown = name;
         }
         match self.ask(Command::Put { record, content }, progress).await? {
-            Event::Stored { copies: 0 } => Err(error("no peer is there to keep it")),
-            Event::Stored { .. } => Ok(shown),
+            Event::Stored { copies } => {
+                let copies = JsValue::from(copies as f64);
+                Ok(object(&[("key", shown.into()), ("copies", copies)]).unchecked_into())
+            }
             other => Err(unexpected(&other)),
         }
     }

@@ -1,16 +1,22 @@
-//! The members of the node's room, each of which it is connected with.
+//! Connects a node with those in its room.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use js_sys::{Function, Promise};
-use mydht_transports::signal::{Event, UserId};
+use mydht::NodeHandle;
+use mydht::signalling::{Meeting, Path, Way};
+use mydht_evloop::Handle;
+use mydht_transports::either::Either;
+use mydht_transports::signal::{Event, RelayAddress, UserId};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-/// How long after a connection was lost it is tried again, in milliseconds.
-const AGAIN_AFTER: f64 = 3000.0;
+use crate::answer::Answer;
+use crate::node::Conf;
+
+/// How often it is looked who is not connected, in milliseconds.
+const LOOK_EVERY: f64 = 500.0;
 
 #[wasm_bindgen]
 extern "C" {
@@ -18,7 +24,8 @@ extern "C" {
     fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
 }
 
-async fn sleep(milliseconds: f64) {
+/// Comes back after so long.
+pub(crate) async fn sleep(milliseconds: f64) {
     let promise = Promise::new(&mut |resolve, _| {
         set_timeout(&resolve, milliseconds);
     });
@@ -26,56 +33,55 @@ async fn sleep(milliseconds: f64) {
     let _ = JsFuture::from(promise).await;
 }
 
-/// Follows who is in the room. Clones are the same.
-#[derive(Clone)]
-pub(crate) struct Room {
-    own: UserId,
-    members: Rc<RefCell<BTreeSet<UserId>>>,
-    connect: Rc<dyn Fn(UserId)>,
-}
+/// Who is there, and whom the node connects with. It goes on as long as somebody has it.
+pub(crate) struct Room(RefCell<Meeting>);
 
 impl Room {
-    pub(crate) fn new(own: UserId, connect: impl Fn(UserId) + 'static) -> Self {
-        Room {
-            own,
-            members: Rc::default(),
-            connect: Rc::new(connect),
-        }
+    pub(crate) fn new(own: UserId) -> Rc<Self> {
+        Rc::new(Room(RefCell::new(Meeting::new(own.into()))))
     }
 
+    /// Hears who comes and goes.
     pub(crate) fn hear(&self, event: &Event) {
+        let mut meeting = self.0.borrow_mut();
         match event {
             Event::Joined(_, users) => {
-                *self.members.borrow_mut() = users.iter().copied().collect();
-                users.iter().for_each(|user| self.meet(*user));
+                // Those that were there before are tried again at once too: the server was away.
+                meeting.clear();
+                users.iter().for_each(|user| meeting.come((*user).into()));
             }
-            Event::Entered(_, user) => {
-                self.members.borrow_mut().insert(*user);
-                self.meet(*user);
-            }
-            Event::Left(_, user) => {
-                self.members.borrow_mut().remove(user);
-            }
-            Event::RelayClosed(user, _) => self.meet_later(*user),
+            Event::Entered(_, user) => meeting.come((*user).into()),
+            Event::Left(_, user) => meeting.leave(&(*user).into()),
             _ => {}
         }
     }
 
-    /// Of two that meet, the one with the smaller id connects.
-    fn meet(&self, user: UserId) {
-        if self.own < user {
-            (self.connect)(user);
-        }
-    }
-
-    fn meet_later(&self, user: UserId) {
-        let room = self.clone();
+    /// Connects `node` with those that it hears of, from now on.
+    pub(crate) fn meet(self: &Rc<Self>, node: NodeHandle<Conf>, events: Handle) {
+        let room = Rc::downgrade(self);
         spawn_local(async move {
-            sleep(AGAIN_AFTER).await;
-            let is_here = room.members.borrow().contains(&user);
-            if is_here {
-                room.meet(user);
+            while look(&room, &node, &events).await.is_some() {
+                sleep(LOOK_EVERY).await;
             }
         });
     }
+}
+
+/// `None` when the room or the node is no more.
+async fn look(room: &Weak<Room>, node: &NodeHandle<Conf>, events: &Handle) -> Option<()> {
+    let links = Answer::new();
+    let heard = links.clone();
+    node.links(move |links| heard.set(links)).ok()?;
+    let links = links.wait().await;
+    let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
+    let wanted = room.upgrade()?.0.borrow_mut().turn(events.now(), &ways);
+    for (peer, path) in wanted {
+        let user = UserId::from(peer);
+        node.connect(&match path {
+            Path::Direct => Either::First(user.into()),
+            Path::Relayed => Either::Second(RelayAddress(user)),
+        })
+        .ok()?;
+    }
+    Some(())
 }

@@ -1,0 +1,170 @@
+// What the checks of the page share: processes, a Chromium, and tabs of it.
+//
+// MYDHT_MODULES names a folder with playwright-core in its node_modules; CHROMIUM another browser than Debian's.
+
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+/** How long anything may take, in milliseconds. */
+export const LONG = 60_000;
+
+const { chromium } = createRequire(join(process.env.MYDHT_MODULES ?? ".", "from"))("playwright-core");
+
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+export const sleep = (milliseconds) => new Promise((then) => setTimeout(then, milliseconds));
+export const random = (length) => randomBytes(length);
+
+const children = new Set();
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+
+/** Starts a program; it has said its first line when this is done. */
+export async function start(program, args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (data) => (stderr = (stderr + data).slice(-20_000)));
+  const ended = new Promise((then) => child.on("exit", (code, signal) => then(code ?? signal)));
+  const line = await new Promise((then, fail) => {
+    child.stdout.on("data", (data) => {
+      stdout += data;
+      if (stdout.includes("\n")) then(stdout.split("\n")[0]);
+    });
+    child.on("error", fail);
+    ended.then((how) => fail(new Error(`${program} ${args.join(" ")} ended (${how}): ${stderr}`)));
+  });
+  return {
+    line,
+    signal: (name) => child.kill(name),
+    stderr: () => stderr,
+    async stop(name = "SIGTERM") {
+      child.kill(name);
+      child.kill("SIGCONT");
+      await ended;
+      children.delete(child);
+    },
+  };
+}
+
+/** Runs a program to its end, and gives its standard output. */
+export async function run(program, args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  const [out, err] = [[], []];
+  child.stdout.on("data", (data) => out.push(data));
+  child.stderr.on("data", (data) => err.push(data));
+  const code = await new Promise((then) => child.on("close", then));
+  children.delete(child);
+  if (code !== 0) throw new Error(`${program} ${args[0]} failed: ${Buffer.concat(err)}`);
+  return Buffer.concat(out).toString();
+}
+
+/** A signalling server; `port` 0 takes a free one. */
+export async function signal(program, port = 0) {
+  const server = await start(program, ["signal", "--listen", `127.0.0.1:${port}`]);
+  return { ...server, url: server.line.replace("listening ", "") };
+}
+
+export function launch(args = []) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      // A tab that nobody looks at is a node all the same.
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--disable-renderer-backgrounding",
+      ...args,
+    ],
+  });
+}
+
+/** What a page may complain of while a server is away: that it is. */
+const EXPECTED = /WebSocket connection to .* failed|net::ERR_|Failed to load resource/;
+
+/** A tab of the page, with what went wrong in it in `problems`. */
+export async function open(context, url, problems) {
+  const page = await context.newPage();
+  const complain = (text) => EXPECTED.test(text) || problems.push(text);
+  page.on("console", (message) => message.type() === "error" && complain(message.text()));
+  page.on("pageerror", (error) => complain(String(error)));
+  await page.goto(url);
+  return page;
+}
+
+/** Waits until the text of an element has `wanted` in it. */
+export const text = (page, selector, wanted, timeout = LONG) =>
+  page.waitForFunction(
+    ([selector, wanted]) => document.querySelector(selector).textContent.includes(wanted),
+    [selector, wanted],
+    { timeout },
+  );
+
+export const visible = (page, selector) => page.waitForSelector(selector, { state: "visible", timeout: LONG });
+
+/** Waits until `count` peers are connected: by this path, if one is named. */
+export const connected = (page, count, path = "") =>
+  page.waitForFunction(
+    async ([count, path]) => {
+      const peers = (await globalThis.mydht?.peers()) ?? [];
+      return peers.filter((peer) => !path || peer.path === path).length >= count;
+    },
+    [count, path],
+    { timeout: LONG, polling: 100 },
+  );
+
+/** Puts what is chosen as a file, and gives its key. */
+export async function putFile(page, file, name) {
+  await page.setInputFiles("#file", file);
+  await text(page, "#put-result", name);
+  await visible(page, "#put-key-line");
+  return page.textContent("#put-key");
+}
+
+/** Drops a file on the page, as a hand does. */
+export async function dropFile(page, path, name) {
+  const bytes = (await readFile(path)).toString("base64");
+  const data = await page.evaluateHandle(
+    ([base64, name]) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name));
+      return transfer;
+    },
+    [bytes, name],
+  );
+  await page.dispatchEvent("#drop", "drop", { dataTransfer: data });
+  await visible(page, "#put-key-line");
+  await text(page, "#put-result", name);
+  return page.textContent("#put-key");
+}
+
+export async function ask(page, key) {
+  await page.fill("#key", key);
+  await page.press("#key", "Enter");
+}
+
+/** Gets a file by its key, saves it, and gives its hash. */
+export async function getFile(page, key) {
+  await ask(page, key);
+  await visible(page, "#got-file");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#got-file")]);
+  return sha256(await readFile(await download.path()));
+}
+
+/** Screenshots of all pages, for who looks for what went wrong; and what each says. */
+export async function autopsy(context, folder) {
+  const said = [];
+  for (const [index, page] of context.pages().entries()) {
+    await page.screenshot({ path: join(folder, `failed-${index}.png`), fullPage: true }).catch(() => {});
+    said.push(await page.innerText("main").catch(() => "a page that does not answer"));
+  }
+  return said;
+}
