@@ -1,4 +1,5 @@
-//! A node on a computer: TCP, and a store on disk or in memory.
+//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `signalling`), and a store on disk or
+//! in memory.
 //!
 //! ```no_run
 //! use mydht::native::Config;
@@ -10,6 +11,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod network;
+#[cfg(feature = "signalling")]
+mod room;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +23,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mydht_transports::Transport;
-use mydht_transports::tcp::{Tcp, TcpAddress};
+use mydht_transports::either::{Either, EitherOf};
+use mydht_transports::tcp::TcpAddress;
 
 use crate::attachment::Name;
 use crate::attachment::tree::Tree;
@@ -37,6 +43,10 @@ use crate::{
     Value,
 };
 
+#[cfg(feature = "signalling")]
+pub use network::Signalling;
+pub use network::{Address, Listen, Network};
+
 /// Where records are kept: one of the stores, chosen when the node starts.
 pub type Records = Box<dyn KVStore + Send>;
 
@@ -45,15 +55,18 @@ pub type Attachments = Box<dyn AttachmentStore + Send>;
 
 /// The configuration of a native node, with the user's own service `G`.
 pub type Conf<G = NoGlobal> =
-    SingleThread<mydht_evloop::Poll, Tcp, Bincode, RecordLayer, Records, Attachments, G>;
+    SingleThread<mydht_evloop::Poll, Network, Bincode, RecordLayer, Records, Attachments, G>;
 
 /// What a native node is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Where it listens; `None`: it only connects.
-    pub listen: Option<TcpAddress>,
+    /// Where it listens; nowhere: it only connects.
+    pub listen: Vec<Listen>,
     /// Peers to connect with.
-    pub bootstrap: Vec<TcpAddress>,
+    pub bootstrap: Vec<Address>,
+    /// How users of a signalling server find it; `None`: not.
+    #[cfg(feature = "signalling")]
+    pub signalling: Option<Signalling>,
     /// The folder of its store; `None`: it forgets everything when it stops.
     pub store: Option<PathBuf>,
     /// A folder of its own for attachments that arrive.
@@ -76,17 +89,25 @@ fn failed(why: impl Into<String>) -> io::Error {
 
 impl Config {
     /// A node that listens on `address` and keeps everything in memory.
-    pub fn listen(address: TcpAddress) -> Self {
+    pub fn listen(address: Listen) -> Self {
         Config {
-            listen: Some(address),
+            listen: vec![address],
             ..Config::default()
         }
     }
 
+    /// The same in a room of a signalling server: it connects with the others there, browsers among them.
+    #[cfg(feature = "signalling")]
+    #[must_use]
+    pub fn signalling(mut self, signalling: Signalling) -> Self {
+        self.signalling = Some(signalling);
+        self
+    }
+
     /// The same with a peer to connect with.
     #[must_use]
-    pub fn bootstrap(mut self, address: TcpAddress) -> Self {
-        self.bootstrap.push(address);
+    pub fn bootstrap(mut self, address: impl Into<Address>) -> Self {
+        self.bootstrap.push(address.into());
         self
     }
 
@@ -118,11 +139,7 @@ impl Config {
         global: Option<G>,
     ) -> io::Result<NativeNode<G>> {
         let poll = mydht_evloop::Poll::new()?;
-        let transport = match self.listen {
-            Some(address) => Tcp::listen(address)?,
-            None => Tcp::connect_only(),
-        };
-        let listening = Transport::<mydht_evloop::Poll>::local_address(&transport);
+        let (tcp, ws) = network::listen(&self.listen)?;
         let (records, mut attachments) = stores(self.store.as_deref())?;
         let files = self.files.map(FileRoot::new).transpose()?;
         let whole = self.store.map(|store| store.join("attachments"));
@@ -135,6 +152,19 @@ impl Config {
             None => Credentials::public(Arc::new(Identity::generate()?)),
         };
         let id = credentials.id();
+        #[cfg(feature = "signalling")]
+        let (client, transport) = {
+            let identity = credentials.identity();
+            let started = self.signalling.map(|with| room::start(&with, identity));
+            let (client, users) = started.transpose()?.unzip();
+            (
+                client,
+                EitherOf(tcp, EitherOf(ws, users.unwrap_or_default())),
+            )
+        };
+        #[cfg(not(feature = "signalling"))]
+        let transport = EitherOf(tcp, ws);
+        let addresses = Transport::<mydht_evloop::Poll>::local_addresses(&transport);
         let stores = (records, attachments);
         let parts = Parts {
             global,
@@ -146,9 +176,15 @@ impl Config {
         let metrics = parts.metrics.clone();
         let (handle, thread) =
             Node::<Conf<G>>::start(parts).map_err(|error| failed(error.to_string()))?;
+        #[cfg(feature = "signalling")]
+        let room = client
+            .map(|client| client.follow(handle.clone()))
+            .transpose()?;
         Ok(NativeNode {
             handle,
-            listening,
+            addresses,
+            #[cfg(feature = "signalling")]
+            room,
             id,
             metrics,
             files,
@@ -175,7 +211,9 @@ fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
 /// A node that runs on a thread of its own. Dropping it leaves it running; [`stop`](NativeNode::stop) ends it.
 pub struct NativeNode<G: GlobalService = NoGlobal> {
     handle: NodeHandle<Conf<G>>,
-    listening: Option<TcpAddress>,
+    addresses: Vec<Address>,
+    #[cfg(feature = "signalling")]
+    room: Option<room::Membership>,
     id: PeerId,
     metrics: Metrics,
     files: Option<FileRoot>,
@@ -185,9 +223,23 @@ pub struct NativeNode<G: GlobalService = NoGlobal> {
 }
 
 impl<G: GlobalService> NativeNode<G> {
-    /// Where it listens.
+    /// Where it listens by TCP first.
     pub fn address(&self) -> Option<TcpAddress> {
-        self.listening
+        self.addresses.iter().find_map(|address| match address {
+            Either::First(tcp) => Some(*tcp),
+            Either::Second(_) => None,
+        })
+    }
+
+    /// Everywhere it can be found.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// How the connection with the signalling server is, in words; `None` if it was not told of one.
+    #[cfg(feature = "signalling")]
+    pub fn signalling(&self) -> Option<String> {
+        self.room.as_ref().map(room::Membership::state)
     }
 
     /// Who it is.
@@ -315,7 +367,12 @@ impl<G: GlobalService> NativeNode<G> {
     /// # Errors
     /// What it failed with.
     pub fn join(self) -> io::Result<()> {
-        match self.thread.join() {
+        let ended = self.thread.join();
+        #[cfg(feature = "signalling")]
+        if let Some(room) = self.room {
+            room.end();
+        }
+        match ended {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed("the node's thread panicked")),

@@ -196,7 +196,10 @@ fn more_peers_than_the_limit_are_refused_and_the_others_live() {
 #[test]
 fn a_port_in_use_says_so() {
     let a = node().start().unwrap();
-    let error = Config::listen(a.address().unwrap()).start().err().unwrap();
+    let error = Config::listen(a.address().unwrap().into())
+        .start()
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains("another port"), "{error}");
     a.stop().unwrap();
@@ -289,7 +292,7 @@ fn a_lost_bootstrap_peer_is_connected_with_again() {
     let address = a.address().unwrap();
     let b = connected(Config::default(), &a);
     a.stop().unwrap();
-    let a = Config::listen(address).start().unwrap();
+    let a = Config::listen(address.into()).start().unwrap();
     let key = a.put_bytes(None, b"after the restart").unwrap();
     // It finds the value as soon as it is connected again.
     while b.get_bytes(&key).unwrap().is_none() {

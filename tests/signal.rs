@@ -1,9 +1,9 @@
 //! `mydht signal`, as its users see it.
 #![cfg(all(unix, feature = "signal"))]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,88 +17,12 @@ use mydht_transports::signal::{
 use mydht_transports::signaller::{Signal, SignalKind, Signaller};
 use mydht_transports::{Stream, Transport};
 
+mod server;
+
+use server::Server;
+
 /// Far more than anything takes, so that only what hangs fails.
 const LONG: Duration = Duration::from_secs(60);
-
-/// A server in a process of its own.
-struct Server {
-    process: Child,
-    _stdout: BufReader<ChildStdout>,
-    address: String,
-}
-
-impl Server {
-    fn start(args: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mydht"))
-            .arg("signal")
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening http://127.0.0.1:");
-        let port = address.unwrap_or_else(|| panic!("the first line is «{line}»"));
-        Server {
-            address: format!("127.0.0.1:{}", port.trim_end()),
-            process,
-            _stdout: stdout,
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// The head and the body of what it answers.
-    fn get(&self, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let host = &self.address;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
-
-    fn metric(&self, name: &str) -> u64 {
-        let (_, body) = self.get("/metrics");
-        let prefix = format!("mydht_signal_{name} ");
-        let line = body.lines().find_map(|line| line.strip_prefix(&prefix));
-        line.unwrap_or_else(|| panic!("no {name} in {body}"))
-            .parse()
-            .unwrap()
-    }
-
-    fn terminate(&self) {
-        let pid = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended already in some tests.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// A client, and what it hears.
 struct User {

@@ -6,7 +6,7 @@ mod failures;
 mod links;
 mod stop;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,6 +95,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     /// Connections that are not authenticated yet.
     handshakes: usize,
     bootstrap: Vec<Bootstrap<Address<MC>>>,
+    /// Peers that the protocol looks for, and where each may be found besides where it is being looked for.
+    dialing: BTreeMap<PeerId, VecDeque<String>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
     api: Slot<MC, ApiService, MC::ApiSpawn>,
     peer_mgmt: Slot<MC, PeerMgmtService, MC::PeerMgmtSpawn>,
@@ -167,6 +169,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 .into_iter()
                 .map(|address| Bootstrap::new(address, &limits))
                 .collect(),
+            dialing: BTreeMap::new(),
             store: Slot::start(spawners.store, Who::Store, store, &main, longest)?,
             api: Slot::start(spawners.api, Who::Api, api, &main, longest)?,
             peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,

@@ -41,7 +41,7 @@ pub enum Either<A, B> {
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EitherOf<A, B>(pub A, pub B);
 
 /// The same of whichever it is.
@@ -57,6 +57,12 @@ macro_rules! either {
 impl<A: fmt::Display, B: fmt::Display> fmt::Display for Either<A, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         either!(self, inner => inner.fmt(f))
+    }
+}
+
+impl<A, B> From<A> for Either<A, B> {
+    fn from(first: A) -> Self {
+        Either::First(first)
     }
 }
 
@@ -176,6 +182,12 @@ impl<P: Poll, A: Transport<P>, B: Transport<P>> Transport<P> for EitherOf<A, B> 
         self.0.local_address().map(Either::First).or_else(second)
     }
 
+    fn local_addresses(&self) -> Vec<Self::Address> {
+        let first = self.0.local_addresses().into_iter().map(Either::First);
+        let second = self.1.local_addresses().into_iter().map(Either::Second);
+        first.chain(second).collect()
+    }
+
     fn address_of(&self, claimed: Self::Address, observed: &Self::Address) -> Self::Address {
         match (claimed, observed) {
             (Either::First(claimed), Either::First(observed)) => {
@@ -190,12 +202,14 @@ impl<P: Poll, A: Transport<P>, B: Transport<P>> Transport<P> for EitherOf<A, B> 
     }
 
     fn accept(&mut self) -> io::Result<(Self::Stream, Self::Address)> {
-        match self.0.accept() {
-            Ok((stream, address)) => Ok((Either::First(stream), Either::First(address))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let (stream, address) = self.1.accept()?;
-                Ok((Either::Second(stream), Either::Second(address)))
-            }
+        let first = match self.0.accept() {
+            Ok((stream, address)) => return Ok((Either::First(stream), Either::First(address))),
+            Err(error) => error,
+        };
+        match self.1.accept() {
+            Ok((stream, address)) => Ok((Either::Second(stream), Either::Second(address))),
+            // A failure of the one holds the other back no more than that it has nothing.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(first),
             Err(error) => Err(error),
         }
     }

@@ -15,7 +15,7 @@
 //! * [`session`]: streams with credits and a heartbeat over anything that carries messages; [`single`]: one such stream
 //!   as a connection.
 //! * [`webrtc`]: data channels, in the browser and (feature `webrtc`) natively.
-//! * [`either`]: two transports as one.
+//! * [`either`]: two transports as one; [`many`]: any number of one kind.
 //! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
 #![forbid(unsafe_code)]
@@ -30,6 +30,7 @@
 )]
 
 pub mod either;
+pub mod many;
 pub mod memory;
 pub mod session;
 #[cfg(feature = "signal")]

@@ -32,6 +32,11 @@ pub trait Transport<P: Poll>: Registerable<P> {
     /// Where others find this end, if they can.
     fn local_address(&self) -> Option<Self::Address>;
 
+    /// All places where others find this end, the best first.
+    fn local_addresses(&self) -> Vec<Self::Address> {
+        self.local_address().into_iter().collect()
+    }
+
     /// Where a peer is found that says it listens on `claimed` and was seen at `observed`. A peer that listens on all
     /// its interfaces, or behind a translated address, does not know where it is seen; by default it is believed.
     fn address_of(&self, claimed: Self::Address, observed: &Self::Address) -> Self::Address {

@@ -4,19 +4,21 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mydht::native::{Config, NativeNode};
+use mydht::native::{Address, Config, NativeNode};
 use mydht::{Limits, Metrics};
-use mydht_transports::tcp::TcpAddress;
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
+use crate::users::Users;
 
 /// How to reach the network.
 #[derive(clap::Args)]
 pub struct Network {
-    /// A node to connect with, as IP:PORT; may be given several times.
-    #[arg(long, value_name = "ADDR", required = true)]
-    bootstrap: Vec<TcpAddress>,
+    /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times.
+    #[arg(long, value_name = "ADDR", required_unless_present = "signal")]
+    bootstrap: Vec<Address>,
+    #[command(flatten)]
+    users: Users,
     /// How long to wait for an answer of the network, in seconds. A transfer that moves has no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
@@ -39,6 +41,7 @@ impl Network {
         let timeout = Duration::from_secs(self.timeout);
         let node = Config {
             bootstrap: self.bootstrap.clone(),
+            signalling: self.users.signalling(),
             attachments,
             credentials: Some(self.membership.credentials()?),
             limits: Limits {
@@ -55,9 +58,10 @@ impl Network {
             stats: self.stats.clone(),
         };
         client.node.await_peer(timeout).map_err(|error| {
-            io::Error::other(format!(
-                "{error} (is a node running at the --bootstrap address?)"
-            ))
+            io::Error::other(match client.node.signalling() {
+                Some(state) => format!("{error} (the signalling server: {state})"),
+                None => format!("{error} (is a node running at the --bootstrap address?)"),
+            })
         })?;
         Ok(client)
     }

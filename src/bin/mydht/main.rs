@@ -12,6 +12,7 @@ mod signal;
 mod sim;
 mod stats;
 mod store;
+mod users;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,10 @@ Try it in three terminals:
   mydht node --bootstrap 127.0.0.1:4000
   mydht put --bootstrap 127.0.0.1:4000 --key greeting hello
   mydht get --bootstrap 127.0.0.1:4000 greeting
+
+With browsers:
+  mydht signal --listen 127.0.0.1:8080               (open http://127.0.0.1:8080 in a browser)
+  mydht put --signal ws://127.0.0.1:8080 --key greeting hello
 
 Set MYDHT_LOG=info (or debug, trace) to see on standard error what happens."
 )]

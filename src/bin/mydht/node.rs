@@ -5,24 +5,30 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mydht::PeerId;
-use mydht::native::Config;
+use mydht::native::{Address, Config, Listen};
 use mydht::policy::{PeerPolicy, PeerPriority};
-use mydht_transports::tcp::TcpAddress;
+use mydht_transports::either::Either;
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
+use crate::users::Users;
 
 /// Run a node until it is stopped (Ctrl-C, or a SIGTERM).
 ///
-/// The first line printed says where it listens and who it is: `listening tcp:127.0.0.1:PORT id=HEX`.
+/// The first line printed says where it listens and who it is: `listening tcp:127.0.0.1:PORT id=HEX`. Of several
+/// addresses, spaces are between.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen, as IP:PORT; port 0 takes a free one.
+    /// Where to listen, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free one. May be given several
+    /// times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    listen: TcpAddress,
-    /// A node to connect with; may be given several times. It is tried again whenever it is lost.
+    listen: Vec<Listen>,
+    /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times. It is tried again whenever
+    /// it is lost.
     #[arg(long, value_name = "ADDR")]
-    bootstrap: Vec<TcpAddress>,
+    bootstrap: Vec<Address>,
+    #[command(flatten)]
+    users: Users,
     /// The folder to keep records and attachments in. Without it, the node forgets them when it stops.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -51,8 +57,9 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
         .with(PeerPriority::Preferred, args.prefer)
         .with(PeerPriority::Blocked, args.block);
     let node = Config {
-        listen: Some(args.listen),
+        listen: args.listen,
         bootstrap: args.bootstrap,
+        signalling: args.users.signalling(),
         store: args.store,
         credentials: Some(args.membership.credentials()?),
         policy,
@@ -62,13 +69,21 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     let handle = node.handle();
     // A second signal while the node stops changes nothing: it stops within its limit `stop_timeout`.
     ctrlc::set_handler(move || drop(handle.stop())).map_err(io::Error::other)?;
-    if let Some(address) = node.address() {
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "listening {address} id={}", node.id())?;
-        stdout.flush()?;
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "listening ")?;
+    for address in node.addresses().iter().filter(|address| listens(address)) {
+        write!(stdout, "{address} ")?;
     }
+    writeln!(stdout, "id={}", node.id())?;
+    stdout.flush()?;
+    drop(stdout);
     let metrics = node.metrics().clone();
     node.join()?;
     args.stats.write(&metrics)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether an address is one of --listen.
+fn listens(address: &Address) -> bool {
+    matches!(address, Either::First(_) | Either::Second(Either::First(_)))
 }

@@ -1,5 +1,6 @@
 //! Connections that the protocol asks for, and where peers say they are found.
 
+use std::collections::VecDeque;
 use std::io;
 
 use mydht_spawner::Result;
@@ -14,19 +15,32 @@ use crate::msg::ProtoMessage;
 use crate::service::connection::Wanted;
 use crate::service::hosted::Way;
 
+/// Places where one peer is looked for, at most.
+const PLACES: usize = 4;
+
 impl<MC: MyDHTConf> MainLoop<MC> {
-    /// Connects with `peer`, which was said to be found at `address`.
-    pub(super) fn dial(&mut self, peer: PeerId, address: &str) -> Result<()> {
-        match self.open(address) {
-            Ok((stream, address)) => {
-                let conn = self.start(stream, address, Some(Wanted::Peer(peer)))?;
-                self.connected(conn)
-            }
-            Err(error) => {
-                tracing::debug!(?peer, address, %error, "not connected");
-                self.tell_api(Input::Unreachable(peer), Way::none())
+    /// Connects with `peer`, which was said to be found at these addresses, of which spaces are between: the first that
+    /// leads to it.
+    pub(super) fn dial(&mut self, peer: PeerId, addresses: &str) -> Result<()> {
+        let places = addresses.split_whitespace().take(PLACES);
+        self.dialing
+            .insert(peer, places.map(str::to_owned).collect());
+        self.dial_next(peer)
+    }
+
+    /// Goes on with the next of the addresses of a peer that is being looked for.
+    pub(super) fn dial_next(&mut self, peer: PeerId) -> Result<()> {
+        while let Some(address) = self.dialing.get_mut(&peer).and_then(VecDeque::pop_front) {
+            match self.open(&address) {
+                Ok((stream, address)) => {
+                    let conn = self.start(stream, address, Some(Wanted::Peer(peer)))?;
+                    return self.connected(conn);
+                }
+                Err(error) => tracing::debug!(?peer, address, %error, "not connected"),
             }
         }
+        self.dialing.remove(&peer);
+        self.tell_api(Input::Unreachable(peer), Way::none())
     }
 
     /// Connects with a peer that the user names, once.
@@ -58,26 +72,37 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// Tells a peer where this node is found, if it can be found.
     pub(super) fn say_hello(&mut self, conn: ConnId) -> Result<()> {
-        let Some(address) = self.transport.local_address() else {
+        let most = self.common.limits.address_bytes;
+        let mut address = String::new();
+        for place in self.transport.local_addresses() {
+            let place = place.to_string();
+            let space = usize::from(!address.is_empty());
+            if address.len() + space + place.len() <= most {
+                address.extend(std::iter::repeat_n(' ', space));
+                address += &place;
+            }
+        }
+        if address.is_empty() {
             return Ok(());
-        };
-        let address = address.to_string();
+        }
         self.send(conn, ProtoMessage::Hello { address }, None, &Span::none())
     }
 
-    /// A peer says where it is found. One that this node could not go to is as good as none.
+    /// A peer says where it is found: at one address, or at several with spaces between. Those that this node cannot go
+    /// to are kept for others, which it tells of this peer; one that cannot go to any does without.
     pub(super) fn hello(&mut self, conn: ConnId, address: &str, way: Way) -> Result<()> {
-        let observed = self.conns.get(&conn).map(|conn| conn.address.clone());
-        match (address.parse::<Address<MC>>(), observed) {
-            (Ok(claimed), Some(observed)) => {
-                let address = self.transport.address_of(claimed, &observed).to_string();
-                self.tell_api(Input::Reachable(conn, address), way)
-            }
-            (Err(why), _) => {
-                tracing::debug!(conn, %why, "a peer is found where this node cannot go");
-                self.done(way)
-            }
-            (Ok(_), None) => self.done(way),
+        let Some(observed) = self.conns.get(&conn).map(|conn| conn.address.clone()) else {
+            return self.done(way);
+        };
+        let place = |place: &str| match place.parse::<Address<MC>>() {
+            Ok(claimed) => self.transport.address_of(claimed, &observed).to_string(),
+            Err(_) => place.to_owned(),
+        };
+        let places = address.split_whitespace().take(PLACES);
+        let places: Vec<String> = places.map(place).collect();
+        if places.is_empty() {
+            return self.done(way);
         }
+        self.tell_api(Input::Reachable(conn, places.join(" ")), way)
     }
 }

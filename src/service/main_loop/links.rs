@@ -162,7 +162,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     ) -> Result<()> {
         match wanted {
             None => Ok(()),
-            Some(Wanted::Peer(peer)) => self.tell_api(Input::Unreachable(peer), Way::none()),
+            Some(Wanted::Peer(peer)) => self.dial_next(peer),
             Some(Wanted::Bootstrap(index)) => {
                 self.reconnect_later(index);
                 let why = why();
@@ -248,6 +248,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let first = of_peer.len() == 1;
         found.state = State::Up(peer);
         found.flow.open();
+        self.dialing.remove(&peer);
         if let Some(bootstrap) = found
             .wanted
             .and_then(Wanted::bootstrap)

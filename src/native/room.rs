@@ -1,0 +1,237 @@
+//! A native node among the users of a signalling server.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mydht_evloop::Poll;
+use mydht_transports::either::{Either, EitherOf};
+use mydht_transports::many::Many;
+use mydht_transports::signal::{
+    self, Event, Hub, Relay, Running, ServerAddress, ServerSignaller, UserId,
+};
+use mydht_transports::webrtc::WebRtc;
+use mydht_transports::webrtc::native::Native;
+
+use super::Conf;
+use super::network::{Address, Users};
+use crate::identity::Identity;
+use crate::service::GlobalService;
+use crate::signalling::{Meeting, Path, Way, id_of};
+use crate::{Link, NodeHandle};
+
+/// How often it looks at the node's connections.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How a node is found by users of a signalling server, and finds them.
+#[derive(Clone, Debug, Default)]
+pub struct Signalling {
+    /// The servers, each of which will do: the next is tried when one is lost.
+    pub servers: Vec<ServerAddress>,
+    /// The room whose members it connects with; `None`: it is only found, by its id.
+    pub room: Option<String>,
+    /// It sends and takes everything over the server, so that its peers do not learn its address; they are reached more
+    /// slowly.
+    pub relay_only: bool,
+    /// Where it takes WebRTC's packets (UDP): the address of one interface; `None`: a free port of the interface that
+    /// leads out.
+    pub webrtc: Option<SocketAddr>,
+    /// Where that is seen from outside, if a NAT translates it.
+    pub seen_as: Option<SocketAddr>,
+}
+
+impl Signalling {
+    /// In this room of a server.
+    ///
+    /// # Errors
+    /// When `server` is no server's address.
+    pub fn room(server: &str, room: &str) -> Result<Self, String> {
+        Ok(Signalling {
+            servers: vec![server.parse()?],
+            room: Some(room.to_owned()),
+            ..Signalling::default()
+        })
+    }
+}
+
+/// What the thread that follows the rooms is told.
+enum Heard {
+    Signalling(Event),
+    /// The node has ended.
+    Over,
+}
+
+/// A client of the server, before there is a node that uses it.
+pub(super) struct Client {
+    running: Running<Poll>,
+    send: Sender<Heard>,
+    heard: Receiver<Heard>,
+}
+
+/// Connects with the server, and gives the transports over it.
+pub(super) fn start(
+    signalling: &Signalling,
+    identity: &Arc<Identity>,
+) -> io::Result<(Client, Users)> {
+    let config = signal::Config {
+        identity: Box::new(identity.clone()),
+        id_of,
+        servers: signalling.servers.clone(),
+        seed: getrandom::u64().map_err(io::Error::other)?,
+    };
+    let backend = match signalling.relay_only {
+        true => None,
+        false => Some(backend(signalling)?),
+    };
+    let (send, heard) = channel();
+    let told = send.clone();
+    // Whoever listened may have ended.
+    let listener = move |event| drop(told.send(Heard::Signalling(event)));
+    let running = signal::start::<Poll>(config, listener)?;
+    let hub = running.hub();
+    if let Some(room) = &signalling.room {
+        hub.join(room);
+    }
+    let direct = backend.map(|backend| WebRtc::new(ServerSignaller::new(hub.clone()), backend));
+    let users = EitherOf(direct.into(), Many(vec![Relay::new(hub.clone())]));
+    let client = Client {
+        running,
+        send,
+        heard,
+    };
+    Ok((client, users))
+}
+
+fn backend(signalling: &Signalling) -> io::Result<Native> {
+    let backend = Native::bind(udp_address(signalling)?)?;
+    match signalling.seen_as {
+        Some(address) => backend.advertise(address),
+        None => Ok(backend),
+    }
+}
+
+/// The socket of WebRTC: where it was said, or on the interface by which the server is reached; if that is this machine
+/// itself, on the one that leads out.
+fn udp_address(signalling: &Signalling) -> io::Result<SocketAddr> {
+    if let Some(address) = signalling.webrtc {
+        return Ok(address);
+    }
+    // Nothing is sent: the system says from where it would be (RFC 5737's address is nobody's).
+    let from = |to: SocketAddr| {
+        let any: SocketAddr = if to.is_ipv4() {
+            (Ipv4Addr::UNSPECIFIED, 0).into()
+        } else {
+            (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+        };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(to)?;
+        socket.local_addr().map(|address| address.ip())
+    };
+    let server = signalling
+        .servers
+        .first()
+        .and_then(|server| server.name().to_socket_addrs().ok()?.next());
+    let outside = SocketAddr::from(([192, 0, 2, 1], 9));
+    let ip = server
+        .into_iter()
+        .chain([outside])
+        .filter_map(|to| from(to).ok())
+        .find(|ip| !ip.is_loopback())
+        .unwrap_or(Ipv4Addr::LOCALHOST.into());
+    Ok((ip, 0).into())
+}
+
+/// A node's place among the users.
+pub(super) struct Membership {
+    hub: Hub<Poll>,
+    send: Sender<Heard>,
+    thread: JoinHandle<()>,
+}
+
+impl Client {
+    /// Connects the node with the members of its room as long as it lives, on a thread of its own.
+    pub(super) fn follow<G: GlobalService + Send>(
+        self,
+        node: NodeHandle<Conf<G>>,
+    ) -> io::Result<Membership> {
+        let Client {
+            running,
+            send,
+            heard,
+        } = self;
+        let hub = running.hub();
+        let thread = std::thread::Builder::new()
+            .name("room".into())
+            .spawn(move || follow(&running, &heard, &node))?;
+        Ok(Membership { hub, send, thread })
+    }
+}
+
+impl Membership {
+    /// How the connection with the server is, for people.
+    pub(super) fn state(&self) -> String {
+        self.hub.state().to_string()
+    }
+
+    /// The node has ended: so does this.
+    pub(super) fn end(self) {
+        // It may have ended by itself.
+        let _ = self.send.send(Heard::Over);
+        let _ = self.thread.join();
+    }
+}
+
+fn follow<G: GlobalService>(
+    running: &Running<Poll>,
+    heard: &Receiver<Heard>,
+    node: &NodeHandle<Conf<G>>,
+) {
+    let start = Instant::now();
+    let mut meeting = Meeting::new(running.hub().user().into());
+    loop {
+        match heard.recv_timeout(LOOK_EVERY) {
+            Ok(Heard::Signalling(event)) => hear(&mut meeting, &event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Heard::Over) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let Some(links) = links(node) else { return };
+        let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
+        for (peer, path) in meeting.turn(start.elapsed(), &ways) {
+            if node.connect(&address(peer.into(), path)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The connections of the node; `None` when it has ended.
+fn links<G: GlobalService>(node: &NodeHandle<Conf<G>>) -> Option<Vec<Link>> {
+    let (send, links) = channel();
+    // Whoever asked may have ended.
+    let reply = move |links| drop(send.send(links));
+    node.links(reply).ok()?;
+    links.recv().ok()
+}
+
+fn hear(meeting: &mut Meeting, event: &Event) {
+    match event {
+        Event::Joined(_, users) => {
+            meeting.clear();
+            users.iter().for_each(|user| meeting.come((*user).into()));
+        }
+        Event::Entered(_, user) => meeting.come((*user).into()),
+        Event::Left(_, user) => meeting.leave(&(*user).into()),
+        _ => {}
+    }
+}
+
+/// Where a user is found.
+fn address(user: UserId, path: Path) -> Address {
+    Either::Second(Either::Second(match path {
+        Path::Direct => Either::First(user.into()),
+        Path::Relayed => Either::Second(user.into()),
+    }))
+}

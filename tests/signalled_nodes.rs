@@ -1,0 +1,104 @@
+//! Native nodes that know of each other by a signalling server only.
+#![cfg(all(unix, feature = "signal"))]
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use mydht::native::{Config, NativeNode, Signalling};
+
+#[allow(dead_code, reason = "a part of what the other suites use")]
+mod server;
+
+use server::Server;
+
+/// Far more than anything takes, so that only what hangs fails.
+const LONG: Duration = Duration::from_secs(60);
+
+fn node(server: &Server, relay_only: bool) -> NativeNode {
+    let in_room = Signalling::room(&server.url(), "room").unwrap();
+    let with = Signalling {
+        relay_only,
+        ..in_room
+    };
+    Config::default().signalling(with).start().unwrap()
+}
+
+/// Values and a file of some parts go both ways.
+fn put_and_get(a: &NativeNode, b: &NativeNode) {
+    for node in [a, b] {
+        node.await_peer(LONG).unwrap();
+    }
+    for (from, to) in [(a, b), (b, a)] {
+        let value: Vec<u8> = (0..200_000).map(|i: u32| (i >> 3) as u8).collect();
+        let value = [value, from.id().to_string().into()].concat();
+        let key = from.put_bytes(None, &value).unwrap();
+        assert!(to.get_bytes(&key).unwrap() == Some(value));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let content: Vec<u8> = (0..3_000_001).map(|i: u32| (i ^ (i >> 9)) as u8).collect();
+    fs::write(&path, content).unwrap();
+    let key = a.put_file(None, &path).unwrap();
+    assert!(b.get(&key).unwrap().is_some());
+}
+
+#[test]
+fn two_nodes_of_a_room_meet_directly() {
+    let server = Server::start(&[]);
+    let (a, b) = (node(&server, false), node(&server, false));
+    put_and_get(&a, &b);
+    assert_eq!(server.metric("relayed_bytes_total"), 0);
+    // What they have does not depend on the server.
+    drop(server);
+    put_and_get(&a, &b);
+    a.stop().unwrap();
+    b.stop().unwrap();
+}
+
+#[test]
+fn who_wants_the_relay_only_is_met_there() {
+    let server = Server::start(&[]);
+    let (a, b) = (node(&server, true), node(&server, false));
+    put_and_get(&a, &b);
+    assert!(server.metric("relayed_bytes_total") > 3_000_000);
+    a.stop().unwrap();
+    b.stop().unwrap();
+}
+
+#[test]
+fn the_command_puts_and_gets_by_a_room() {
+    let server = Server::start(&[]);
+    let mut node = Command::new(env!("CARGO_BIN_EXE_mydht"))
+        .args(["node", "--signal", &server.url(), "--room", "here"])
+        .spawn()
+        .unwrap();
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mydht"))
+            .args(args)
+            .args(["--signal", &server.url(), "--room", "here"])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(run(&["put", "--key", "greeting", "hello"]), "greeting\n");
+    assert_eq!(run(&["get", "greeting"]), "hello");
+    node.kill().unwrap();
+    node.wait().unwrap();
+}
+
+#[test]
+fn who_reaches_no_server_is_told_so() {
+    let mut server = Server::start(&[]);
+    let url = server.url();
+    server.kill();
+    let output = Command::new(env!("CARGO_BIN_EXE_mydht"))
+        .args(["get", "--signal", &url, "--timeout", "2", "greeting"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.lines().count() == 1);
+    assert!(stderr.contains("nothing listens there"), "{stderr}");
+}
