@@ -37,6 +37,8 @@ pub mod shadow;
 pub mod signalling;
 pub mod sim;
 pub mod store;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod synchronous;
 mod wire;
 
 pub use conf::{MyDHTConf, SingleThread};

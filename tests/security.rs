@@ -206,12 +206,11 @@ fn lies() -> Vec<Vec<u8>> {
     let (_, ping) = Handshake::connect(
         public(),
         None,
-        &channel,
         &Fresh::generate().unwrap(),
         PATIENCE,
     );
-    let mut pong = Handshake::accept(public(), &channel, Fresh::generate().unwrap(), PATIENCE)
-        .receive(&ping[2..], Duration::ZERO, |_| true)
+    let mut pong = Handshake::accept(public(), Fresh::generate().unwrap(), PATIENCE)
+        .receive(&ping[2..], &channel, Duration::ZERO, |_| true)
         .unwrap()
         .send
         .unwrap();

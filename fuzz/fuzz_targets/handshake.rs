@@ -24,7 +24,7 @@ fn fresh(byte: u8) -> Fresh {
 }
 
 fn receive(side: &mut Handshake, message: &[u8]) -> Option<Step> {
-    side.receive(message, Duration::ZERO, |_| true).ok()
+    side.receive(message, &Channel::default(), Duration::ZERO, |_| true).ok()
 }
 
 /// The bytes that differ from `honest`: those of `data`, at the place that its first two bytes name.
@@ -48,7 +48,6 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         return;
     };
     let [a, b] = &LOCALS[usize::from(choice & 1)];
-    let channel = Channel::default();
     let deadline = Duration::from_secs(10);
     let mut frame = FrameIn::default();
     let mut source = data;
@@ -56,8 +55,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         Ok(Some(message)) if choice & 2 != 0 => message,
         _ => data.to_vec(),
     };
-    let (mut a, ping) = Handshake::connect(a.clone(), None, &channel, &fresh(1), deadline);
-    let mut b = Handshake::accept(b.clone(), &channel, fresh(2), deadline);
+    let (mut a, ping) = Handshake::connect(a.clone(), None, &fresh(1), deadline);
+    let mut b = Handshake::accept(b.clone(), fresh(2), deadline);
     let ping = &ping[2..];
     match choice >> 2 & 3 {
         // The accepting side reads a PING that may be anybody's; it is not convinced by that.

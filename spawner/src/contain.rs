@@ -8,7 +8,10 @@ use crate::error::{Error, Result};
 /// Runs `f`; a panic in it is an error. Where panics abort (wasm32) nothing can be caught.
 ///
 /// What `f` borrows may be left in the middle of a change: the caller must not run a service again that panicked.
-pub(crate) fn contain<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+///
+/// # Errors
+/// Those of `f`, and [`Error::Panicked`].
+pub fn contain<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(result) => result,
         Err(payload) => Err(Error::Panicked(message(payload))),

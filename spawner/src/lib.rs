@@ -38,6 +38,7 @@ mod thread;
 
 pub use blocker::{Blocker, BlockerYield, EndedHandle, EndedWeak, NoSpawn};
 pub use channel::{SendError, SpawnChannel, SpawnRecv, SpawnSend};
+pub use contain::contain;
 #[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
 pub use coroutine::{Coroutine, CoroutineHandle, CoroutineWeak, CoroutineYield};
 pub use error::{Error, Result};

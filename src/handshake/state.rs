@@ -31,14 +31,13 @@ const REPLY_KEY: &str = "mydht handshake 1 pong reply";
 /// let anybody = |_: &_| true;
 ///
 /// let channel = Channel::default();
-/// let (mut a, ping) =
-///     Handshake::connect(local(a), Some(b_id), &channel, &Fresh::generate()?, deadline);
-/// let mut b = Handshake::accept(local(b), &channel, Fresh::generate()?, deadline);
+/// let (mut a, ping) = Handshake::connect(local(a), Some(b_id), &Fresh::generate()?, deadline);
+/// let mut b = Handshake::accept(local(b), Fresh::generate()?, deadline);
 /// // Messages are sent with their length before them; here it is taken off again.
-/// let pong = b.receive(&ping[2..], now, anybody)?.send.ok_or("PONG")?;
-/// let step = a.receive(&pong[2..], now, anybody)?;
+/// let pong = b.receive(&ping[2..], &channel, now, anybody)?.send.ok_or("PONG")?;
+/// let step = a.receive(&pong[2..], &channel, now, anybody)?;
 /// let (reply, to_b) = (step.send.ok_or("PONG_REPLY")?, step.session.ok_or("session")?);
-/// let to_a = b.receive(&reply[2..], now, anybody)?.session.ok_or("session")?;
+/// let to_a = b.receive(&reply[2..], &channel, now, anybody)?.session.ok_or("session")?;
 /// assert_eq!((to_b.peer(), to_a.peer()), (b_id, a_id));
 /// # Ok(())
 /// # }
@@ -54,15 +53,15 @@ enum State {
     PingSent {
         ephemeral: StaticSecret,
         expected: Option<PeerId>,
-        said: Transcript,
+        ping: Vec<u8>,
     },
     /// Accepted.
-    Accepted { fresh: Fresh, said: Transcript },
+    Accepted(Fresh),
     /// Answered with its PONG.
     PongSent {
         schedule: Schedule,
         said: Transcript,
-        claimed: PublicKey,
+        claimed: Box<PublicKey>,
         cipher: Cipher,
     },
     /// Done, or refused.
@@ -124,7 +123,6 @@ impl Handshake {
     pub fn connect(
         ours: Arc<Credentials>,
         expected: Option<PeerId>,
-        channel: &Channel,
         fresh: &Fresh,
         deadline: Duration,
     ) -> (Self, Vec<u8>) {
@@ -137,33 +135,26 @@ impl Handshake {
             key: ours.identity.public_key().to_bytes(),
         }
         .to_bytes();
-        let mut said = Transcript::new(&channel.preamble, &channel.binding);
-        said.add(&ping);
+        let message = framed(&ping);
         let state = State::PingSent {
             ephemeral,
             expected,
-            said,
+            ping,
         };
         let handshake = Handshake {
             ours,
             deadline,
             state,
         };
-        (handshake, framed(&ping))
+        (handshake, message)
     }
 
     /// The side that accepts.
-    pub fn accept(
-        ours: Arc<Credentials>,
-        channel: &Channel,
-        fresh: Fresh,
-        deadline: Duration,
-    ) -> Self {
-        let said = Transcript::new(&channel.preamble, &channel.binding);
+    pub fn accept(ours: Arc<Credentials>, fresh: Fresh, deadline: Duration) -> Self {
         Handshake {
             ours,
             deadline,
-            state: State::Accepted { fresh, said },
+            state: State::Accepted(fresh),
         }
     }
 
@@ -172,7 +163,8 @@ impl Handshake {
         self.deadline
     }
 
-    /// Takes the peer's next message, without its length. `accepts` is asked whether this node takes a peer: on the
+    /// Takes the peer's next message, without its length, and what identifies the channel that it came by. That is
+    /// known only now: a channel with keys of its own may still be opening when the first message is sent. `accepts` is asked whether this node takes a peer: on the
     /// accepting side first for who it claims to be, before anything is computed, and then for who it is.
     ///
     /// # Errors
@@ -180,6 +172,7 @@ impl Handshake {
     pub fn receive(
         &mut self,
         message: &[u8],
+        channel: &Channel,
         now: Duration,
         accepts: impl Fn(&PeerId) -> bool,
     ) -> Result<Step, Refusal> {
@@ -190,17 +183,24 @@ impl Handshake {
         match (state, Message::parse(message)?) {
             (State::Over, _) => Err(Refusal::OutOfTurn),
             (_, Message::Refused(code)) => Err(Refusal::by_peer(code)),
-            (State::Accepted { fresh, said }, Message::Ping(ping)) => {
-                self.ping(fresh, said, message, &ping, accepts)
+            // Of what was sent and came it is the bytes that are signed, not what was understood of them.
+            (State::Accepted(fresh), Message::Ping(ping)) => {
+                let mut said = Transcript::new(channel);
+                said.add(message);
+                self.ping(fresh, said, &ping, accepts)
             }
             (
                 State::PingSent {
                     ephemeral,
                     expected,
-                    said,
+                    ping,
                 },
                 Message::Pong(pong),
-            ) => self.pong(ephemeral, expected, said, &pong, accepts),
+            ) => {
+                let mut said = Transcript::new(channel);
+                said.add(&ping);
+                self.pong(ephemeral, expected, said, &pong, accepts)
+            }
             (
                 State::PongSent {
                     schedule,
@@ -209,7 +209,7 @@ impl Handshake {
                     cipher,
                 },
                 Message::PongReply { sealed },
-            ) => self.pong_reply(&schedule, said, claimed, cipher, &sealed, accepts),
+            ) => self.pong_reply(&schedule, said, *claimed, cipher, &sealed, accepts),
             _ => Err(Refusal::OutOfTurn),
         }
     }
@@ -233,7 +233,6 @@ impl Handshake {
         &mut self,
         fresh: Fresh,
         mut said: Transcript,
-        message: &[u8],
         ping: &Ping,
         accepts: impl Fn(&PeerId) -> bool,
     ) -> Result<Step, Refusal> {
@@ -256,8 +255,6 @@ impl Handshake {
             ephemeral: x25519_dalek::PublicKey::from(&ephemeral).to_bytes(),
             sealed: Vec::new(),
         };
-        // The bytes that came, not what was understood of them.
-        said.add(message);
         said.add(&pong.head());
         let schedule = Schedule::new(ephemeral, &ping.ephemeral, self.ours.group.as_ref())?;
         let key = schedule.message_key(PONG_KEY, &said);
@@ -267,7 +264,7 @@ impl Handshake {
         self.state = State::PongSent {
             schedule,
             said,
-            claimed,
+            claimed: Box::new(claimed),
             cipher,
         };
         Ok(Step {

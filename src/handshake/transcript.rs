@@ -1,5 +1,6 @@
 use sha2::{Digest, Sha256};
 
+use super::Channel;
 use crate::identity::{Identity, PublicKey, Signature};
 
 /// The hash of all that was said, in order: each entry is its length (u32, little-endian) and its bytes.
@@ -26,11 +27,11 @@ impl Role {
 
 impl Transcript {
     /// What both know before they speak: the protocol, the preamble that both sent, and what identifies the channel.
-    pub(super) fn new(preamble: &[u8], binding: &[u8]) -> Self {
+    pub(super) fn new(channel: &Channel) -> Self {
         let mut transcript = Transcript(Sha256::new());
         transcript.add(b"mydht handshake 1");
-        transcript.add(preamble);
-        transcript.add(binding);
+        transcript.add(&channel.preamble);
+        transcript.add(&channel.binding);
         transcript
     }
 

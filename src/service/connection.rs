@@ -259,8 +259,8 @@ impl<MC: MyDHTConf> Conn<MC> {
     /// Lets the services go on that `reported` concerns. Their end is told by [`MainCommand::Ended`](super::MainCommand).
     ///
     /// Reading comes first: what the peer said before it left is heard, although writing fails.
-    pub(super) fn ready(&mut self, reported: Ready) {
-        let Some(ready) = self.stream.turn(reported) else {
+    pub(super) fn ready(&mut self, poll: &MC::Poll, reported: Ready) {
+        let Some(ready) = self.stream.turn(poll, reported) else {
             return;
         };
         if ready.is_readable() && self.state != State::Leaving {
@@ -393,11 +393,11 @@ impl<MC: MyDHTConf> Conn<MC> {
     }
 
     /// Goes on with reading what was held back by its rate, if it is time.
-    pub(super) fn let_go_on(&mut self, now: Duration) {
+    pub(super) fn let_go_on(&mut self, poll: &MC::Poll, now: Duration) {
         if self.held_until <= now {
             self.flow.pause(false);
             if self.flow.resume() {
-                self.ready(Ready::Readable);
+                self.ready(poll, Ready::Readable);
             }
         }
     }

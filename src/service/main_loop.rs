@@ -430,7 +430,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn ready(&mut self, conn: ConnId, ready: Ready) {
         // One that was closed by an event before this one is not there any more.
         if let Some(found) = self.conns.get_mut(&conn) {
-            found.ready(ready);
+            found.ready(&self.common.poll, ready);
         }
     }
 
@@ -484,7 +484,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         match (found.state, out.from_peer) {
             (State::Authenticating, FromPeer::Handshake(message)) => {
-                let message = PeersIn::Message(conn, message, now);
+                let message = PeersIn::Message(conn, message, found.channel(), now);
                 self.peer_mgmt.tell(Routed::new(message, way))
             }
             (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
@@ -524,7 +524,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Timer::Stall(conn) => self.look_for_stall(conn)?,
                 Timer::Rate(conn) => {
                     if let Some(found) = self.conns.get_mut(&conn) {
-                        found.let_go_on(now);
+                        found.let_go_on(&self.common.poll, now);
                     }
                 }
                 Timer::Deaf(conn) => self.lost(conn, "it takes no more")?,

@@ -16,12 +16,12 @@ use crate::policy::{PeerMgmtMeths, PeerPriority};
 /// What happened to a connection that is not authenticated yet, at which time of the event loop.
 #[derive(Debug)]
 pub enum PeersIn {
-    /// This node opened it; what identifies its channel, and who is expected at the other end, if that is known.
-    Connected(ConnId, Channel, Option<PeerId>, Duration),
-    /// A peer opened it; what identifies its channel.
-    Accepted(ConnId, Channel, Duration),
-    /// A message of its handshake came. The next one is read only when this one was answered.
-    Message(ConnId, Vec<u8>, Duration),
+    /// This node opened it; who is expected at the other end, if that is known.
+    Connected(ConnId, Option<PeerId>, Duration),
+    /// A peer opened it.
+    Accepted(ConnId, Duration),
+    /// A message of its handshake came, by this channel. The next one is read only when this one was answered.
+    Message(ConnId, Vec<u8>, Channel, Duration),
     /// It is gone.
     Gone(ConnId),
     /// The node's user says what a peer is.
@@ -83,23 +83,24 @@ impl PeerMgmtService {
 
     fn step(&mut self, command: PeersIn) -> io::Result<PeersOut> {
         Ok(match command {
-            PeersIn::Connected(conn, channel, expected, now) => {
+            PeersIn::Connected(conn, expected, now) => {
                 let ours = Arc::clone(&self.credentials);
                 let fresh = Fresh::generate()?;
                 let deadline = now.saturating_add(self.timeout);
-                let (handshake, ping) =
-                    Handshake::connect(ours, expected, &channel, &fresh, deadline);
+                let (handshake, ping) = Handshake::connect(ours, expected, &fresh, deadline);
                 self.handshakes.insert(conn, handshake);
                 PeersOut::Send(conn, ping)
             }
-            PeersIn::Accepted(conn, channel, now) => {
+            PeersIn::Accepted(conn, now) => {
                 let ours = Arc::clone(&self.credentials);
                 let deadline = now.saturating_add(self.timeout);
-                let handshake = Handshake::accept(ours, &channel, Fresh::generate()?, deadline);
+                let handshake = Handshake::accept(ours, Fresh::generate()?, deadline);
                 self.handshakes.insert(conn, handshake);
                 PeersOut::Nothing
             }
-            PeersIn::Message(conn, message, now) => self.message(conn, &message, now),
+            PeersIn::Message(conn, message, channel, now) => {
+                self.message(conn, &message, &channel, now)
+            }
             PeersIn::Gone(conn) => {
                 self.handshakes.remove(&conn);
                 PeersOut::Nothing
@@ -111,12 +112,18 @@ impl PeerMgmtService {
         })
     }
 
-    fn message(&mut self, conn: ConnId, message: &[u8], now: Duration) -> PeersOut {
+    fn message(
+        &mut self,
+        conn: ConnId,
+        message: &[u8],
+        channel: &Channel,
+        now: Duration,
+    ) -> PeersOut {
         let Some(handshake) = self.handshakes.get_mut(&conn) else {
             return PeersOut::Nothing;
         };
         let accepts = |peer: &PeerId| self.methods.accept(peer) != PeerPriority::Blocked;
-        match handshake.receive(message, now, accepts) {
+        match handshake.receive(message, channel, now, accepts) {
             Ok(Step {
                 send,
                 session: Some(session),

@@ -114,8 +114,8 @@ impl<P: Poll, A: Stream<P>, B: Stream<P>> Stream<P> for Either<A, B> {
     type ReadStream = Either<A::ReadStream, B::ReadStream>;
     type WriteStream = Either<A::WriteStream, B::WriteStream>;
 
-    fn turn(&self, reported: Ready) -> Option<Ready> {
-        either!(self, inner => inner.turn(reported))
+    fn turn(&self, poll: &P, reported: Ready) -> Option<Ready> {
+        either!(self, inner => inner.turn(poll, reported))
     }
 
     fn channel_binding(&self) -> Vec<u8> {

@@ -75,6 +75,14 @@ impl Tcp {
 pub struct TcpConnection(Arc<net::TcpStream>);
 
 impl TcpConnection {
+    /// A connection that was opened, or accepted, by calls that wait. From now on it does not.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        Self::new(net::TcpStream::from_stream(stream)?)
+    }
+
     fn new(stream: net::TcpStream) -> io::Result<Self> {
         // Messages are small and answered: waiting for an acknowledgement to fill a segment only adds delay.
         stream.set_nodelay(true)?;

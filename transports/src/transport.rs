@@ -67,15 +67,18 @@ pub trait Stream<P: Poll>: Registerable<P> {
     /// The writing half.
     type WriteStream: Write;
 
-    /// Does what the stream has to do for itself, such as answering a heartbeat: call it with what was reported, at
-    /// each report, before the halves are used. Gives what they can be used for now.
-    fn turn(&self, reported: Ready) -> Option<Ready> {
+    /// Does what the stream has to do for itself, such as answering a heartbeat: call it with the loop that it is
+    /// registered on and what was reported, at each report, before the halves are used. Gives what they can be used
+    /// for now.
+    fn turn(&self, poll: &P, reported: Ready) -> Option<Ready> {
+        let _ = poll;
         Some(reported)
     }
 
     /// What identifies the channel that the stream is carried by, where there is one with keys of its own: the same
     /// bytes at both ends (of DTLS the fingerprints of who connected and of who accepted, in this order). Who is at the
-    /// other end is proved for this channel only. Empty by default: there is none.
+    /// other end is proved for this channel only. Known at the latest when something was read. Empty by default: there
+    /// is none.
     fn channel_binding(&self) -> Vec<u8> {
         Vec::new()
     }

@@ -10,6 +10,7 @@ mod body;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
 mod connection;
+mod fingerprints;
 mod limits;
 #[cfg(all(feature = "webrtc", not(target_arch = "wasm32")))]
 pub mod native;

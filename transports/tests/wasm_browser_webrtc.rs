@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
 use mydht_evloop::Poll;
+use mydht_transports::Stream as _;
 use mydht_transports::session::SessionLimits;
 use mydht_transports::signaller::{SignalHub, SignalKind, Signaller};
 use mydht_transports::webrtc::RtcLimits;
@@ -72,6 +73,18 @@ async fn futures_join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = 
         }
     })
     .await
+}
+
+#[wasm_bindgen_test]
+async fn both_ends_know_the_channel_by_the_fingerprints_of_its_certificates() {
+    let (alice, bob) = pair(&RtcLimits::default()).await;
+    let near = alice.connect("bob");
+    let far = bob.accepted().await;
+    let ((), got) = futures_join(send(&near, b"hello"), receive(&far, 5)).await;
+    assert_eq!(got, b"hello");
+    let binding = near.stream.channel_binding();
+    assert!(binding.starts_with(b"dtls\nsha-256 "), "{binding:?}");
+    assert_eq!(binding, far.stream.channel_binding());
 }
 
 #[wasm_bindgen_test]

@@ -79,7 +79,7 @@ impl World {
         let task = js::spawn(&poll.clone().handle(), move || {
             while traits::Poll::poll(&*poll, &mut events, None).is_ok() {
                 for event in events.by_ref() {
-                    turned.turn(event.kind);
+                    turned.turn(&poll, event.kind);
                 }
             }
             ControlFlow::Continue(())

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll};
-use mydht_transports::Transport;
 use mydht_transports::signaller::{HubSignaller, SignalHub};
 use mydht_transports::webrtc::native::Native;
 use mydht_transports::webrtc::{RtcLimits, RtcStream, WebRtc};
+use mydht_transports::{Stream, Transport};
 
 type Rtc = WebRtc<HubSignaller<Poll>, Native>;
 type Link = RtcStream<HubSignaller<Poll>, Native>;
@@ -136,6 +136,24 @@ fn messages_of_any_length_pass_both_ways() {
         world.carry(&mut near, &mut far, &bytes);
         world.carry(&mut far, &mut near, &bytes);
     }
+}
+
+#[test]
+fn both_ends_know_the_channel_by_the_fingerprints_of_its_certificates() {
+    let mut world = World::of(&["a", "b"]);
+    let mut near = world.connect(0, "b");
+    let mut far = world.accept(1);
+    world.carry(&mut near, &mut far, b"hello");
+    world.carry(&mut far, &mut near, b"hello");
+    let binding = near.channel_binding();
+    assert!(binding.starts_with(b"dtls\nsha-256 "), "{binding:?}");
+    assert_eq!(binding, far.channel_binding());
+    // The same channel, opened by the other end.
+    let mut back = world.connect(1, "a");
+    let mut at_a = world.accept(0);
+    world.carry(&mut back, &mut at_a, b"hello");
+    assert_eq!(back.channel_binding(), at_a.channel_binding());
+    assert_ne!(back.channel_binding(), binding);
 }
 
 #[test]

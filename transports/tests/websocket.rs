@@ -58,8 +58,8 @@ impl World {
                     }
                     None
                 }
-                NEAR => self.near.turn(event.kind),
-                _ => self.far.as_ref().and_then(|far| far.turn(event.kind)),
+                NEAR => self.near.turn(&self.poll, event.kind),
+                _ => self.far.as_ref().and_then(|far| far.turn(&self.poll, event.kind)),
             };
             ready.extend(turned.map(|turned| (event.token, turned)));
         }

@@ -17,11 +17,11 @@ fn ours(credentials: &[Arc<Credentials>; 2]) {
     let channel = Channel::default();
     let fresh = || Fresh::generate().expect("randomness");
     let receive = |side: &mut Handshake, message: &[u8]| {
-        side.receive(&message[2..], Duration::ZERO, |_| true)
+        side.receive(&message[2..], &channel, Duration::ZERO, |_| true)
             .expect("an honest peer")
     };
-    let (mut a, ping) = Handshake::connect(a.clone(), None, &channel, &fresh(), Duration::MAX);
-    let mut b = Handshake::accept(b.clone(), &channel, fresh(), Duration::MAX);
+    let (mut a, ping) = Handshake::connect(a.clone(), None, &fresh(), Duration::MAX);
+    let mut b = Handshake::accept(b.clone(), fresh(), Duration::MAX);
     let pong = receive(&mut b, &ping).send.expect("PONG");
     let step = receive(&mut a, &pong);
     let reply = step.send.expect("PONG_REPLY");

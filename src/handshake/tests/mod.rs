@@ -47,17 +47,16 @@ pub(super) fn channel() -> Channel {
 
 /// The side that connects and its PING, without the length.
 pub(super) fn connect(local: &Arc<Credentials>) -> (Handshake, Vec<u8>) {
-    let (handshake, ping) =
-        Handshake::connect(local.clone(), None, &channel(), &fresh(1), DEADLINE);
+    let (handshake, ping) = Handshake::connect(local.clone(), None, &fresh(1), DEADLINE);
     (handshake, message(&ping))
 }
 
 pub(super) fn accept(local: &Arc<Credentials>) -> Handshake {
-    Handshake::accept(local.clone(), &channel(), fresh(2), DEADLINE)
+    Handshake::accept(local.clone(), fresh(2), DEADLINE)
 }
 
 pub(super) fn receive(side: &mut Handshake, message: &[u8]) -> Result<Step, Refusal> {
-    side.receive(message, Duration::ZERO, |_| true)
+    side.receive(message, &channel(), Duration::ZERO, |_| true)
 }
 
 /// Without its length, which must be right.
@@ -150,8 +149,8 @@ fn every_handshake_and_every_group_has_other_secrets() {
     let mut seen = std::collections::BTreeSet::new();
     let (a, b) = (public(1), public(2));
     for (ours, theirs) in [(1, 2), (3, 2), (1, 3)] {
-        let (mut a, ping) = Handshake::connect(a.clone(), None, &channel(), &fresh(ours), DEADLINE);
-        let mut b = Handshake::accept(b.clone(), &channel(), fresh(theirs), DEADLINE);
+        let (mut a, ping) = Handshake::connect(a.clone(), None, &fresh(ours), DEADLINE);
+        let mut b = Handshake::accept(b.clone(), fresh(theirs), DEADLINE);
         let pong = answer(&mut b, &message(&ping));
         let session = receive(&mut a, &pong).unwrap().session.unwrap();
         seen.extend(secrets(&session));
@@ -166,8 +165,7 @@ fn every_handshake_and_every_group_has_other_secrets() {
 #[test]
 fn who_is_looked_for_is_who_must_answer() {
     let connect = |expected| {
-        let (handshake, ping) =
-            Handshake::connect(public(1), Some(expected), &channel(), &fresh(1), DEADLINE);
+        let (handshake, ping) = Handshake::connect(public(1), Some(expected), &fresh(1), DEADLINE);
         (handshake, message(&ping))
     };
     let (mut right, ping) = connect(id(2));
@@ -186,7 +184,7 @@ fn a_peer_may_be_refused_for_who_it_claims_to_be_and_for_who_it_is() {
     let not = |seed| move |peer: &PeerId| *peer != id(seed);
     let (mut initiator, ping) = connect(&a);
     let refusal = accept(&b)
-        .receive(&ping, Duration::ZERO, not(1))
+        .receive(&ping, &channel(), Duration::ZERO, not(1))
         .unwrap_err();
     assert_eq!(refusal, Refusal::NotAccepted(id(1)));
     // Blocked while it was answering.
@@ -194,12 +192,12 @@ fn a_peer_may_be_refused_for_who_it_claims_to_be_and_for_who_it_is() {
     let pong = answer(&mut responder, &ping);
     let reply = answer(&mut initiator, &pong);
     let refusal = responder
-        .receive(&reply, Duration::ZERO, not(1))
+        .receive(&reply, &channel(), Duration::ZERO, not(1))
         .unwrap_err();
     assert_eq!(refusal, Refusal::NotAccepted(id(1)));
     let (mut initiator, _) = connect(&a);
     let refusal = initiator
-        .receive(&pong, Duration::ZERO, not(2))
+        .receive(&pong, &channel(), Duration::ZERO, not(2))
         .unwrap_err();
     assert_eq!(refusal, Refusal::NotAccepted(id(2)));
 }
@@ -208,7 +206,9 @@ fn a_peer_may_be_refused_for_who_it_claims_to_be_and_for_who_it_is() {
 fn a_handshake_has_one_deadline() {
     let (a, b) = (public(1), public(2));
     let late = DEADLINE + Duration::from_nanos(1);
-    let at = |side: &mut Handshake, message: &[u8], now| side.receive(message, now, |_| true);
+    let at = |side: &mut Handshake, message: &[u8], now| {
+        side.receive(message, &channel(), now, |_| true)
+    };
     let (mut initiator, ping) = connect(&a);
     assert_eq!(at(&mut accept(&b), &ping, late).unwrap_err(), Refusal::Late);
     let mut responder = accept(&b);

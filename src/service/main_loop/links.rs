@@ -11,7 +11,7 @@ use tracing::Span;
 use super::{MainLoop, Timer};
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Input};
-use crate::handshake::{Channel, Session};
+use crate::handshake::Session;
 use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::msg::ProtoMessage;
@@ -58,8 +58,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     } else if self.stopping.is_none()
                         && let Some(conn) = self.start(stream, address, None)?
                     {
-                        let (channel, now) = (self.channel(conn), self.now());
-                        let accepted = PeersIn::Accepted(conn, channel, now);
+                        let accepted = PeersIn::Accepted(conn, self.now());
                         self.peer_mgmt.tell(accepted.into())?;
                     }
                 }
@@ -150,7 +149,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         };
         let wanted = self.conns.get(&conn).and_then(|conn| conn.wanted);
         let expected = wanted.and_then(Wanted::peer);
-        let connected = PeersIn::Connected(conn, self.channel(conn), expected, self.now());
+        let connected = PeersIn::Connected(conn, expected, self.now());
         self.peer_mgmt.tell(connected.into())
     }
 
@@ -183,11 +182,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             let at = bootstrap.backoff.failed(now);
             self.timers.insert((at, Timer::Reconnect(index)));
         }
-    }
-
-    pub(super) fn channel(&self, conn: ConnId) -> Channel {
-        let found = self.conns.get(&conn);
-        found.map(Conn::channel).unwrap_or_default()
     }
 
     /// A connection is not in its handshake any more.
@@ -449,7 +443,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             (_, true) => {
                 tracing::debug!(conn, %why, "it takes no more");
                 found.deaf = true;
-                found.ready(Ready::Readable);
+                found.ready(&self.common.poll, Ready::Readable);
                 let timeout = self.common.limits.stop_timeout;
                 self.timer(timeout, Timer::Deaf(conn));
                 Ok(())

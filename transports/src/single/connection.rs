@@ -199,7 +199,7 @@ impl<C: Carrier, S: Registerable<Poll>> Stream<Poll> for Connection<C, S> {
     type ReadStream = Connection<C, S>;
     type WriteStream = Connection<C, S>;
 
-    fn turn(&self, reported: Ready) -> Option<Ready> {
+    fn turn(&self, _: &Poll, reported: Ready) -> Option<Ready> {
         let shared = &*self.0;
         let mut inner = lock(&shared.inner);
         shared.turn(&mut inner);

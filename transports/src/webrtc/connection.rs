@@ -8,6 +8,7 @@ use mydht_evloop::SetReadiness;
 use mydht_evloop::traits::{Ready, TriggerReady};
 
 use super::body::{Attempt, Body};
+use super::fingerprints::Certificates;
 use super::path::Path;
 use super::usefulness::Usefulness;
 use super::{Negotiation, Peer, PeerEvent, RtcLimits};
@@ -28,6 +29,7 @@ pub(super) struct Connection<B> {
     /// `None`: closed.
     peer: Option<B>,
     negotiation: Negotiation,
+    certificates: Certificates,
     path: Path,
     pub session: Session,
     pump: Pump,
@@ -59,6 +61,7 @@ impl<B: Peer> Connection<B> {
             theirs: None,
             peer: Some(peer),
             negotiation: Negotiation::new(polite),
+            certificates: Certificates::default(),
             path: Path::new(polite),
             session: Session::new(side, limits.session.clone(), now),
             pump: Pump::default(),
@@ -149,13 +152,19 @@ impl<B: Peer> Connection<B> {
         }
         loop {
             if let Some(op) = self.negotiation.next_op() {
+                self.certificates.taken(&op);
                 peer.start(op);
             }
             let Some(event) = peer.poll() else {
                 break;
             };
             match event {
-                PeerEvent::Done(result) => self.negotiation.done(result),
+                PeerEvent::Done(result) => {
+                    if let Ok(description) = &result {
+                        self.certificates.made(description);
+                    }
+                    self.negotiation.done(result);
+                }
                 PeerEvent::Candidate(candidate) => self.negotiation.own_candidate(candidate),
                 PeerEvent::Path(state) => self.path.changed(state, now),
                 PeerEvent::Open => {
@@ -300,6 +309,11 @@ impl<B: Peer> Connection<B> {
     /// True until its channel is open.
     pub fn is_opening(&self) -> bool {
         self.is_usable() && self.open_deadline.is_some()
+    }
+
+    /// What identifies the channel to both ends, of what this end opened or the peer did.
+    pub fn binding(&self, opened_here: bool) -> Option<Vec<u8>> {
+        self.certificates.binding(opened_here)
     }
 
     pub fn peer_mut(&mut self) -> Option<&mut B> {

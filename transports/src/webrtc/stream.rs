@@ -19,6 +19,7 @@ struct End<S: Signaller<Poll>, B: Backend> {
     inner: Arc<Mutex<Inner<S, B>>>,
     key: Key,
     stream: StreamId,
+    opened_here: bool,
     registration: Registration,
 }
 
@@ -44,13 +45,19 @@ impl<S: Signaller<Poll>, B: Backend> fmt::Debug for RtcStream<S, B> {
 }
 
 impl<S: Signaller<Poll>, B: Backend> RtcStream<S, B> {
-    pub(super) fn new(inner: &Arc<Mutex<Inner<S, B>>>, key: Key, stream: StreamId) -> Self {
+    pub(super) fn new(
+        inner: &Arc<Mutex<Inner<S, B>>>,
+        key: Key,
+        stream: StreamId,
+        opened_here: bool,
+    ) -> Self {
         let (registration, trigger) = Poll::user_source();
         lock(inner).watch(key, stream, trigger);
         RtcStream(Arc::new(End {
             inner: inner.clone(),
             key,
             stream,
+            opened_here,
             registration,
         }))
     }
@@ -96,6 +103,16 @@ impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for RtcStream<S, B> {
 impl<S: Signaller<Poll>, B: Backend> Stream<Poll> for RtcStream<S, B> {
     type ReadStream = RtcStream<S, B>;
     type WriteStream = RtcStream<S, B>;
+
+    fn channel_binding(&self) -> Vec<u8> {
+        let End {
+            key, opened_here, ..
+        } = *self.0;
+        // Nothing where it is closed already: what is read then is not a peer's.
+        lock(&self.0.inner)
+            .binding(key, opened_here)
+            .unwrap_or_default()
+    }
 
     fn read_stream(&self) -> Self {
         self.clone()

@@ -378,6 +378,10 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         }
     }
 
+    pub fn binding(&self, key: Key, opened_here: bool) -> Option<Vec<u8>> {
+        self.connections.get(&key)?.binding(opened_here)
+    }
+
     pub fn report_all(&self, key: Key, stream: StreamId) {
         if let Some(connection) = self.connections.get(&key) {
             connection.report_all(stream);
@@ -497,11 +501,11 @@ impl<S: Signaller<Poll>, B: Backend> Transport<Poll> for WebRtc<S, B> {
             next = lock(&self.inner).next_accepted();
         }
         let (key, stream, address) = next.ok_or(io::ErrorKind::WouldBlock)?;
-        Ok((RtcStream::new(&self.inner, key, stream), address))
+        Ok((RtcStream::new(&self.inner, key, stream, false), address))
     }
 
     fn connect_with(&mut self, address: &RtcAddress) -> io::Result<RtcStream<S, B>> {
         let (key, stream) = lock(&self.inner).open(address)?;
-        Ok(RtcStream::new(&self.inner, key, stream))
+        Ok(RtcStream::new(&self.inner, key, stream, true))
     }
 }

@@ -1,0 +1,54 @@
+//! Accepting, as a service.
+
+use std::io;
+use std::time::Duration;
+
+use super::contained;
+use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
+
+/// How long a listener rests after an error: no descriptor is left, for instance, and that does not pass at once.
+const REST: Duration = Duration::from_millis(50);
+
+/// Waits for peers.
+pub trait SyncListener {
+    /// Where a peer is found.
+    type Address;
+    /// A connection. It does not wait when it is read or written.
+    type Stream;
+
+    /// Where others find this end, if they can.
+    fn local_address(&self) -> Option<Self::Address>;
+
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// They concern one connection: the listener is asked again.
+    fn accept(&mut self) -> io::Result<(Self::Stream, Self::Address)>;
+
+    /// What makes [`accept`](Self::accept) return, from another thread: with an error, or with a connection that nobody
+    /// takes.
+    fn closer(&self) -> Box<dyn FnOnce() + Send>;
+}
+
+/// Accepts one connection at each command, and waits for it.
+#[derive(Debug)]
+pub struct ListenService<L>(pub L);
+
+impl<L: SyncListener> Service for ListenService<L> {
+    type CommandIn = ();
+    type CommandOut = io::Result<(L::Stream, L::Address)>;
+
+    fn call<Y: SpawnerYield>(&mut self, (): (), _: &mut Y) -> Result<Self::CommandOut> {
+        let accepted = contained(|| self.0.accept());
+        if accepted.is_err() {
+            std::thread::sleep(REST);
+        }
+        Ok(accepted)
+    }
+}
+
+impl<L: SyncListener> ServiceRestartable for ListenService<L> {
+    fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<Self::CommandOut>> {
+        Ok(None)
+    }
+}
