@@ -170,14 +170,21 @@ impl SizedWindowsW {
     /// Closes the window and writes all of it.
     fn drain<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
         self.close();
-        while let Some(rest) = self.buf.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match w.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => self.sent += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        // What is left stays in registers.
+        let mut rest = self.buf.get(self.sent..).unwrap_or_default();
+        let result = loop {
+            if rest.is_empty() {
+                break Ok(());
             }
-        }
+            match w.write(rest) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(e),
+            }
+        };
+        self.sent = self.buf.len() - rest.len();
+        result?;
         if self.closed {
             self.size = self.size.saturating_mul(2).min(self.max);
         }

@@ -36,66 +36,85 @@ impl From<PrefixChanged> for io::Error {
     }
 }
 
-/// What the message's bytes are hashed in: small enough to stay in the processor's first cache.
-pub(super) const BLOCK: usize = 4 << 10;
+/// Bytes that are hashed at a time: a word for each lane.
+const BLOCK: usize = 64;
 
 /// Odd, with its bits well spread: the golden ratio's fraction.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A hash over the first blocks of a message.
+/// A hash of the bytes of a message so far.
 ///
 /// It guards against mistakes, not against an adversary, who has no part in what is hashed here: every message is our
-/// own. So it is a multiplicative hash that runs at about the speed of a copy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// own. So it is a multiplicative hash that runs at about the speed of a copy, in eight lanes because one
+/// multiplication waits for the other; two are compared by all their lanes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest {
-    hash: u64,
-    /// How many bytes are in it: whole blocks.
-    pub(super) at: u64,
+    lanes: [u64; 8],
+    at: u64,
+    /// The bytes behind the last whole block, then zeros.
+    rest: Rest,
+}
+
+/// A block that is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rest([u8; BLOCK]);
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self([0; BLOCK])
+    }
 }
 
 impl Digest {
-    /// Adds the whole blocks that `bytes` starts with.
+    /// How many bytes are in it.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Adds the bytes that follow.
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        for block in bytes.chunks_exact(BLOCK) {
-            self.hash = step(self.hash, hash(block));
-            self.at += BLOCK as u64;
+        let have = (self.at % BLOCK as u64) as usize;
+        self.at += bytes.len() as u64;
+        let mut bytes = bytes;
+        if have > 0 {
+            let room = &mut self.rest.0[have..];
+            let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+            room[..now.len()].copy_from_slice(now);
+            if now.len() < room.len() {
+                return;
+            }
+            bytes = later;
+            let whole = std::mem::take(&mut self.rest);
+            add(&mut self.lanes, &[whole.0]);
         }
-    }
-
-    /// Goes over the whole blocks of `n` bytes without a look.
-    pub(super) fn skip(&mut self, n: usize) {
-        self.at += (n - n % BLOCK) as u64;
+        let (blocks, rest) = bytes.as_chunks();
+        add(&mut self.lanes, blocks);
+        self.rest.0[..rest.len()].copy_from_slice(rest);
     }
 }
 
-#[inline(always)]
-fn step(hash: u64, word: u64) -> u64 {
-    (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER)
-}
-
-/// The hash of a piece: eight lanes, because one multiplication waits for the other.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    let mut lanes = [1u64, 2, 3, 4, 5, 6, 7, 8];
-    let (words, rest) = bytes.as_chunks::<8>();
-    let (blocks, words) = words.as_chunks::<8>();
+fn add(lanes: &mut [u64; 8], blocks: &[[u8; BLOCK]]) {
+    // A copy, which stays in registers.
+    let mut now = *lanes;
     for block in blocks {
-        for (lane, word) in lanes.iter_mut().zip(block) {
-            *lane = step(*lane, u64::from_le_bytes(*word));
+        for (lane, word) in now.iter_mut().zip(block.as_chunks().0) {
+            let word = u64::from_le_bytes(*word);
+            *lane = (lane.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
         }
     }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let words = words.iter().chain([&last]);
-    let words = words.map(|word| u64::from_le_bytes(*word));
-    lanes
-        .into_iter()
-        .chain(words)
-        .fold(bytes.len() as u64, step)
+    *lanes = now;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn digest(bytes: &[u8]) -> Digest {
+        let mut digest = Digest::default();
+        digest.add(bytes);
+        digest
+    }
 
     #[test]
     fn every_changed_bit_and_every_swap_is_seen() {
@@ -105,31 +124,49 @@ mod tests {
             for bit in 0..length * 8 {
                 let mut changed = bytes.to_vec();
                 changed[bit / 8] ^= 1 << (bit % 8);
-                assert_ne!(hash(&changed), hash(bytes));
+                assert_ne!(digest(&changed), digest(bytes));
             }
         }
-        // Signs of two floating point numbers: only the highest bits differ.
-        let numbers: Vec<u8> = [1.0f64, -1.0, 2.0, 1.0, -1.0, 3.0, 4.0, 5.0, -2.0, 1.5]
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
+        // Signs of floating point numbers: only the highest bits differ.
+        let numbers: Vec<f64> = (0..40)
+            .map(|i| if i % 3 == 0 { -1.0 } else { 1.0 })
             .collect();
-        for a in 0..10 {
+        let bytes =
+            |numbers: &[f64]| -> Vec<u8> { numbers.iter().flat_map(|n| n.to_le_bytes()).collect() };
+        for a in 0..numbers.len() {
             for b in 0..a {
                 let mut swapped = numbers.clone();
-                swapped[8 * a..8 * a + 8].copy_from_slice(&numbers[8 * b..8 * b + 8]);
-                swapped[8 * b..8 * b + 8].copy_from_slice(&numbers[8 * a..8 * a + 8]);
-                assert_eq!(hash(&swapped) == hash(&numbers), swapped == numbers);
+                swapped.swap(a, b);
+                let same = digest(&bytes(&swapped)) == digest(&bytes(&numbers));
+                assert_eq!(same, swapped == numbers);
             }
         }
     }
 
     #[test]
-    fn a_digest_does_not_depend_on_how_it_is_fed() {
-        let bytes: Vec<u8> = (0..3 * BLOCK).map(|i| (i % 251) as u8).collect();
-        let (mut whole, mut pieces) = (Digest::default(), Digest::default());
-        whole.add(&bytes);
-        pieces.add(&bytes[..BLOCK]);
-        pieces.add(&bytes[BLOCK..]);
-        assert_eq!(whole, pieces);
+    fn zeros_at_the_end_are_bytes_too() {
+        for length in 0..130 {
+            assert_ne!(digest(&vec![0; length]), digest(&vec![0; length + 1]));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_does_not_depend_on_how_it_is_fed(
+            bytes in prop::collection::vec(any::<u8>(), 0..500),
+            pieces in prop::collection::vec(0usize..100, 0..20),
+        ) {
+            let mut fed = Digest::default();
+            let mut rest = bytes.as_slice();
+            for piece in pieces {
+                let (now, later) = rest.split_at(piece.min(rest.len()));
+                fed.add(now);
+                rest = later;
+            }
+            fed.add(rest);
+            prop_assert_eq!(fed, digest(&bytes));
+        }
     }
 }

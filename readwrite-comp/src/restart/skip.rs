@@ -73,7 +73,9 @@ impl Skip {
 
     /// What was done so far.
     pub const fn stats(&self) -> SkipStats {
-        self.stats
+        let mut stats = self.stats;
+        stats.bytes_written += self.window.taken();
+        stats
     }
 
     /// True once the whole message was produced: the encoder will not be run again, and the caller may let go of the
@@ -91,7 +93,7 @@ impl Skip {
     pub fn reset(&mut self) {
         *self = Self {
             limits: self.limits,
-            stats: self.stats,
+            stats: self.stats(),
             ..Self::default()
         };
     }
@@ -141,14 +143,9 @@ impl Skip {
         self.finish(limiter, sink)
     }
 
+    #[inline]
     fn drain<W: Write>(&mut self, sink: &mut W) -> io::Result<()> {
-        if self.window.bytes.is_empty() {
-            return Ok(());
-        }
-        let before = self.window.taken;
-        let result = self.window.offer(sink);
-        self.stats.bytes_written += self.window.taken - before;
-        result?;
+        self.window.offer(sink)?;
         self.window.clear();
         Ok(())
     }
@@ -172,7 +169,6 @@ impl Skip {
         self.stats.attempts += 1;
         self.stats.bytes_skipped += outcome.skipped;
         self.skipped += outcome.skipped;
-        self.stats.bytes_written += outcome.taken;
         match outcome.result {
             Ok(()) => self.stage = Stage::Encoded,
             Err(e) if outcome.resumable => {
@@ -180,8 +176,8 @@ impl Skip {
                 return Err(e);
             }
             Err(e) => {
-                if self.window.taken > 0 {
-                    self.window.bytes = Vec::new();
+                if self.window.taken() > 0 {
+                    self.window.free();
                 } else {
                     self.reset();
                 }

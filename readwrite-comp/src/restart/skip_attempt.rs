@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use super::limits::{PrefixCheck, SkipLimits};
-use super::prefix::{BLOCK, Digest, PrefixChanged, hash};
+use super::prefix::{Digest, PrefixChanged};
 use super::window::Window;
 use crate::limit::LimitExceeded;
 
@@ -9,18 +9,14 @@ use crate::limit::LimitExceeded;
 const OFFER: usize = 64 << 10;
 /// The smallest window's memory.
 const FIRST: usize = 512;
-/// How much is collected before it is compared.
-const STAGE: usize = 4 * BLOCK;
-
-/// Memory to collect `known` bytes in, or as many of them as are compared at a time. No more: what comes behind the
-/// known bytes belongs to the window.
-fn stage(known: u64) -> Vec<u8> {
-    Vec::with_capacity(usize::try_from(known).map_or(STAGE, |known| known.min(STAGE)))
-}
+/// How much is collected before it is hashed: what stays in the processor's first cache.
+const STAGE: usize = 16 << 10;
+/// How much is counted at a stretch.
+const STRETCH: u64 = 1 << 30;
 
 /// Why an attempt's writer refused to go on.
 #[derive(Debug)]
-pub(super) enum Refused {
+enum Refused {
     No,
     /// The window is full and the sink blocked, or the sink failed, with this error.
     Sink(io::Error),
@@ -29,9 +25,11 @@ pub(super) enum Refused {
 }
 
 /// What is done with the bytes that come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Mode {
-    /// Earlier attempts produced them: they are collected for a few blocks, hashed and dropped.
+    /// Earlier attempts produced them, and their number is all that is checked. So many were counted before `at`.
+    Count(u64),
+    /// Earlier attempts produced them: they are collected in a part of `bytes`, hashed and dropped.
     Compare(Digest),
     /// They are new: they are collected for the sink.
     Collect,
@@ -39,13 +37,21 @@ enum Mode {
 
 /// The writer that an encoder gets for one attempt at a message.
 ///
-/// What earlier attempts produced is compared and dropped; the rest is held back for the sink. Once it has said
-/// `WouldBlock` it says so to every write of this attempt. `flush` does nothing: the message is flushed at its end.
+/// What earlier attempts produced is checked, as [`PrefixCheck`] says, and dropped; the rest is held back for the
+/// sink. Once it has said `WouldBlock` it says so to every write of this attempt. `flush` does nothing: the message is
+/// flushed at its end.
 pub struct SkipAttempt<'a> {
-    /// What was written and not looked at: in `Compare` from the digest's end, in `Collect` the window's bytes. Its
-    /// capacity is how much may come before that, so that a write costs what it costs on a `Vec`. (A capacity beyond
-    /// what was asked for does no harm: all limits are checked again by what came.)
+    /// Where the next byte goes in `bytes`; or how many bytes were counted, while that is below `pass`. Not a usize: so
+    /// the compiler knows that adding a number's length to it does not overflow, and an encoder stays small enough to
+    /// be inlined.
+    at: u32,
+    /// Bytes up to here are counted and nothing else. Zero if they are collected.
+    pass: usize,
+    /// The window's memory, all of it initialised. Its length is the limit of what may come before somebody looks at
+    /// it, so that a write costs what it costs on a `Vec`.
     bytes: Vec<u8>,
+    /// What is collected starts here in `bytes`.
+    from: usize,
     window: &'a mut Window,
     sink: &'a mut dyn Write,
     limits: &'a SkipLimits,
@@ -54,8 +60,6 @@ pub struct SkipAttempt<'a> {
     blocked: bool,
     /// What earlier attempts produced.
     known: u64,
-    /// What the sink had when this attempt began.
-    taken_before: u64,
     refused: Refused,
 }
 
@@ -67,30 +71,45 @@ impl<'a> SkipAttempt<'a> {
         limits: &'a SkipLimits,
     ) -> Self {
         let known = window.produced;
-        let (mode, bytes) = match known {
-            0 => (Mode::Collect, std::mem::take(&mut window.bytes)),
-            _ => (Mode::Compare(Digest::default()), stage(known)),
-        };
-        Self {
-            bytes,
+        let mut attempt = Self {
+            at: 0,
+            pass: 0,
+            bytes: std::mem::take(&mut window.bytes),
+            from: 0,
             known,
-            taken_before: window.taken,
             window,
             sink,
             limits,
-            mode,
+            mode: Mode::Collect,
             blocked: false,
             refused: Refused::No,
+        };
+        if known > 0 {
+            match limits.check {
+                PrefixCheck::Length => attempt.count(0),
+                PrefixCheck::Bytes => attempt.stage(Digest::default()),
+            }
+        }
+        attempt
+    }
+
+    /// Where this attempt is in the message, in bytes.
+    pub fn position(&self) -> u64 {
+        let here = u64::from(self.at);
+        match &self.mode {
+            Mode::Count(before) => before + here,
+            Mode::Compare(digest) => digest.at() + here - self.from as u64,
+            Mode::Collect => self.window.base + here,
         }
     }
 
-    /// Where this attempt is in the message.
-    pub fn position(&self) -> u64 {
-        let held = self.bytes.len() as u64;
-        match self.mode {
-            Mode::Compare(digest) => digest.at + held,
-            Mode::Collect => self.window.base + held,
-        }
+    /// The most that is held back.
+    fn most(&self) -> usize {
+        self.limits.window.clamp(1, u32::MAX as usize)
+    }
+
+    fn set_at(&mut self, at: usize) {
+        self.at = u32::try_from(at).unwrap_or(u32::MAX);
     }
 
     /// Refuses this write and all that follow in this attempt.
@@ -117,7 +136,7 @@ impl<'a> SkipAttempt<'a> {
         self.slow(few.get(..n).unwrap_or(&few))
     }
 
-    /// Writes what does not fit the capacity.
+    /// Writes what there is no room for.
     #[cold]
     #[inline(never)]
     fn slow(&mut self, buf: &[u8]) -> io::Result<()> {
@@ -126,93 +145,138 @@ impl<'a> SkipAttempt<'a> {
             if let Some(e) = self.refusal() {
                 return Err(e);
             }
-            let room = self.bytes.capacity() - self.bytes.len();
-            let (now, later) = rest.split_at(room.min(rest.len()));
-            self.bytes.extend_from_slice(now);
-            rest = later;
-            if room == 0 {
-                match self.mode {
-                    Mode::Compare(digest) => self.compare(digest)?,
-                    Mode::Collect => self.collect()?,
+            let at = self.at as usize;
+            let n = match &mut self.mode {
+                Mode::Count(_) => rest.len().min(self.pass - at),
+                // What would fill the stage need not go through it.
+                Mode::Compare(digest) if at == self.from && rest.len() >= self.bytes.len() - at => {
+                    let known = usize::try_from(self.known - digest.at()).unwrap_or(usize::MAX);
+                    let n = rest.len().min(known);
+                    digest.add(&rest[..n]);
+                    rest = &rest[n..];
+                    self.from = self.bytes.len();
+                    self.set_at(self.from);
+                    0
                 }
+                Mode::Compare(_) | Mode::Collect => {
+                    let n = rest.len().min(self.bytes.len() - at);
+                    self.bytes[at..at + n].copy_from_slice(&rest[..n]);
+                    n
+                }
+            };
+            rest = &rest[n..];
+            self.set_at(self.at as usize + n);
+            if !rest.is_empty() || n == 0 {
+                self.full()?;
             }
         }
         Ok(())
     }
 
-    /// Hashes the known bytes that are here; when all of them were, decides.
-    fn compare(&mut self, mut digest: Digest) -> io::Result<()> {
-        let known = usize::try_from(self.known - digest.at).unwrap_or(usize::MAX);
-        let here = known.min(self.bytes.len());
-        let before = digest.at;
-        if self.hashed() {
-            digest.add(&self.bytes[..here]);
-        } else {
-            digest.skip(here);
-        }
-        let done = (digest.at - before) as usize;
-        if here < known {
-            self.bytes.drain(..done);
-            self.mode = Mode::Compare(digest);
-            if known - done < STAGE {
-                let mut last = stage((known - done) as u64);
-                last.extend_from_slice(&self.bytes);
-                self.bytes = last;
+    /// Makes room.
+    fn full(&mut self) -> io::Result<()> {
+        match &mut self.mode {
+            Mode::Count(before) => {
+                let counted = *before + u64::from(self.at);
+                self.count(counted);
+                Ok(())
             }
+            Mode::Compare(digest) => {
+                digest.add(&self.bytes[self.from..]);
+                let digest = digest.clone();
+                self.compare(digest)
+            }
+            Mode::Collect => self.collect(),
+        }
+    }
+
+    /// Goes on counting, or begins to collect.
+    fn count(&mut self, counted: u64) {
+        let known = self.known - counted;
+        if known == 0 {
+            return self.begin();
+        }
+        self.mode = Mode::Count(counted);
+        self.at = 0;
+        self.pass = known.min(STRETCH) as usize;
+    }
+
+    /// Goes on comparing. When all the known bytes were hashed, decides.
+    fn compare(&mut self, digest: Digest) -> io::Result<()> {
+        if digest.at() < self.known {
+            self.stage(digest);
             return Ok(());
         }
-        let tail = &self.bytes[done..here];
-        if self.hashed() && (digest != self.window.digest || hash(tail) != self.window.tail) {
+        if digest != self.window.digest {
             let change = PrefixChanged { before: self.known };
             return Err(self.refuse(Refused::Changed(change)));
         }
-        // The tail stays, as sent: the block that it is in is not hashed yet.
-        self.window.base = digest.at;
-        self.window.sent = tail.len();
-        std::mem::swap(&mut self.bytes, &mut self.window.bytes);
-        self.bytes.clear();
-        self.bytes.extend_from_slice(&self.window.bytes[done..]);
-        self.window.bytes = Vec::new();
-        self.mode = Mode::Collect;
-        self.trim();
+        self.begin();
         Ok(())
+    }
+
+    /// Lets the next known bytes come, at the end of the memory, so that no byte behind them is collected with them.
+    fn stage(&mut self, digest: Digest) {
+        let known = usize::try_from(self.known - digest.at()).unwrap_or(usize::MAX);
+        if self.bytes.is_empty() {
+            self.bytes.resize(self.most().min(STAGE), 0);
+        }
+        self.from = self.bytes.len() - self.bytes.len().min(STAGE).min(known);
+        self.set_at(self.from);
+        self.mode = Mode::Compare(digest);
+    }
+
+    /// The known bytes were there: what follows is new.
+    fn begin(&mut self) {
+        self.mode = Mode::Collect;
+        self.pass = 0;
+        self.from = 0;
+        self.at = 0;
     }
 
     /// Gives the window more room, after offering the sink what there is.
     fn collect(&mut self) -> io::Result<()> {
         self.check_length()?;
-        let window = self.limits.window.max(1);
-        let held = self.bytes.len() - self.window.sent;
-        if held >= OFFER.min(window) && !self.blocked {
-            std::mem::swap(&mut self.bytes, &mut self.window.bytes);
-            let offered = self.window.offer(self.sink);
-            self.window.release(self.hashed());
-            std::mem::swap(&mut self.bytes, &mut self.window.bytes);
-            self.trim();
-            match offered {
+        let most = self.most();
+        if self.bytes.len() >= OFFER.min(most) && !self.blocked {
+            match self.offer() {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
                 Err(e) => return Err(self.refuse(Refused::Sink(e))),
                 Ok(()) => {}
             }
         }
-        if self.bytes.capacity() > self.bytes.len() {
+        let length = self.bytes.len();
+        if (self.at as usize) < length {
             return Ok(());
         }
-        let free = window.saturating_sub(self.bytes.len() - self.window.sent);
-        if free == 0 {
+        if length >= most {
             let blocked = io::ErrorKind::WouldBlock.into();
             return Err(self.refuse(Refused::Sink(blocked)));
         }
-        let more = self.bytes.len().max(FIRST);
-        self.bytes.reserve_exact(more.min(free));
+        let more = length.max(FIRST).min(most - length);
+        self.bytes.reserve_exact(more);
+        self.bytes.resize(length + more, 0);
         Ok(())
     }
 
-    /// The capacity is the room: memory that an earlier state of the window needed must not let it grow.
-    fn trim(&mut self) {
-        let window = self.limits.window.max(1);
-        self.bytes
-            .shrink_to(self.window.sent.saturating_add(window));
+    /// Gives the sink what it takes.
+    fn offer(&mut self) -> io::Result<()> {
+        self.give_back();
+        let offered = self.window.offer(self.sink);
+        self.window.release(self.hashed());
+        self.bytes = std::mem::take(&mut self.window.bytes);
+        self.from = self.window.from;
+        self.set_at(self.window.to);
+        offered
+    }
+
+    /// What was collected is the window's again.
+    fn give_back(&mut self) {
+        self.window.bytes = std::mem::take(&mut self.bytes);
+        if let Mode::Collect = self.mode {
+            self.window.from = self.from;
+            self.window.to = self.at as usize;
+        }
     }
 
     fn check_length(&mut self) -> io::Result<()> {
@@ -234,13 +298,13 @@ impl<'a> SkipAttempt<'a> {
 
     /// Closes the attempt, of which the encoder said `result`.
     pub(super) fn finish(mut self, mut result: io::Result<()>) -> Outcome {
-        let produced_again = self.position().min(self.known);
+        let skipped = self.position().min(self.known);
         if result.is_ok() && matches!(self.refused, Refused::No) {
             result = self.whole();
         }
-        if let Mode::Collect = self.mode {
-            self.window.bytes = std::mem::take(&mut self.bytes);
-        }
+        let produced = self.position();
+        self.give_back();
+        let (hashed, collected) = (self.hashed(), matches!(self.mode, Mode::Collect));
         let (result, resumable) = match (self.refused, result) {
             // Whatever the encoder made of it.
             (Refused::Sink(e), _) => (Err(e), true),
@@ -250,14 +314,13 @@ impl<'a> SkipAttempt<'a> {
             (Refused::No, Err(e)) if e.kind() == io::ErrorKind::WouldBlock => (Err(e), true),
             (Refused::No, result) => (result, false),
         };
-        if resumable && let Mode::Collect = self.mode {
-            self.window.seal(self.limits.check == PrefixCheck::Bytes);
+        if resumable && collected {
+            self.window.seal(produced, hashed);
         }
         Outcome {
             result,
             resumable,
-            skipped: produced_again,
-            taken: self.window.taken - self.taken_before,
+            skipped,
         }
     }
 
@@ -266,8 +329,9 @@ impl<'a> SkipAttempt<'a> {
         if self.position() < self.known {
             return Err(PrefixChanged { before: self.known }.into());
         }
-        while let Mode::Compare(digest) = self.mode {
-            self.compare(digest)?;
+        // The last known bytes may have come, and none behind them that would have shown it.
+        if !matches!(self.mode, Mode::Collect) {
+            self.full()?;
         }
         self.check_length()
     }
@@ -280,8 +344,6 @@ pub(super) struct Outcome {
     pub(super) resumable: bool,
     /// Bytes that were produced again.
     pub(super) skipped: u64,
-    /// Bytes that the sink took.
-    pub(super) taken: u64,
 }
 
 impl Write for SkipAttempt<'_> {
@@ -293,14 +355,20 @@ impl Write for SkipAttempt<'_> {
     // Always: an encoder's writes are a few bytes each, and of a length that is known where they are made.
     #[inline(always)]
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        if buf.len() <= self.bytes.capacity() - self.bytes.len() {
-            self.bytes.extend_from_slice(buf);
+        let (at, n) = (self.at as usize, buf.len());
+        let end = at + n;
+        if end <= self.pass {
+            self.at = end as u32;
             Ok(())
-        } else if buf.len() <= 8 {
+        } else if let Some(place) = self.bytes.get_mut(at..end) {
+            place.copy_from_slice(buf);
+            self.at = end as u32;
+            Ok(())
+        } else if n <= 8 {
             // By value: a pointer here would make the caller keep every number in memory for it.
             let mut few = [0; 8];
-            few[..buf.len()].copy_from_slice(buf);
-            self.slow_few(u64::from_ne_bytes(few), buf.len())
+            few[..n].copy_from_slice(buf);
+            self.slow_few(u64::from_ne_bytes(few), n)
         } else {
             self.slow(buf)
         }

@@ -1,72 +1,83 @@
 use std::io::{self, Write};
 
-use super::prefix::{BLOCK, Digest, hash};
+use super::prefix::Digest;
 
 /// What is kept of a message between attempts: the bytes that the sink did not take yet, and a hash of all that were
 /// produced.
 #[derive(Debug, Default)]
 pub(super) struct Window {
+    /// Memory, all of it initialised, of which `from..to` are the bytes that the sink did not take.
     pub(super) bytes: Vec<u8>,
-    /// How many of `bytes` the sink took.
-    pub(super) sent: usize,
-    /// Where in the message `bytes` starts: a multiple of `BLOCK`, at or before `digest.at`.
-    pub(super) base: u64,
-    /// The hash of whole blocks from the message's start.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// The hash of what is before the start of `bytes`; between attempts, of all that was produced.
     pub(super) digest: Digest,
-    /// How much of the message earlier attempts produced, and the hash of what is behind `digest.at`.
+    /// How much of the message earlier attempts produced.
     pub(super) produced: u64,
-    pub(super) tail: u64,
-    /// What the sink took of this message.
-    pub(super) taken: u64,
+    /// Where in the message `bytes` starts.
+    pub(super) base: u64,
 }
 
 impl Window {
+    /// How much of this message the sink took.
+    pub(super) const fn taken(&self) -> u64 {
+        self.base + self.from as u64
+    }
+
     /// Gives the sink what it takes; `Ok` when nothing is left.
+    #[inline]
     pub(super) fn offer<W: Write + ?Sized>(&mut self, sink: &mut W) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match sink.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    let n = n.min(rest.len());
-                    self.sent += n;
-                    self.taken += n as u64;
-                }
+        // What is left stays in registers.
+        let mut waiting = self.bytes.get(self.from..self.to).unwrap_or_default();
+        let result = loop {
+            if waiting.is_empty() {
+                break Ok(());
+            }
+            match sink.write(waiting) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => waiting = waiting.get(n..).unwrap_or_default(),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(e) => break Err(e),
             }
-        }
-        Ok(())
+        };
+        self.from = self.to - waiting.len();
+        result
     }
 
-    /// Frees the blocks that the sink has, hashing those that are not hashed yet.
+    /// Frees the memory of what the sink has, if that is as much as must be moved for it, and hashes it first.
     pub(super) fn release(&mut self, hashed: bool) {
-        let blocks = self.sent - self.sent % BLOCK;
-        if hashed {
-            let done = (self.digest.at - self.base) as usize;
-            if let Some(fresh) = self.bytes.get(done..blocks) {
-                self.digest.add(fresh);
-            }
+        if self.from < self.to - self.from {
+            return;
         }
-        self.bytes.drain(..blocks);
-        self.base += blocks as u64;
-        self.sent -= blocks;
+        if hashed {
+            self.digest
+                .add(self.bytes.get(..self.from).unwrap_or_default());
+        }
+        self.bytes.copy_within(self.from..self.to, 0);
+        self.base += self.from as u64;
+        self.to -= self.from;
+        self.from = 0;
     }
 
-    /// The attempt is over and another will follow: hashes everything that was produced.
-    pub(super) fn seal(&mut self, hashed: bool) {
-        self.produced = self.base + self.bytes.len() as u64;
+    /// An attempt produced `produced` bytes, and another will follow: hashes what is not hashed yet.
+    pub(super) fn seal(&mut self, produced: u64, hashed: bool) {
+        self.produced = produced;
         if hashed {
-            let done = (self.digest.at - self.base) as usize;
-            let fresh = self.bytes.get(done..).unwrap_or_default();
-            self.digest.add(fresh);
-            let rest = fresh.chunks_exact(BLOCK).remainder();
-            self.tail = hash(rest);
+            self.digest
+                .add(self.bytes.get(..self.to).unwrap_or_default());
         }
     }
 
-    /// Everything was sent: the bytes are free for the next attempt.
+    /// Everything was sent: the memory is free for the next attempt.
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.sent = 0;
+        self.base += self.to as u64;
+        self.from = 0;
+        self.to = 0;
+    }
+
+    /// The rest of the message will not be sent.
+    pub(super) fn free(&mut self) {
+        self.bytes = Vec::new();
+        self.to = self.from;
     }
 }
