@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use proptest::prelude::*;
 use readwrite_comp::testing::Choppy;
 use readwrite_comp::*;
 use std::collections::HashMap;
@@ -285,4 +286,65 @@ fn an_encoder_that_panics_cuts_the_stream_off() {
     assert!(panicked.is_err());
     let next = skip.write(&mut sink, |w| w.write_all(b"next"));
     assert_eq!(next.unwrap_err().kind(), ErrorKind::InvalidData);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the encoder's pieces, the window and the sink's gulps are: the sink gets the message, in both checks.
+    /// And if one bit of a piece is another in the second attempt, the sink gets the first message, whole or cut off.
+    #[test]
+    fn any_pieces(
+        pieces in prop::collection::vec(prop_oneof![4 => 0usize..20, 1 => 0usize..40_000], 0..60),
+        window in prop_oneof![1usize..300, 1000usize..70_000],
+        gulp in prop_oneof![1usize..300, 1000usize..70_000],
+        counted: bool,
+        flip: usize,
+    ) {
+        let length: usize = pieces.iter().sum();
+        let plain: Vec<u8> = (0..length).map(|i| ((i * i) >> 3) as u8).collect();
+        let check = if counted { PrefixCheck::Length } else { PrefixCheck::Bytes };
+        // As many attempts as a test may take: what is skipped is quadratic.
+        let window = window.max(length / 50);
+        let limits = SkipLimits { check, ..SkipLimits::bounded(window) };
+        let write = |bytes: &[u8], w: &mut SkipAttempt<'_>| -> io::Result<()> {
+            let mut rest = bytes;
+            for &piece in &pieces {
+                assert_eq!(w.position(), (bytes.len() - rest.len()) as u64);
+                let (now, later) = rest.split_at(piece);
+                w.write_all(now)?;
+                rest = later;
+            }
+            Ok(())
+        };
+        let mut sink = Choppy::every(Vec::new(), gulp);
+        let mut skip = Skip::new(limits);
+        for _ in 0..2 {
+            until_done(|| skip.write(&mut sink, |w| write(&plain, w))).unwrap();
+            prop_assert!(std::mem::take(sink.inner_mut()) == plain);
+        }
+        prop_assert_eq!(skip.stats().bytes_written, 2 * length as u64);
+        if counted || length == 0 {
+            return Ok(());
+        }
+        let mut changed = plain.clone();
+        changed[flip % length] ^= 1 << (flip % 7);
+        let mut attempts = 0;
+        let written = until_done(|| skip.write(&mut sink, |w| {
+            attempts += 1;
+            write(if attempts == 1 { &plain } else { &changed }, w)
+        }));
+        match written {
+            Ok(()) => {
+                let sent = sink.inner();
+                // Nothing of the changed bit was produced by the first attempt.
+                let same = sent.iter().zip(&plain).take_while(|(a, b)| a == b).count();
+                prop_assert!(same == length || (sent == &changed && same == flip % length));
+            }
+            Err(e) => {
+                prop_assert!(PrefixChanged::of(&e).is_some(), "{}", e);
+                prop_assert!(plain.starts_with(sink.inner()));
+            }
+        }
+    }
 }

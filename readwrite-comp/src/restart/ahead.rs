@@ -34,8 +34,11 @@ pub(super) struct Ahead {
     /// How many bytes of the message the last failed attempt needs.
     pub(super) need: usize,
     pub(super) refused: Refused,
-    /// What was received since this was last set to zero.
-    pub(super) pulled: u64,
+    /// How many bytes were received before the first of `bytes`.
+    gone: u64,
+    /// While more than this is left behind `filled`, less is here than what is due and there is room for another
+    /// chunk. Above the memory's length when what is due is another number than it was.
+    least: usize,
 }
 
 impl Ahead {
@@ -49,6 +52,12 @@ impl Ahead {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.filled == 0
+    }
+
+    /// All bytes that were received.
+    #[inline]
+    pub(super) const fn received(&self) -> u64 {
+        self.gone + self.filled as u64
     }
 
     /// Bytes that the attempt has read.
@@ -67,14 +76,28 @@ impl Ahead {
     pub(super) fn release(&mut self, n: usize, limits: &ReplayLimits) {
         self.start = (self.start + n).min(self.filled);
         if self.start == self.filled {
+            self.gone += self.filled as u64;
             self.start = 0;
             self.filled = 0;
             if self.bytes.len() > limits.retain {
                 self.bytes = Vec::new();
             }
         }
-        self.pos = self.start;
         self.need = 0;
+        self.aim_again();
+        self.rewind(limits);
+    }
+
+    /// What is due is another number now.
+    #[inline]
+    pub(super) fn aim_again(&mut self) {
+        self.least = usize::MAX;
+    }
+
+    /// Where an attempt begins: at the first byte that was not committed.
+    #[inline]
+    pub(super) fn rewind(&mut self, limits: &ReplayLimits) {
+        self.pos = self.start;
         self.bound(limits);
     }
 
@@ -84,7 +107,7 @@ impl Ahead {
         self.end = self.filled.min(most);
     }
 
-    /// Receives until `due` bytes are here; false if the source ended before.
+    /// Receives until `due` bytes are here (one at least); false if the source ended before.
     // Always: a turn of one byte is this and little else.
     #[inline(always)]
     pub(super) fn pull<R: Read>(
@@ -93,36 +116,60 @@ impl Ahead {
         source: &mut R,
         due: usize,
     ) -> io::Result<bool> {
-        let before = self.have();
+        loop {
+            // What is left stays in registers, so that a turn of one byte costs little else.
+            let mut room = self.bytes.get_mut(self.filled..).unwrap_or_default();
+            if room.len() <= self.least {
+                if self.aim(limits, due) {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let result = loop {
+                match source.read(room) {
+                    Ok(0) => break Ok(false),
+                    Ok(n) => {
+                        room = room.get_mut(n..).unwrap_or_default();
+                        if room.len() <= self.least {
+                            break Ok(true);
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => break Err(e),
+                }
+            };
+            let left = room.len();
+            self.filled = self.bytes.len() - left;
+            if !matches!(result, Ok(true)) {
+                return result;
+            }
+        }
+    }
+
+    /// Makes room for a chunk and sets `least`; true if what is due is here.
+    #[cold]
+    #[inline(never)]
+    fn aim(&mut self, limits: &ReplayLimits, due: usize) -> bool {
+        if self.have() >= due.max(1) {
+            return true;
+        }
         let chunk = limits.read_ahead.max(1);
-        let result = loop {
-            if self.have() >= due {
-                break Ok(true);
-            }
-            if self.bytes.len() - self.filled < chunk {
-                self.make_room(chunk);
-            }
-            let room = &mut self.bytes[self.filled..];
-            match source.read(room) {
-                Ok(0) => break Ok(false),
-                Ok(n) => self.filled += n.min(room.len()),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => break Err(e),
-            }
-        };
-        self.pulled += (self.have() - before) as u64;
-        self.bound(limits);
-        result
+        if self.bytes.len() - self.filled < chunk {
+            self.make_room(chunk);
+        }
+        let due_at = self.start.saturating_add(due.max(1));
+        self.least = self.bytes.len().saturating_sub(due_at).max(chunk - 1);
+        false
     }
 
     /// Room for `chunk` more bytes: by moving the message to the front where that pays for the move, else by growing
     /// with what was received.
-    #[cold]
     fn make_room(&mut self, chunk: usize) {
         let have = self.have();
         if self.start >= have {
             self.bytes.copy_within(self.start..self.filled, 0);
             self.pos -= self.start;
+            self.gone += self.start as u64;
             self.start = 0;
             self.filled = have;
         }
@@ -157,7 +204,11 @@ impl Ahead {
             self.refused = Refused::Limit(limit);
             return Err(limit.into());
         }
-        match self.pull(limits, source, need) {
+        self.aim_again();
+        let pulled = self.pull(limits, source, need);
+        self.aim_again();
+        self.bound(limits);
+        match pulled {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.refused = Refused::Ended;

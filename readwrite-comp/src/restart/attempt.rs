@@ -18,7 +18,7 @@ pub struct ReplayAttempt<'a, R> {
 impl<'a, R: Read> ReplayAttempt<'a, R> {
     #[inline]
     pub(super) fn new(ahead: &'a mut Ahead, limits: &'a ReplayLimits, source: &'a mut R) -> Self {
-        ahead.pos = ahead.start;
+        ahead.rewind(limits);
         ahead.refused = Refused::No;
         Self {
             ahead,

@@ -68,7 +68,9 @@ pub struct Replay {
     seen: usize,
     /// How much was there at the last attempt.
     tried: usize,
-    /// How much must be there for the next one.
+    /// With this much or less, another attempt would come to nothing: it was tried, or less than was asked for.
+    hopeless: usize,
+    /// How much must be there for the next one, without a quiet period.
     due: usize,
     /// Hundredths of bytes that may be decoded again.
     budget: u64,
@@ -77,6 +79,8 @@ pub struct Replay {
     deferred: bool,
     /// How much had been received when the source blocked the last time.
     blocked_at: u64,
+    /// How many of the bytes received are in the budget.
+    booked: u64,
     stats: ReplayStats,
 }
 
@@ -108,7 +112,7 @@ impl Replay {
     /// What was done so far.
     pub const fn stats(&self) -> ReplayStats {
         let mut stats = self.stats;
-        stats.bytes_received += self.ahead.pulled;
+        stats.bytes_received += self.ahead.received();
         stats
     }
 
@@ -134,7 +138,7 @@ impl Replay {
             limits: self.limits,
             policy: self.policy,
             scan,
-            stats: self.stats,
+            stats: self.stats(),
             ..Self::default()
         };
     }
@@ -241,12 +245,7 @@ impl Replay {
             Ok(true) => Ok(true),
             Ok(false) => Ok(!self.ahead.is_empty()),
             Err(e) => {
-                let have = self.ahead.have();
-                // Nothing asked for these bytes, or they are not more than at the last attempt: more have to come.
-                if have < self.ahead.need.max(1)
-                    || have <= self.tried
-                    || e.kind() != io::ErrorKind::WouldBlock
-                {
+                if self.ahead.have() <= self.hopeless || e.kind() != io::ErrorKind::WouldBlock {
                     return Err(e);
                 }
                 if self.silent() {
@@ -260,28 +259,37 @@ impl Replay {
 
     /// The source blocked: true if it gave nothing since it did so the last time.
     fn silent(&mut self) -> bool {
-        let received = self.stats.bytes_received + self.ahead.pulled;
+        let received = self.ahead.received();
         std::mem::replace(&mut self.blocked_at, received) == received
     }
 
     /// Receives until an attempt is due; false if the source ended before.
     #[inline]
     fn receive<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
-        if let Some(scan) = &mut self.scan
-            && let Some(mut due) = scan.known()
-        {
-            loop {
-                if !self.ahead.pull(&self.limits, source, due.max(1))? {
-                    return Ok(false);
-                }
-                match scan.least(self.ahead.waiting()) {
-                    Some(least) if least > due && least <= self.limits.max_message => due = least,
-                    // Whole, or not to be told, or too long, which is for the decoder to refuse.
-                    _ => return Ok(true),
-                }
+        loop {
+            if !self.ahead.pull(&self.limits, source, self.due)? {
+                return Ok(false);
+            }
+            if !self.scanned() {
+                return Ok(true);
             }
         }
-        self.ahead.pull(&self.limits, source, self.due.max(1))
+    }
+
+    /// True if the scan says that more bytes are due.
+    #[inline]
+    fn scanned(&mut self) -> bool {
+        match &mut self.scan {
+            Some(scan) if scan.known().is_some() => match scan.least(self.ahead.waiting()) {
+                Some(least) if least > self.due && least <= self.limits.max_message => {
+                    self.due = least;
+                    true
+                }
+                // Whole, or not to be told, or too long, which is for the decoder to refuse.
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// How many bytes must be here before the next attempt is due without a quiet period: those that the last one asked
@@ -304,10 +312,28 @@ impl Replay {
         paid.min(self.limits.max_message).max(self.ahead.need)
     }
 
-    /// Books the bytes that were pulled.
+    /// When the next attempt will be, after this one.
+    fn plan(&mut self) {
+        self.ahead.aim_again();
+        self.hopeless = self.tried.max(self.ahead.need.saturating_sub(1));
+        self.due = self.next_due();
+        let waiting = self.ahead.waiting();
+        if let Some(scan) = &mut self.scan
+            && let Some(least) = scan.least(waiting)
+        {
+            if least <= waiting.len() {
+                // Whole, it said.
+                scan.give_up();
+            } else if least <= self.limits.max_message {
+                self.due = least;
+            }
+        }
+    }
+
+    /// Books the bytes that were received.
     fn received(&mut self) {
-        let n = std::mem::take(&mut self.ahead.pulled);
-        self.stats.bytes_received += n;
+        let n = self.ahead.received() - self.booked;
+        self.booked += n;
         if let RetryPolicy::Budgeted { percent } = self.policy {
             self.budget = self.budget.saturating_add(n * u64::from(percent));
         }
@@ -343,16 +369,7 @@ impl Replay {
                 error
             }
         };
-        self.due = self.next_due();
-        if let Some(scan) = &mut self.scan
-            && let waiting = self.ahead.waiting()
-            && scan
-                .least(waiting)
-                .is_some_and(|least| least <= waiting.len())
-        {
-            // Whole, it said.
-            scan.give_up();
-        }
+        self.plan();
         error
     }
 
@@ -368,8 +385,8 @@ impl Replay {
     /// Goes back to the first byte that was not committed.
     pub fn rewind(&mut self) {
         self.account_by_hand();
-        self.ahead.pos = self.ahead.start;
-        self.due = self.next_due();
+        self.ahead.rewind(&self.limits);
+        self.plan();
     }
 
     /// Lets go of what the attempt has read: the next one starts behind it.
@@ -389,7 +406,9 @@ impl Replay {
     fn begin(&mut self) {
         self.seen = 0;
         self.tried = 0;
+        self.hopeless = 0;
         self.due = 0;
+        self.ahead.aim_again();
         if let Some(scan) = &mut self.scan {
             scan.restart();
         }
