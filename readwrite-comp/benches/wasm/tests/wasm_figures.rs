@@ -27,7 +27,11 @@ fn rounds() -> usize {
 fn cases() -> Vec<Case> {
     const KB16: usize = 16 << 10;
     const MIB: usize = 1 << 20;
-    let mut cases = Vec::new();
+    // What the source and the loop of the bench take, whoever reads.
+    let mut cases = vec![
+        Case::Decode(decode::Way::Turns, false, KB16, 1),
+        Case::Decode(decode::Way::Turns, false, KB16, 16),
+    ];
     for way in [
         decode::Way::Framed,
         decode::Way::Unframed,
