@@ -107,7 +107,7 @@ pub enum PrefixCheck {
     /// By a hash of all of them. A change is an error before a wrong byte reaches the sink.
     #[default]
     Bytes,
-    /// By their number only, at half the cost. For messages that cannot change: the service owns them and changes
-    /// nothing until they are written.
+    /// By their number only, at half the cost: they are not even copied. For messages that cannot change: the service
+    /// owns them and changes nothing until they are written. One that does change reaches the sink in parts of both.
     Length,
 }

@@ -36,8 +36,9 @@ enum Stage {
 
 /// The writing half of restart: keeps track of the message in flight between the calls of a service.
 ///
-/// An encoder writes into a window, which goes to the sink. When the window is full and the sink blocks, the call gives `WouldBlock`; the next call empties the window, runs the encoder again, compares and drops what it
-/// produced before, and goes on. A message that fits the window is encoded once.
+/// An encoder writes into a window, which goes to the sink. When the window is full and the sink blocks, the call gives
+/// `WouldBlock`; the next call empties the window, runs the encoder again, compares and drops what it produced before,
+/// and goes on. A message that fits the window is encoded once.
 ///
 /// ```
 /// use readwrite_comp::Skip;
