@@ -37,6 +37,10 @@ pub struct Limits {
     pub messages_per_second: u32,
     /// Bytes of one message between services of the user's.
     pub app_bytes: usize,
+    /// Bytes of what a node has another node carry to a third, so that they find a way to each other.
+    pub signal_bytes: usize,
+    /// How many of these one peer may have carried, or say itself, in a second; past it they are dropped.
+    pub signals_per_second: u32,
     /// Attachments being fetched at once.
     pub downloads: usize,
     /// Peers' requests waiting for parts of one attachment that is being fetched.
@@ -99,6 +103,8 @@ impl Default for Limits {
             bytes_in_flight: 8 << 20,
             messages_per_second: 50_000,
             app_bytes: 64 << 10,
+            signal_bytes: 17 << 10,
+            signals_per_second: 64,
             downloads: 64,
             waiting_requests: 4096,
             parts_in_flight: 16,

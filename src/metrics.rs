@@ -66,6 +66,8 @@ counters! {
     app_out,
     /// Messages for a service that this node has not.
     app_dropped,
+    /// Signals of peers, carried to other peers.
+    signals_carried,
     /// Records that were found for this node's user at another node.
     lookups_found,
     /// How many nodes were asked one after the other for each of them, in all.

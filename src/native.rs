@@ -166,8 +166,13 @@ impl Config {
         let transport = EitherOf(tcp, ws);
         let addresses = Transport::<mydht_evloop::Poll>::local_addresses(&transport);
         let stores = (records, attachments);
+        #[cfg(feature = "signalling")]
+        let courier = client.as_ref().map(room::Client::courier);
+        #[cfg(not(feature = "signalling"))]
+        let courier = None;
         let parts = Parts {
             global,
+            courier,
             policy: Box::new(self.policy),
             limits: self.limits,
             bootstrap: self.bootstrap,

@@ -1,6 +1,8 @@
 //! A node among the users of a signalling server: the same key, and the same id.
 
 mod meeting;
+mod neighbours;
+mod signals;
 
 use mydht_transports::signal::{Identity as Signs, PublicKey, Signature, UserId};
 
@@ -8,6 +10,8 @@ use crate::identity::{self, Identity};
 use crate::{Hash, PeerId};
 
 pub use meeting::{Meeting, Path, Way};
+pub use neighbours::Neighbours;
+pub use signals::Signals;
 
 impl Signs for Identity {
     fn public_key(&self) -> PublicKey {

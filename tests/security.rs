@@ -203,12 +203,7 @@ fn lies() -> Vec<Vec<u8>> {
         preamble: PREAMBLE.to_vec(),
         binding: Vec::new(),
     };
-    let (_, ping) = Handshake::connect(
-        public(),
-        None,
-        &Fresh::generate().unwrap(),
-        PATIENCE,
-    );
+    let (_, ping) = Handshake::connect(public(), None, &Fresh::generate().unwrap(), PATIENCE);
     let mut pong = Handshake::accept(public(), Fresh::generate().unwrap(), PATIENCE)
         .receive(&ping[2..], &channel, Duration::ZERO, |_| true)
         .unwrap()

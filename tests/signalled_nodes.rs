@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
+use mydht::Link;
 use mydht::native::{Config, NativeNode, Signalling};
 
 #[allow(dead_code, reason = "a part of what the other suites use")]
@@ -101,4 +103,55 @@ fn who_reaches_no_server_is_told_so() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && stderr.lines().count() == 1);
     assert!(stderr.contains("nothing listens there"), "{stderr}");
+}
+
+/// A node that nobody can connect with by TCP, and whose signalling server is dead.
+fn alone(url: &str, known: &NativeNode) -> NativeNode {
+    let with = Signalling {
+        room: None,
+        ..Signalling::room(url, "room").unwrap()
+    };
+    let node = Config::default()
+        .signalling(with)
+        .bootstrap(known.address().unwrap())
+        .start()
+        .unwrap();
+    node.await_peer(LONG).unwrap();
+    node
+}
+
+/// Waits until a node is connected directly with another.
+fn meets(node: &NativeNode, other: &NativeNode) {
+    let until = Instant::now() + LONG;
+    loop {
+        let (send, links) = channel();
+        let reply = move |links| drop(send.send(links));
+        node.handle().links(reply).unwrap();
+        let links: Vec<Link> = links.recv().unwrap();
+        if links
+            .iter()
+            .any(|link| link.peer == Some(other.id()) && link.address.starts_with("rtc:"))
+        {
+            return;
+        }
+        assert!(Instant::now() < until, "{links:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn without_the_server_a_node_that_both_know_makes_the_two_meet() {
+    let mut server = Server::start(&[]);
+    let url = server.url();
+    server.kill();
+    let known = Config::listen("127.0.0.1:0".parse().unwrap());
+    let known = known.start().unwrap();
+    let (a, b) = (alone(&url, &known), alone(&url, &known));
+    meets(&a, &b);
+    meets(&b, &a);
+    assert!(known.metrics().snapshot().signals_carried > 0);
+    known.stop().unwrap();
+    put_and_get(&a, &b);
+    a.stop().unwrap();
+    b.stop().unwrap();
 }

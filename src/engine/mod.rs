@@ -279,8 +279,8 @@ impl Engine {
                 self.answer(conn, request, message, part);
             }
             ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
-            // Not for the protocol: it goes to the services of the user's.
-            ProtoMessage::App { .. } => {}
+            // Not for the protocol: they go to the services of the user's, and to the transport.
+            ProtoMessage::App { .. } | ProtoMessage::Signal { .. } => {}
             ProtoMessage::Hello { .. } => {
                 self.violation(conn, format!("it sent {name} when it was not its turn"));
             }

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::attachment::tree::Node;
-use crate::id::{Hash, Key};
+use crate::id::{Hash, Key, PeerId};
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::Contact;
 
@@ -138,6 +138,14 @@ pub enum ProtoMessage {
         /// Nearest first.
         nodes: Vec<Contact<String>>,
     },
+    /// Something by which one node finds a way to another, carried by a node that both are connected with.
+    Signal {
+        /// For whom.
+        to: PeerId,
+        /// Proves from whom it is: nothing to whoever carries it.
+        #[serde(with = "crate::record::bytes_or_hex")]
+        sealed: Vec<u8>,
+    },
 }
 
 impl ProtoMessage {
@@ -165,6 +173,7 @@ impl ProtoMessage {
             ProtoMessage::Hello { .. } => "HELLO",
             ProtoMessage::FindNode { .. } => "FIND_NODE",
             ProtoMessage::Nodes { .. } => "NODES",
+            ProtoMessage::Signal { .. } => "SIGNAL",
         }
     }
 
@@ -199,6 +208,7 @@ impl ProtoMessage {
             ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
             ProtoMessage::App { service, body } => service.len() + body.len(),
             ProtoMessage::Hello { address } => address.len(),
+            ProtoMessage::Signal { sealed, .. } => sealed.len(),
             ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => nodes
                 .iter()
                 .map(|node| size_of_val(node) + node.address.len())
@@ -286,6 +296,10 @@ pub(crate) mod tests {
                     };
                     2
                 ],
+            },
+            ProtoMessage::Signal {
+                to: crate::PeerId(hash),
+                sealed: (0..=255).collect(),
             },
         ]
     }

@@ -20,7 +20,7 @@ pub type Listen = Either<TcpAddress, WsAddress>;
 pub(super) type Users = EitherOf<
     Many<
         mydht_transports::webrtc::WebRtc<
-            mydht_transports::signal::ServerSignaller<Poll>,
+            crate::signalling::Signals<Poll>,
             mydht_transports::webrtc::native::Native,
         >,
     >,

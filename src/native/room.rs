@@ -10,17 +10,15 @@ use std::time::{Duration, Instant};
 use mydht_evloop::Poll;
 use mydht_transports::either::{Either, EitherOf};
 use mydht_transports::many::Many;
-use mydht_transports::signal::{
-    self, Event, Hub, Relay, Running, ServerAddress, ServerSignaller, UserId,
-};
+use mydht_transports::signal::{self, Event, Hub, Relay, Running, ServerAddress, UserId};
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::native::Native;
 
 use super::Conf;
 use super::network::{Address, Users};
 use crate::identity::Identity;
-use crate::service::GlobalService;
-use crate::signalling::{Meeting, Path, Way, id_of};
+use crate::service::{Courier, GlobalService};
+use crate::signalling::{Meeting, Neighbours, Path, Signals, Way, id_of};
 use crate::{Link, NodeHandle};
 
 /// How often it looks at the node's connections.
@@ -66,6 +64,7 @@ enum Heard {
 
 /// A client of the server, before there is a node that uses it.
 pub(super) struct Client {
+    neighbours: Neighbours<Poll>,
     running: Running<Poll>,
     send: Sender<Heard>,
     heard: Receiver<Heard>,
@@ -95,9 +94,12 @@ pub(super) fn start(
     if let Some(room) = &signalling.room {
         hub.join(room);
     }
-    let direct = backend.map(|backend| WebRtc::new(ServerSignaller::new(hub.clone()), backend));
+    let neighbours = Neighbours::new(identity.clone());
+    let signals = || Signals::new(hub.clone(), neighbours.clone());
+    let direct = backend.map(|backend| WebRtc::new(signals(), backend));
     let users = EitherOf(direct.into(), Many(vec![Relay::new(hub.clone())]));
     let client = Client {
+        neighbours,
         running,
         send,
         heard,
@@ -152,6 +154,11 @@ pub(super) struct Membership {
 }
 
 impl Client {
+    /// What the node's neighbours carry for it.
+    pub(super) fn courier(&self) -> Box<dyn Courier> {
+        Box::new(self.neighbours.clone())
+    }
+
     /// Connects the node with the members of its room as long as it lives, on a thread of its own.
     pub(super) fn follow<G: GlobalService + Send>(
         self,
@@ -161,6 +168,7 @@ impl Client {
             running,
             send,
             heard,
+            ..
         } = self;
         let hub = running.hub();
         let thread = std::thread::Builder::new()

@@ -112,6 +112,9 @@ impl<MC: MyDHTConf> Spawners<MC> {
     }
 }
 
+/// Messages that wait for a peer when no signals of others are added to them.
+const SIGNALS_WAITING: usize = 64;
+
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -143,6 +146,8 @@ pub(super) struct Conn<MC: MyDHTConf> {
     outgoing: Send<MC, Routed<WriteIn>>,
     pub(super) flow: Arc<Flow>,
     rate: Rate,
+    /// What it may have carried, and say itself.
+    signals: Rate,
     /// Nothing is read until then.
     held_until: Duration,
     /// Messages written when it was last looked whether it takes any. `None`: nothing waited.
@@ -210,6 +215,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             wanted,
             outgoing,
             rate: Rate::per_second(limits.messages_per_second),
+            signals: Rate::per_second(limits.signals_per_second),
             held_until: Duration::ZERO,
             flow,
             stalled: None,
@@ -382,6 +388,17 @@ impl<MC: MyDHTConf> Conn<MC> {
             let _ = local.handle.unyield();
         }
         Ok(())
+    }
+
+    /// Counts a signal of the peer: false if it is one too many.
+    pub(super) fn may_signal(&mut self, now: Duration) -> bool {
+        self.signals.count(now).is_none()
+    }
+
+    /// Whether a signal of somebody else may be given to the peer: what is to be lost when it takes too little is this, not
+    /// the peer.
+    pub(super) fn has_room(&self) -> bool {
+        self.flow.outgoing().0 < SIGNALS_WAITING
     }
 
     /// Counts a message against the peer's rate: past it, nothing is read until the time that this gives.

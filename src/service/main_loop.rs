@@ -4,6 +4,7 @@ mod app;
 mod dial;
 mod failures;
 mod links;
+mod signals;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -27,7 +28,7 @@ use super::connection::{Common, Conn, State};
 use super::hosted::Way;
 use super::slot::Slot;
 use super::{
-    Answer, ApiIn, ApiOut, ApiService, FromPeer, Global, MainCommand, MainSend, Parts,
+    Answer, ApiIn, ApiOut, ApiService, Courier, FromPeer, Global, MainCommand, MainSend, Parts,
     PeerMgmtService, PeersIn, PeersOut, ReadOut, Reply, Routed, StoreIn, StoreOut, StoreService,
     UserId, Who,
 };
@@ -95,6 +96,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     /// Connections that are not authenticated yet.
     handshakes: usize,
     bootstrap: Vec<Bootstrap<Address<MC>>>,
+    own: PeerId,
+    courier: Option<Box<dyn Courier>>,
     /// Peers that the protocol looks for, and where each may be found besides where it is being looked for.
     dialing: BTreeMap<PeerId, VecDeque<String>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
@@ -170,6 +173,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 .map(|address| Bootstrap::new(address, &limits))
                 .collect(),
             dialing: BTreeMap::new(),
+            own,
+            courier: parts.courier,
             store: Slot::start(spawners.store, Who::Store, store, &main, longest)?,
             api: Slot::start(spawners.api, Who::Api, api, &main, longest)?,
             peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,
@@ -215,6 +220,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         loop {
             let more = self.drain_queue()?;
             self.fire_timers()?;
+            self.say_signals()?;
             if self.is_stopped() {
                 self.close_all();
                 return Ok(());
@@ -486,6 +492,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             (State::Authenticating, FromPeer::Handshake(message)) => {
                 let message = PeersIn::Message(conn, message, found.channel(), now);
                 self.peer_mgmt.tell(Routed::new(message, way))
+            }
+            (State::Up(_), FromPeer::Message(ProtoMessage::Signal { to, sealed }, _)) => {
+                self.signal(conn, to, sealed, way)
             }
             (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
                 self.app(conn, peer, service, body, way)

@@ -4,6 +4,7 @@ mod api;
 mod backoff;
 mod buffer;
 mod connection;
+mod courier;
 mod flow;
 mod global;
 mod hosted;
@@ -22,6 +23,7 @@ mod write;
 mod tests;
 
 pub use api::{ApiIn, ApiOut, ApiService};
+pub use courier::Courier;
 pub use flow::NextMessage;
 pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId};
 pub use hosted::{Hosted, Routed, Who};

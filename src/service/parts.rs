@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::policy::{PeerMgmtMeths, PeerPolicy};
 use crate::routing::{self, Route};
+use crate::service::Courier;
 use crate::store::wall_clock;
 
 /// The values of a node's parts.
@@ -42,6 +43,8 @@ pub struct Parts<MC: MyDHTConf> {
     pub limits: Limits,
     /// What it counts.
     pub metrics: Metrics,
+    /// Says and hears what finds ways to peers, if the transport wants neighbours to carry that.
+    pub courier: Option<Box<dyn Courier>>,
     /// Peers to connect with at once, and again when they are lost.
     pub bootstrap: Vec<Address<MC>>,
 }
@@ -73,6 +76,7 @@ impl<MC: MyDHTConf> Parts<MC> {
             epoch,
             limits: Limits::default(),
             metrics: Metrics::default(),
+            courier: None,
             bootstrap: Vec::new(),
         }
     }

@@ -54,6 +54,13 @@ impl Kind {
             Kind::Bye => 3,
         }
     }
+
+    /// The one that is signed so.
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        [Kind::Offer, Kind::Answer, Kind::Candidate, Kind::Bye]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
 }
 
 /// What a client says.

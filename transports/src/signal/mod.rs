@@ -17,6 +17,7 @@ mod limits;
 mod message;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod post;
 mod proof;
 mod relay;
 mod replay;
@@ -37,6 +38,7 @@ pub use message::{
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::start;
+pub use post::{CARRIED, Post};
 pub use proof::{HELLO, Rejected, SEALED, hello_bytes, sealed_bytes};
 pub use relay::{Relay, RelayAddress, RelayEnd, RelayStream};
 pub use replay::ReplayGuard;

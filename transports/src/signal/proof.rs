@@ -47,6 +47,8 @@ pub fn sealed_bytes(
 /// Why what another user is said to have said is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
+    /// It is no message at all.
+    Malformed,
     /// It is for somebody else.
     NotForUs,
     /// The key is not that of the user who is said to have sent it.
@@ -66,6 +68,7 @@ pub enum Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Rejected::Malformed => "it is malformed",
             Rejected::NotForUs => "it is for somebody else",
             Rejected::WrongKey => "its key is not that of its sender",
             Rejected::Forged => "its signature is forged",
