@@ -69,6 +69,14 @@ impl Case {
         field
     }
 
+    /// What the others are compared with.
+    pub fn is_floor(self) -> bool {
+        matches!(
+            self,
+            Case::Decode(decode::Way::OneShot, ..) | Case::Encode(encode::Way::OneShot, ..)
+        )
+    }
+
     pub fn floor(self) -> Self {
         match self {
             Case::Decode(_, field, size, _) => Case::Decode(decode::Way::OneShot, field, size, 1),

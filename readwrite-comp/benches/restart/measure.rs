@@ -46,6 +46,8 @@ impl Measure {
         if nanoseconds > SLOW || case.field() {
             return None;
         }
+        // The floor knows no turns.
+        let case = if case.is_floor() { case.floor() } else { case };
         let mut counted = self.counted.as_ref()?.borrow_mut();
         *counted
             .entry(case.name())
@@ -55,17 +57,11 @@ impl Measure {
     /// The cost of a case and of its floor, in turns so that both see the same machine.
     pub fn cost(&self, case: Case) -> (Cost, Cost) {
         let (mut own, mut floor) = (Prepared::new(case), Prepared::new(case.floor()));
-        let budget = Duration::from_millis(if self.quick { 30 } else { 200 });
-        let (mut own_times, mut floor_times) = (Vec::new(), Vec::new());
-        let begun = Instant::now();
-        // The quadratic ones take seconds, and a few of those do.
-        while (own_times.len() < 5 && begun.elapsed() < 10 * budget) || begun.elapsed() < budget {
-            own_times.push(timed(&mut own));
+        let mut floor_times = Vec::new();
+        let own_times = self.times(&mut own, || {
             // As many as fit the time of one, so that the floor's median is as good.
-            for _ in 0..4 {
-                floor_times.push(timed(&mut floor));
-            }
-        }
+            floor_times.extend((0..4).map(|_| timed(&mut floor)));
+        });
         let cost = |prepared: &mut Prepared, times: Vec<f64>, case: Case| {
             let before = prepared.attempts();
             let peak = peak(|| prepared.once());
@@ -84,6 +80,23 @@ impl Measure {
             cost(&mut own, own_times, case),
             cost(&mut floor, floor_times, case.floor()),
         )
+    }
+
+    /// The median time of a case, in nanoseconds.
+    pub fn time(&self, case: Case) -> f64 {
+        median(self.times(&mut Prepared::new(case), || {}))
+    }
+
+    fn times(&self, prepared: &mut Prepared, mut between: impl FnMut()) -> Vec<f64> {
+        let budget = Duration::from_millis(if self.quick { 30 } else { 200 });
+        let mut times = Vec::new();
+        let begun = Instant::now();
+        // The quadratic ones take seconds, and a few of those do.
+        while (times.len() < 5 && begun.elapsed() < 10 * budget) || begun.elapsed() < budget {
+            times.push(timed(prepared));
+            between();
+        }
+        times
     }
 }
 

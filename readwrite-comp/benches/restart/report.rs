@@ -121,8 +121,8 @@ pub fn plot(measure: &Measure) -> String {
     );
     let mut add = |name, case: &dyn Fn(usize) -> Case| {
         let points = (12..=21).map(|power| {
-            let (own, _) = measure.cost(case(1 << power));
-            (f64::from(1 << power), own.nanoseconds / 1e3)
+            let time = measure.time(case(1 << power));
+            (f64::from(1 << power), time / 1e3)
         });
         lines.line(name, points);
     };
