@@ -57,6 +57,8 @@ pub struct Limits {
     pub closest: usize,
     /// How many of the nearest peers are asked to keep a record.
     pub copies: usize,
+    /// How often what is kept is put again with the nodes that are nearest to it by then. Zero: never.
+    pub republish: Duration,
     /// Bytes of a peer's address.
     pub address_bytes: usize,
     /// Connections being opened at once for searches.
@@ -113,6 +115,7 @@ impl Default for Limits {
             paths: 3,
             closest: 20,
             copies: 8,
+            republish: Duration::from_secs(3600),
             address_bytes: 256,
             dials: 64,
             links: 128,

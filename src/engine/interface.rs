@@ -129,6 +129,8 @@ pub type StoreTicket = u64;
 pub enum StoreOp {
     /// The record under a key, if all of it is here.
     Get(Key),
+    /// The key after this one, in the order of keys, or the first, under which a record is kept.
+    Next(Option<Key>),
     /// Keep a record, durably, unless a newer one is there.
     Put(Record),
     /// Give out content that is elsewhere.
@@ -148,6 +150,8 @@ pub enum StoreOp {
 pub enum StoreReply {
     /// To `Get`.
     Record(Option<Record>),
+    /// To `Next`.
+    Key(Option<Key>),
     /// To `Put`, `Link` and `Close`.
     Done,
     /// To `Put`: a newer record is kept under this key.

@@ -11,6 +11,7 @@ mod links;
 mod lookup;
 mod providers;
 mod put;
+mod republish;
 mod requests;
 mod search;
 mod serve;
@@ -36,6 +37,7 @@ use crate::routing::Route;
 
 use links::Links;
 use put::Puts;
+use republish::Republish;
 use requests::{Request, Requests};
 use search::Searches;
 use transfer::Transfers;
@@ -48,13 +50,15 @@ enum AfterStore {
     PeerGet(ConnId, QueryId, Key, u8),
     LocalLink(Ticket, Record),
     LocalPut(Ticket, Record),
-    PeerPut(ConnId, QueryId),
+    PeerPut(ConnId, QueryId, Key),
     /// The attachment and the number of its download.
     Opened(AttachmentId, u64),
     /// The same, and the part.
     Written(AttachmentId, u64, u64),
     PeerRead(ConnId, QueryId, AttachmentId, u64),
     LocalRead(Ticket),
+    NextKept,
+    Republish,
 }
 
 impl AfterStore {
@@ -104,6 +108,7 @@ pub struct Engine {
     links: Links,
     searches: Searches,
     puts: Puts,
+    republish: Republish,
     transfers: Transfers,
     /// Who waits for a first peer, and until when.
     awaiting_peer: Vec<(Ticket, Duration)>,
@@ -143,6 +148,7 @@ impl Engine {
             links: Links::default(),
             searches: Searches::default(),
             puts: Puts::default(),
+            republish: Republish::default(),
             transfers: Transfers::default(),
             awaiting_peer: Vec::new(),
             next_store_ticket: 0,
@@ -203,6 +209,7 @@ impl Engine {
             .chain(requests)
             .chain(transfers)
             .chain(refresh)
+            .chain(self.republish_deadline())
             .chain(self.trim_deadline())
             .chain(self.worse_deadline())
             .min()
@@ -362,17 +369,19 @@ impl Engine {
             }
             (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
             (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
-                self.copy(ticket, record);
+                self.republish.note(record.key, self.now);
+                self.copy(Some(ticket), record);
             }
             (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
                 let why =
                     "a newer record is kept under this key: sign it with a higher sequence number";
                 self.reply(ticket, Event::Failed(why.into()));
             }
-            (AfterStore::PeerPut(conn, query), StoreReply::Stale) => {
+            (AfterStore::PeerPut(conn, query, _), StoreReply::Stale) => {
                 self.refuse(conn, query, "a newer record is kept under this key");
             }
-            (AfterStore::PeerPut(conn, query), StoreReply::Done) => {
+            (AfterStore::PeerPut(conn, query, key), StoreReply::Done) => {
+                self.republish.note(key, self.now);
                 self.send(conn, ProtoMessage::Stored { query });
             }
             (AfterStore::Opened(id, number), StoreReply::Whole) => self.arrived(id, number),
@@ -388,6 +397,8 @@ impl Engine {
             (AfterStore::LocalRead(ticket), StoreReply::Part(found)) => {
                 self.reply(ticket, Event::Part(found.map(|(bytes, _)| bytes)));
             }
+            (AfterStore::NextKept, StoreReply::Key(key)) => self.kept(key),
+            (AfterStore::Republish, StoreReply::Record(record)) => self.put_again(record),
             (AfterStore::Nothing, _) => {}
             (after, _) => {
                 self.store_failed(after, &io::Error::other("it answered another request"));
@@ -401,6 +412,7 @@ impl Engine {
         const HERE: &str = "the store of this node failed";
         match after {
             AfterStore::Nothing => {}
+            AfterStore::NextKept | AfterStore::Republish => self.republish_failed(),
             AfterStore::LocalGet(ticket, _)
             | AfterStore::LocalLink(ticket, _)
             | AfterStore::LocalPut(ticket, _)
@@ -408,7 +420,7 @@ impl Engine {
                 self.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
             }
             AfterStore::PeerGet(conn, query, ..)
-            | AfterStore::PeerPut(conn, query)
+            | AfterStore::PeerPut(conn, query, _)
             | AfterStore::PeerRead(conn, query, ..) => self.refuse(conn, query, HERE),
             AfterStore::Opened(id, number) | AfterStore::Written(id, number, _) => {
                 self.download_not_kept(id, number, &format!("{HERE}: {error}"));
@@ -473,6 +485,7 @@ impl Engine {
         }
         self.expire_downloads();
         self.refresh();
+        self.republish();
         self.leave_worse();
         self.trim_links();
         while let Some(conn) = self.requests.next_debtor() {

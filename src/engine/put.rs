@@ -17,7 +17,8 @@ use crate::store::Content;
 
 #[derive(Debug)]
 struct Put {
-    ticket: Ticket,
+    /// `None`: it is put again, and no user waits.
+    ticket: Option<Ticket>,
     attachment: Option<AttachmentId>,
     /// Peers that were asked and have not answered.
     waiting: usize,
@@ -87,7 +88,7 @@ impl Engine {
     }
 
     /// The record is kept here: now the nodes nearest to its key.
-    pub(super) fn copy(&mut self, ticket: Ticket, record: Record) {
+    pub(super) fn copy(&mut self, ticket: Option<Ticket>, record: Record) {
         let target = *record.key.hash();
         if self.stopping {
             let nearest = self.connected_near(&target);
@@ -100,14 +101,14 @@ impl Engine {
     /// They are found: those that are still connected get a copy.
     pub(super) fn send_copies(
         &mut self,
-        ticket: Ticket,
+        ticket: Option<Ticket>,
         record: Record,
         nearest: Vec<Contact<String>>,
     ) {
         let conns = nearest.iter().filter_map(|node| self.links.conn(&node.id));
         let peers: Vec<ConnId> = conns.take(self.limits.copies).collect();
         if peers.is_empty() {
-            return self.reply(ticket, Event::Stored { copies: 0 });
+            return self.copied(ticket, Event::Stored { copies: 0 });
         }
         let put = self.puts.next;
         self.puts.next += 1;
@@ -150,7 +151,15 @@ impl Engine {
                 }
                 _ => Event::Stored { copies },
             };
-            self.reply(open.ticket, event);
+            self.copied(open.ticket, event);
+        }
+    }
+
+    /// Copies are kept, or not.
+    fn copied(&mut self, ticket: Option<Ticket>, event: Event) {
+        match ticket {
+            Some(ticket) => self.reply(ticket, event),
+            None => self.next_kept(),
         }
     }
 
@@ -175,7 +184,7 @@ impl Engine {
             if sent.bytes > put.progress {
                 put.progress = sent.bytes;
                 let (done, total) = (put.progress, id.len);
-                moved.push((put.ticket, Event::Progress { done, total }));
+                moved.extend(put.ticket.map(|to| (to, Event::Progress { done, total })));
             }
         }
         for (ticket, event) in moved {
@@ -192,7 +201,10 @@ impl Engine {
             return self.refuse(conn, query, "the record has expired");
         }
         match record.value.attachment() {
-            None => self.store(StoreOp::Put(record), AfterStore::PeerPut(conn, query)),
+            None => {
+                let after = AfterStore::PeerPut(conn, query, record.key);
+                self.store(StoreOp::Put(record), after);
+            }
             Some(id) => {
                 self.note_provider(id, conn);
                 self.download(id, OnArrival::Stored(conn, query, record));

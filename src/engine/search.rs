@@ -24,8 +24,8 @@ pub(super) enum Question {
 pub(super) enum Goal {
     /// A record that somebody wants.
     Lookup(Lookup),
-    /// The peers that a record of the user is to be copied to.
-    Copies(Ticket, Record),
+    /// The peers that a record is to be copied to, for the user or without.
+    Copies(Option<Ticket>, Record),
     /// Peers to know.
     Table,
 }
@@ -263,8 +263,8 @@ impl Engine {
         let copies = |open: &Open| matches!(open.goal, Goal::Copies(..));
         let open = self.searches.open.extract_if(|_, open| copies(open));
         for (_, open) in open.collect::<Vec<_>>() {
-            if let Goal::Copies(ticket, record) = open.goal {
-                self.copy(ticket, record);
+            if let Goal::Copies(Some(ticket), record) = open.goal {
+                self.copy(Some(ticket), record);
             }
         }
     }

@@ -365,7 +365,8 @@ impl Engine {
                     self.reply(ticket, Event::Found(record));
                 }
                 OnArrival::Stored(conn, query, record) => {
-                    self.store(StoreOp::Put(record), AfterStore::PeerPut(conn, query));
+                    let after = AfterStore::PeerPut(conn, query, record.key);
+                    self.store(StoreOp::Put(record), after);
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::conf::MyDHTConf;
 use crate::engine::{StoreOp, StoreReply, StoreTicket};
 use crate::id::Key;
 use crate::record::Record;
-use crate::store::kept::{decode, encode, expiry, key_bytes};
+use crate::store::kept::{decode, encode, expiry, key_bytes, key_of};
 use crate::store::{AttachmentStore, KVStore};
 
 /// What the store is asked.
@@ -119,6 +119,12 @@ impl<MC: MyDHTConf> StoreService<MC> {
         let attachments = &mut self.attachments;
         Ok(match op {
             StoreOp::Get(key) => StoreReply::Record(self.record(key)?),
+            StoreOp::Next(after) => {
+                let after = after.as_ref().map(key_bytes);
+                let page = self.records.page(after.as_deref(), 1)?;
+                let next = page.first().map(|listed| key_of(&listed.key));
+                StoreReply::Key(next.transpose()?)
+            }
             StoreOp::Put(record) => {
                 if is_stale {
                     StoreReply::Stale

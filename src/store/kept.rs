@@ -4,7 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::Key;
+use crate::id::{Hash, Key};
 use crate::record::{Record, Value};
 use crate::store::Millis;
 
@@ -30,6 +30,24 @@ pub(crate) fn key_bytes(key: &Key) -> Vec<u8> {
         Key::Signed(_) => b"s",
     };
     [kind, &key.hash().0].concat()
+}
+
+/// The key that [`key_bytes`] made these of.
+///
+/// # Errors
+/// `InvalidData` if it made them of none.
+pub(crate) fn key_of(bytes: &[u8]) -> io::Result<Key> {
+    let hash = |rest: &[u8]| rest.try_into().map(Hash).ok();
+    let key = match bytes.split_first() {
+        Some((b'c', rest)) => hash(rest).map(Key::Content),
+        Some((b'n', rest)) => hash(rest).map(Key::Name),
+        Some((b's', rest)) => hash(rest).map(Key::Signed),
+        _ => None,
+    };
+    key.ok_or_else(|| {
+        let why = "something is kept that is no record: another program's store?";
+        io::Error::new(io::ErrorKind::InvalidData, why)
+    })
 }
 
 /// When a record is to be gone.
@@ -67,6 +85,23 @@ pub(crate) fn decode(bytes: &[u8]) -> io::Result<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_kept_and_in_the_same_order() {
+        let hashes = [Hash([0; 32]), Hash::of(b"1"), Hash([255; 32])];
+        let mut keys = Vec::new();
+        for hash in hashes {
+            keys.extend([Key::Content(hash), Key::Name(hash), Key::Signed(hash)]);
+        }
+        for key in &keys {
+            assert_eq!(key_of(&key_bytes(key)).unwrap(), *key);
+        }
+        keys.sort_unstable();
+        assert!(keys.is_sorted_by_key(key_bytes));
+        for wrong in [&b""[..], b"c", b"x12345678901234567890123456789012"] {
+            assert!(key_of(wrong).is_err());
+        }
+    }
 
     #[test]
     fn records_of_the_first_form_are_read() {

@@ -8,6 +8,7 @@ mod network;
 mod node;
 mod paths;
 mod put;
+mod republish;
 mod search;
 mod serve;
 mod signed;
@@ -124,6 +125,10 @@ impl ModelStore {
                     None => true,
                 };
                 StoreReply::Record(record.filter(|_| whole))
+            }
+            StoreOp::Next(after) => {
+                let later = |key: &&Key| after.is_none_or(|after| **key > after);
+                StoreReply::Key(self.records.keys().filter(later).min().copied())
             }
             StoreOp::Put(record)
                 if self

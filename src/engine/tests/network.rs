@@ -41,6 +41,8 @@ struct Network {
     ended: HashMap<(usize, Ticket), Event>,
     /// Nodes tell each other where they are found.
     reachable: bool,
+    /// Nodes that have left.
+    gone: BTreeSet<usize>,
 }
 
 impl Network {
@@ -59,6 +61,7 @@ impl Network {
             found: Vec::new(),
             ended: HashMap::new(),
             reachable: false,
+            gone: BTreeSet::new(),
         }
     }
 
@@ -97,6 +100,15 @@ impl Network {
         }
     }
 
+    /// A node leaves for good, with all that it keeps.
+    fn leave(&mut self, node: usize) {
+        self.gone.insert(node);
+        let conns: Vec<ConnId> = self.nodes[node].conns.iter().copied().collect();
+        for conn in conns {
+            self.cut(node, conn);
+        }
+    }
+
     /// Brings what a node does onto its way.
     fn collect(&mut self, node: usize) {
         for (conn, message, part) in std::mem::take(&mut self.nodes[node].sent) {
@@ -115,7 +127,9 @@ impl Network {
         }
         for (id, address) in std::mem::take(&mut self.nodes[node].dialed) {
             match address.parse() {
-                Ok(other) if peer_id(other) == id => self.connect(node, other),
+                Ok(other) if peer_id(other) == id && !self.gone.contains(&other) => {
+                    self.connect(node, other);
+                }
                 _ => self.nodes[node].handle(Input::Unreachable(id)),
             }
         }
@@ -379,6 +393,43 @@ proptest! {
 proptest! {
     // Each case is a network of over a hundred nodes.
     #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// All nodes that keep a record at first leave, some each hour, and it is found all the same.
+    #[test]
+    fn a_record_outlives_the_nodes_that_keep_it(seed in any::<u64>()) {
+        const NODES: usize = 60;
+        let limits = Limits { hops: 0, closest: 8, copies: 4, ..Limits::default() };
+        let mut network = Network::new(NODES, seed, &limits);
+        network.reachable = true;
+        for node in 1..NODES {
+            let known = network.random.below(node);
+            network.connect(node, known);
+            while network.step(0) {}
+        }
+        let record = value(b"lasts");
+        let put = Command::Put { record: record.clone(), content: None };
+        let request = network.ask(0, put);
+        while network.step(0) {}
+        prop_assert_eq!(network.ended.get(&request), Some(&Event::Stored { copies: 4 }));
+        let has = |network: &Network, node: usize| {
+            network.nodes[node].store.records.contains_key(&record.key)
+        };
+        let first: Vec<usize> = (0..NODES).filter(|node| has(&network, *node)).collect();
+        for some in first.chunks(3) {
+            some.iter().for_each(|node| network.leave(*node));
+            while network.step(0) {}
+            // Two rounds: in the first, mostly one node puts it again, and that may have just done so.
+            for _ in 0..2 {
+                network.passes(Duration::from_secs(3600 + 3600 / 8));
+                while network.step(0) {}
+            }
+        }
+        let alive = (0..NODES).filter(|node| !network.gone.contains(node));
+        let asker = alive.rev().find(|node| !has(&network, *node)).unwrap();
+        let request = network.ask(asker, Command::Get { key: record.key });
+        while network.step(0) {}
+        prop_assert_eq!(network.ended.get(&request), Some(&Event::Found(record)));
+    }
 
     /// Nodes that know only the one that they began with find what any of them has put, and with few questions.
     #[test]
