@@ -57,7 +57,7 @@ impl Default for RetryPolicy {
 /// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipLimits {
-    /// How many bytes are held back at most while the sink blocks. Default 16 MiB.
+    /// How many bytes are held back at most while the sink blocks. Default 16 MiB; more than 4 GiB are 4 GiB.
     ///
     /// A message that fits is encoded once. The memory is taken as it is needed, and a sink that does not block is given
     /// the bytes every 64 KiB. A longer message is encoded again for each window that it fills.
