@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $name:ident),* $(,)?) => {
         /// The counters of a node, shared by its services. Clones count together.
         #[derive(Clone, Debug, Default)]
         pub struct Metrics(Arc<Counters>);
@@ -15,8 +15,15 @@ macro_rules! counters {
         struct Counters { $($name: AtomicU64),* }
 
         /// The counters at one moment.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-        pub struct Snapshot { $($(#[$doc])* pub $name: u64),* }
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Snapshot { $($(#[doc = $doc])+ pub $name: u64),* }
+
+        impl Snapshot {
+            /// Each counter: its name, what it counts, and how much.
+            pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($name), concat!($($doc),+).trim_ascii(), self.$name)),*].into_iter()
+            }
+        }
 
         impl Metrics {
             /// What was counted until now.

@@ -14,15 +14,18 @@ use mydht::{Command, Event, Hash, Limits, PeerId};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
+/// To whom, and what.
+type Said = (PeerId, Vec<u8>);
+
 /// What a transport says and hears, in the test's hands.
 #[derive(Clone, Default)]
 struct Told {
-    said: Arc<Mutex<VecDeque<(PeerId, Vec<u8>)>>>,
+    said: Arc<Mutex<VecDeque<Said>>>,
     heard: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Courier for Told {
-    fn outgoing(&mut self) -> Option<(PeerId, Vec<u8>)> {
+    fn outgoing(&mut self) -> Option<Said> {
         self.said.lock().unwrap().pop_front()
     }
 

@@ -4,13 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, Tree};
 use crate::id::{Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::{AttachmentId, Record};
-use crate::store::Content;
+use crate::store::{Content, Usage};
 
 /// Names a connection. Never used twice.
 pub type ConnId = usize;
@@ -42,6 +44,8 @@ pub enum Command {
     },
     /// Say how the node is.
     Status,
+    /// Say what it holds, all of it counted.
+    Insight,
     /// Wait until a peer is there, for so long at most; then say how the node is.
     AwaitPeer(Duration),
 }
@@ -74,8 +78,27 @@ pub enum Event {
         /// Attachments on their way here.
         downloads: usize,
     },
+    /// What the node holds.
+    Insight(Insight),
     /// The request failed, and why, for people.
     Failed(String),
+}
+
+/// What a node holds at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insight {
+    /// Peers that it is connected with.
+    pub peers: usize,
+    /// Contacts in each bucket of its routing table, the furthest first.
+    pub buckets: Vec<usize>,
+    /// Searches under way.
+    pub searches: usize,
+    /// Attachments on their way here.
+    pub downloads: usize,
+    /// Records in its store.
+    pub records: usize,
+    /// Bytes of these.
+    pub record_bytes: u64,
 }
 
 /// What happened.
@@ -143,6 +166,8 @@ pub enum StoreOp {
     Read(AttachmentId, u64),
     /// An attachment is not being written any more.
     Close(AttachmentId),
+    /// How many records there are, and how large.
+    Usage,
 }
 
 /// What the store answers.
@@ -162,6 +187,8 @@ pub enum StoreReply {
     Partial(PartSet),
     /// To `Write`: whether the attachment is whole now.
     Written(bool),
+    /// To `Usage`.
+    Usage(Usage),
     /// To `Read`.
     Part(Option<(Vec<u8>, Vec<Node>)>),
 }

@@ -15,13 +15,14 @@ mod republish;
 mod requests;
 mod search;
 mod serve;
+mod status;
 mod transfer;
 
 #[cfg(test)]
 mod tests;
 
 pub use interface::{
-    Command, ConnId, Event, Input, Output, StoreOp, StoreReply, StoreTicket, Ticket,
+    Command, ConnId, Event, Input, Insight, Output, StoreOp, StoreReply, StoreTicket, Ticket,
 };
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -59,6 +60,7 @@ enum AfterStore {
     LocalRead(Ticket),
     NextKept,
     Republish,
+    Insight(Ticket),
 }
 
 impl AfterStore {
@@ -230,21 +232,13 @@ impl Engine {
                 self.store(StoreOp::Read(id, part), AfterStore::LocalRead(ticket));
             }
             Command::Status => self.status(ticket),
+            Command::Insight => self.store(StoreOp::Usage, AfterStore::Insight(ticket)),
             Command::AwaitPeer(_) if !self.peers.is_empty() => self.status(ticket),
             Command::AwaitPeer(wait) => {
                 let until = self.now.saturating_add(wait);
                 self.awaiting_peer.push((ticket, until));
             }
         }
-    }
-
-    fn status(&mut self, ticket: Ticket) {
-        let mut peers: Vec<PeerId> = self.peers.values().map(|peer| peer.id).collect();
-        peers.sort_unstable();
-        // One that is connected twice is one peer.
-        peers.dedup();
-        let downloads = self.transfers.count();
-        self.reply(ticket, Event::Status { peers, downloads });
     }
 
     fn message(&mut self, conn: ConnId, message: ProtoMessage, part: Option<ReceivedPart>) {
@@ -399,6 +393,10 @@ impl Engine {
             }
             (AfterStore::NextKept, StoreReply::Key(key)) => self.kept(key),
             (AfterStore::Republish, StoreReply::Record(record)) => self.put_again(record),
+            (AfterStore::Insight(ticket), StoreReply::Usage(usage)) => {
+                let insight = self.insight(&usage);
+                self.reply(ticket, Event::Insight(insight));
+            }
             (AfterStore::Nothing, _) => {}
             (after, _) => {
                 self.store_failed(after, &io::Error::other("it answered another request"));
@@ -416,7 +414,8 @@ impl Engine {
             AfterStore::LocalGet(ticket, _)
             | AfterStore::LocalLink(ticket, _)
             | AfterStore::LocalPut(ticket, _)
-            | AfterStore::LocalRead(ticket) => {
+            | AfterStore::LocalRead(ticket)
+            | AfterStore::Insight(ticket) => {
                 self.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
             }
             AfterStore::PeerGet(conn, query, ..)

@@ -139,6 +139,10 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
         self.buckets.iter().map(Bucket::len).sum()
     }
 
+    fn buckets(&self) -> Vec<usize> {
+        self.buckets.iter().map(Bucket::len).collect()
+    }
+
     /// Of the bucket with the most connections (of several the furthest) the one that lies furthest. So a node with few
     /// connections holds one at every distance, which is what a search needs, and its nearest neighbours, which share
     /// its records.

@@ -75,6 +75,11 @@ pub trait Route<A>: Debug {
     /// How many contacts it has.
     fn len(&self) -> usize;
 
+    /// How many it has at each distance, the furthest first; of a route that has no such order, all in one.
+    fn buckets(&self) -> Vec<usize> {
+        vec![self.len()]
+    }
+
     /// It has none.
     fn is_empty(&self) -> bool {
         self.len() == 0

@@ -150,6 +150,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
                 StoreReply::Written(attachments.write_part(id, *part, received, proof)?)
             }
             StoreOp::Read(id, part) => StoreReply::Part(attachments.read_part(id, *part)?),
+            StoreOp::Usage => StoreReply::Usage(self.records.usage()?),
             StoreOp::Close(id) => {
                 attachments.close(id)?;
                 StoreReply::Done

@@ -13,14 +13,14 @@ use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::signalling::{Path, Way, id_of};
+use mydht::signalling::{Neighbours, Path, Signals, Way, id_of};
 use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
 use mydht::{
     AttachmentId, Command, Event, Key, Metrics, NodeHandle, Parts, Record, SingleThread, Value,
 };
 use mydht_evloop::{Poll, js};
 use mydht_transports::either::EitherOf;
-use mydht_transports::signal::{self, Config, Hub, Relay, Running, ServerSignaller};
+use mydht_transports::signal::{self, Config, Hub, Relay, Running};
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use wasm_bindgen::prelude::*;
@@ -36,7 +36,7 @@ use crate::room::Room;
 use crate::turns::Turns;
 
 /// Directly where that can be, and over the server where not.
-type Paths = EitherOf<WebRtc<ServerSignaller<Poll>, Browser>, Relay<Poll>>;
+type Paths = EitherOf<WebRtc<Signals<Poll>, Browser>, Relay<Poll>>;
 /// In memory, or in IndexedDB.
 type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);
 pub(crate) type Conf =
@@ -276,10 +276,14 @@ impl Node {
             ice_servers: options.ice(),
             ..BrowserConfig::default()
         });
-        let direct = WebRtc::new(ServerSignaller::new(hub.clone()), browser);
+        let neighbours = Neighbours::new(identity.clone());
+        let direct = WebRtc::new(Signals::new(hub.clone(), neighbours.clone()), browser);
         let transport = EitherOf(direct, Relay::new(hub.clone()));
         let credentials = Credentials::public(identity);
-        let parts = Parts::new(poll, transport, Bincode, Records, stores, credentials);
+        let parts = Parts {
+            courier: Some(Box::new(neighbours)),
+            ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        };
         let metrics = parts.metrics.clone();
         let mut node = mydht::Node::<Conf>::new(parts).map_err(error)?;
         let handle = node.handle();

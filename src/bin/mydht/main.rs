@@ -13,6 +13,8 @@ mod sim;
 mod stats;
 mod store;
 mod users;
+#[cfg(feature = "signal")]
+mod watch;
 
 use std::process::ExitCode;
 

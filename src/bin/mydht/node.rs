@@ -1,6 +1,8 @@
 //! `mydht node`.
 
 use std::io::{self, Write};
+#[cfg(feature = "signal")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,9 +47,23 @@ pub struct Args {
     closed: bool,
     #[command(flatten)]
     stats: StatsFile,
+    /// Answer HTTP there, for this machine or those that may know all of it: /metrics for Prometheus, /status, /health.
+    /// The line `metrics http://IP:PORT/metrics` follows the first one.
+    #[cfg(feature = "signal")]
+    #[arg(long, value_name = "IP:PORT")]
+    metrics: Option<SocketAddr>,
+    /// Start no node, but show how the one is whose --metrics is there: peers, buckets, records, lookups, traffic, restarts.
+    #[cfg(feature = "signal")]
+    #[arg(long, value_name = "IP:PORT", exclusive = true)]
+    status: Option<SocketAddr>,
 }
 
 pub fn run(args: Args) -> io::Result<ExitCode> {
+    #[cfg(feature = "signal")]
+    if let Some(address) = args.status {
+        writeln!(io::stdout(), "{}", crate::watch::ask(address)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let policy = if args.closed {
         PeerPolicy::closed()
     } else {
@@ -75,6 +91,11 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
         write!(stdout, "{address} ")?;
     }
     writeln!(stdout, "id={}", node.id())?;
+    #[cfg(feature = "signal")]
+    if let Some(address) = args.metrics {
+        let at = crate::watch::serve(address, &node)?;
+        writeln!(stdout, "metrics http://{at}/metrics")?;
+    }
     stdout.flush()?;
     drop(stdout);
     let metrics = node.metrics().clone();

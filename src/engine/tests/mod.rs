@@ -23,7 +23,7 @@ use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use crate::id::Hash;
 use crate::record::Value;
 use crate::routing::{Contact, Kademlia, KademliaParams};
-use crate::store::{AttachmentStore, Content, MemoryAttachments};
+use crate::store::{AttachmentStore, Content, MemoryAttachments, Usage};
 
 /// An attachment to play with.
 #[derive(Clone)]
@@ -157,6 +157,10 @@ impl ModelStore {
                 attachments.close(&id)?;
                 StoreReply::Done
             }
+            StoreOp::Usage => StoreReply::Usage(Usage {
+                entries: self.records.len(),
+                ..Usage::default()
+            }),
         })
     }
 

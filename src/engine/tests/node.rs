@@ -16,6 +16,23 @@ fn status_names_each_peer_once() {
 }
 
 #[test]
+fn what_it_holds_is_counted() {
+    let mut bench = Bench::with_peers(3);
+    bench.up_as(9, peer_id(1));
+    bench.handle(Input::Reachable(2, "2".into()));
+    let record = value(b"x");
+    bench.store.records.insert(record.key, record);
+    let ticket = bench.ask(Command::Insight);
+    let events = bench.last_events();
+    let [(answered, Event::Insight(insight))] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let contacts: usize = insight.buckets.iter().sum();
+    assert_eq!(*answered, ticket);
+    assert_eq!((insight.peers, contacts, insight.records), (3, 1, 1));
+}
+
+#[test]
 fn a_first_peer_is_awaited() {
     let mut bench = Bench::with_peers(0);
     let ticket = bench.ask(Command::AwaitPeer(Duration::MAX));
