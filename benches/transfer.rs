@@ -1,15 +1,25 @@
 //! An attachment from node to node over loopback TCP, beside `std::io::copy` over TCP with the same hashing.
 //!
-//! `cargo xtask bench transfer`. Both ends hash what passes, as the nodes do, and both receivers write to a file.
+//! `cargo xtask bench transfer`. Both ends hash what passes, as the nodes do, and both receivers write to a file and sync
+//! it. Nodes encrypt: so both are there with the records of `mydht::shadow` around the stream, and without. Rounds of all
+//! four alternate; a ratio is the median of the rounds' ratios.
+//!
+//! `--large GIB` sends one attachment of so many GiB and then says how much memory the process, both nodes, took at most.
+//! Its content is a hole in a file, which is a disk's room for one copy.
 
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mydht::handshake::Credentials;
+use mydht::identity::Identity;
 use mydht::native::Config;
+use mydht::shadow::{Cipher, RecordR, RecordW, Secret};
+use readwrite_comp::{CompR, CompW};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -27,34 +37,78 @@ impl<T: Read> Read for Hashed<T> {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Outcome<Duration> {
+/// Sends what is in a file, hashed.
+fn send(from: &Path, sink: impl Write) -> io::Result<()> {
+    let mut source = Hashed(File::open(from)?, blake3::Hasher::new());
+    let mut sink = BufWriter::with_capacity(BUFFER, sink);
+    io::copy(&mut source, &mut sink)?;
+    black_box(source.1.finalize());
+    sink.flush()
+}
+
+/// Keeps what comes in a file, hashed and synced.
+fn receive(source: impl Read, to: &Path) -> io::Result<()> {
+    let mut source = Hashed(source, blake3::Hasher::new());
+    let mut file = BufWriter::with_capacity(BUFFER, File::create(to)?);
+    io::copy(&mut source, &mut file)?;
+    black_box(source.1.finalize());
+    file.into_inner()?.sync_all()
+}
+
+fn copy(from: &Path, to: &Path, encrypted: bool) -> Outcome<Duration> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
+    let cipher = *Cipher::preferred().first().ok_or("no cipher")?;
+    let secret = || Secret::new([7; 32]);
     let start = Instant::now();
     std::thread::scope(|scope| {
-        let sending = scope.spawn(move || -> io::Result<()> {
-            let mut source = Hashed(File::open(from)?, blake3::Hasher::new());
-            let mut stream = BufWriter::with_capacity(BUFFER, TcpStream::connect(address)?);
-            io::copy(&mut source, &mut stream)?;
-            black_box(source.1.finalize());
-            stream.flush()
+        let sending = scope.spawn(move || -> Outcome<()> {
+            let stream = TcpStream::connect(address)?;
+            if encrypted {
+                let layer = RecordW::new(cipher, secret()).ok_or("no cipher")?;
+                let mut sink = CompW::new(layer, stream);
+                send(from, &mut sink)?;
+                sink.write_end()?;
+            } else {
+                send(from, stream)?;
+            }
+            Ok(())
         });
-        let mut source = Hashed(listener.accept()?.0, blake3::Hasher::new());
-        let mut file = BufWriter::with_capacity(BUFFER, File::create(to)?);
-        io::copy(&mut source, &mut file)?;
-        black_box(source.1.finalize());
-        file.into_inner()?.sync_all()?;
+        let stream = listener.accept()?.0;
+        if encrypted {
+            let layer = RecordR::new(cipher, secret()).ok_or("no cipher")?;
+            let stream = io::BufReader::with_capacity(BUFFER, stream);
+            receive(CompR::new(layer, stream), to)?;
+        } else {
+            receive(stream, to)?;
+        }
         sending.join().map_err(|_| "the sender panicked")??;
         Ok(start.elapsed())
     })
 }
 
-fn nodes(from: &Path, to: &Path) -> Outcome<Duration> {
-    let provider = Config::listen("127.0.0.1:0".parse()?).start()?;
+fn node(encrypted: bool) -> Outcome<Config> {
+    let identity = Arc::new(Identity::generate()?);
+    let credentials = match encrypted {
+        true => Credentials::public(identity),
+        false => Credentials::no_auth(identity),
+    };
+    Ok(Config {
+        credentials: Some(credentials),
+        ..Config::default()
+    })
+}
+
+fn nodes(from: &Path, to: &Path, encrypted: bool) -> Outcome<Duration> {
+    let provider = Config {
+        listen: Some("127.0.0.1:0".parse()?),
+        ..node(encrypted)?
+    };
+    let provider = provider.start()?;
     let key = provider.put_file(None, from)?;
     let getter = Config {
         attachments: Some(to.to_owned()),
-        ..Config::default()
+        ..node(encrypted)?
     };
     let known = provider.address().ok_or("it listens nowhere")?;
     let getter = getter.bootstrap(known).start()?;
@@ -67,45 +121,111 @@ fn nodes(from: &Path, to: &Path) -> Outcome<Duration> {
     Ok(elapsed)
 }
 
-/// The middle of three.
-fn median(mut run: impl FnMut() -> Outcome<Duration>) -> Outcome<f64> {
-    let mut times = [run()?, run()?, run()?];
-    times.sort_unstable();
-    Ok(times[1].as_secs_f64())
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Seconds of each round: copied and between nodes, without and with encryption.
+type Rounds = [Vec<f64>; 4];
+
+fn rounds(from: &Path, to: &Path, rounds: usize) -> Outcome<Rounds> {
+    let mut seconds = Rounds::default();
+    for _ in 0..rounds {
+        for (index, times) in seconds.iter_mut().enumerate() {
+            let encrypted = index % 2 == 1;
+            times.push(if index < 2 {
+                let elapsed = copy(from, to, encrypted)?;
+                fs::remove_file(to)?;
+                elapsed.as_secs_f64()
+            } else {
+                let elapsed = nodes(from, to, encrypted)?;
+                fs::remove_dir_all(to)?;
+                elapsed.as_secs_f64()
+            });
+        }
+    }
+    Ok(seconds)
+}
+
+/// The median of what `of` is of `to` in each round.
+fn ratio(seconds: &Rounds, of: usize, to: usize) -> f64 {
+    let pairs = seconds[of].iter().zip(&seconds[to]);
+    median(pairs.map(|(of, to)| to / of).collect())
+}
+
+/// The most memory that this process had until now, in MiB.
+fn peak_memory() -> Outcome<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.ok_or("the system does not say")?.parse::<u64>()? / 1024)
+}
+
+/// One attachment of `gib` GiB.
+fn large(gib: u64) -> Outcome<()> {
+    let dir = tempfile::tempdir()?;
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    for mib in [1, gib << 10] {
+        File::create(&from)?.set_len(mib << 20)?;
+        let seconds = nodes(&from, &to, true)?.as_secs_f64();
+        fs::remove_dir_all(&to)?;
+        println!(
+            "{mib} MiB: {:.0} MiB/s, {} MiB of memory at most",
+            mib as f64 / seconds,
+            peak_memory()?
+        );
+    }
+    Ok(())
 }
 
 fn main() -> Outcome<()> {
-    let out = std::env::args().skip_while(|arg| arg != "--out").nth(1);
+    let argument = |name: &str| std::env::args().skip_while(move |arg| arg != name).nth(1);
+    if let Some(gib) = argument("--large") {
+        return large(gib.parse()?);
+    }
+    let quick = std::env::args().any(|arg| arg == "--quick");
     let dir = tempfile::tempdir()?;
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let mut table = String::from(
-        "| MiB | io::copy, hashed, MiB/s | node to node, MiB/s | ratio |\n|---|---|---|---|\n",
+        "| MiB | io::copy | io::copy, encrypted | nodes, not encrypted | nodes | nodes / io::copy | not encrypted / \
+         io::copy | nodes / io::copy, encrypted |\n|---|---|---|---|---|---|---|---|\n",
     );
+    let mut bars = plot::Bars::default();
     for mib in [1u32, 16, 64, 256] {
         let content: Vec<u8> = (0..mib << 20).map(|i| (i / 3) as u8).collect();
         fs::write(&from, content)?;
-        let plain = median(|| copy(&from, &to))?;
-        fs::remove_file(&to)?;
-        let ours = median(|| {
-            let elapsed = nodes(&from, &to)?;
-            fs::remove_dir_all(&to)?;
-            Ok(elapsed)
-        })?;
-        let speed = |seconds: f64| f64::from(mib) / seconds;
+        let seconds = rounds(&from, &to, if quick { 1 } else { 5 })?;
+        let speeds = seconds.clone().map(|times| f64::from(mib) / median(times));
+        let shown = speeds.map(|speed| format!("{speed:.0}")).join(" | ");
         table += &format!(
-            "| {mib} | {:.0} | {:.0} | {:.2} |\n",
-            speed(plain),
-            speed(ours),
-            plain / ours
+            "| {mib} | {shown} | {:.2} | {:.2} | {:.2} |\n",
+            ratio(&seconds, 3, 0),
+            ratio(&seconds, 2, 0),
+            ratio(&seconds, 3, 1),
+        );
+        let names = [
+            "io::copy",
+            "io::copy, encrypted",
+            "nodes, not encrypted",
+            "nodes",
+        ];
+        bars.panel(
+            &format!("{mib} MiB"),
+            |speed| format!("{speed:.0} MiB/s"),
+            (0..4).map(|index| (names[index], index > 1, speeds[index])),
         );
     }
     println!("{table}");
-    if let Some(out) = out {
-        fs::create_dir_all(&out)?;
+    if let Some(out) = argument("--out") {
+        let out = Path::new(&out);
+        fs::create_dir_all(out)?;
         let page = format!(
-            "# An attachment over loopback TCP\n\nMedians of three; both ends hash what passes.\n\n{table}"
+            "# An attachment over loopback TCP\n\nMiB/s, medians of the rounds; a ratio is the median of the rounds' \
+             ratios. Both ends hash what passes, the receiver syncs its file.\n\n![As a plot](transfer.svg)\n\n{table}"
         );
-        fs::write(Path::new(&out).join("transfer.md"), page)?;
+        fs::write(out.join("transfer.md"), page)?;
+        fs::write(out.join("transfer.svg"), bars.svg())?;
     }
     Ok(())
 }

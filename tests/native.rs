@@ -105,7 +105,10 @@ fn a_file_is_put_through_one_node_and_got_through_another() {
     let command = Command::Read { id, part: 50 };
     assert_eq!(getter.get(&key).unwrap(), Some(record));
     let last = getter.ask(command, |_, _| ()).unwrap();
-    assert_eq!(last, Event::Part(Some(content[50 * PART_LEN..].to_vec())));
+    assert_eq!(
+        last,
+        Event::Part(Some(content[50 * PART_LEN..].to_vec().into()))
+    );
     getter.stop().unwrap();
     a.stop().unwrap();
 }

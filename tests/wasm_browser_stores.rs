@@ -3,12 +3,14 @@
 #![cfg(target_arch = "wasm32")]
 
 mod kv;
+mod storage;
 
 use std::io;
 
 use js_sys::{Function, Promise};
 use kv::Patient;
 use mydht::store::{IndexedDbKV, KVStore, LocalStorageKV};
+use storage::{fresh, hide, refuse_puts, undo};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -19,13 +21,6 @@ wasm_bindgen_test_configure!(run_in_browser);
 const KILLS: u32 = 50;
 
 #[wasm_bindgen(inline_js = r#"
-    export function remove_database(name) {
-        return new Promise((resolve, reject) => {
-            const request = indexedDB.deleteDatabase(name);
-            request.onsuccess = () => resolve();
-            request.onerror = () => reject(request.error);
-        });
-    }
     export function open_as(name, version) {
         return new Promise((resolve, reject) => {
             const request = indexedDB.open(name, version);
@@ -33,18 +28,8 @@ const KILLS: u32 = 50;
             request.onerror = () => reject(request.error);
         });
     }
-    export function hide(name) {
-        const own = Object.getOwnPropertyDescriptor(globalThis, name);
-        Object.defineProperty(globalThis, name, { value: undefined, configurable: true });
-        return () => { Object.defineProperty(globalThis, name, own); };
-    }
     const full = () => { throw new DOMException('full', 'QuotaExceededError'); };
     // Each gives what undoes it.
-    export function refuse_puts() {
-        const put = IDBObjectStore.prototype.put;
-        IDBObjectStore.prototype.put = full;
-        return () => { IDBObjectStore.prototype.put = put; };
-    }
     export function abort_commits() {
         const put = IDBObjectStore.prototype.put;
         IDBObjectStore.prototype.put = function (...args) {
@@ -106,25 +91,13 @@ const KILLS: u32 = 50;
     export function kill(writer) { writer.kill(); }
 "#)]
 extern "C" {
-    fn remove_database(name: &str) -> Promise;
     fn open_as(name: &str, version: u32) -> Promise;
-    fn hide(name: &str) -> Function;
-    fn refuse_puts() -> Function;
     fn abort_commits() -> Function;
     fn fail_items(first: u32, last: u32) -> Function;
     fn sleep(milliseconds: f64) -> Promise;
     fn writer(name: &str, worker: bool) -> JsValue;
     fn kept(writer: &JsValue) -> f64;
     fn kill(writer: &JsValue);
-}
-
-async fn fresh(name: &str) {
-    JsFuture::from(remove_database(name)).await.unwrap();
-}
-
-fn undo(undo: &Function) -> u32 {
-    let calls = undo.call0(&JsValue::UNDEFINED).unwrap();
-    calls.as_f64().unwrap_or_default() as u32
 }
 
 fn indexed(name: &str) -> Patient<IndexedDbKV> {

@@ -5,12 +5,17 @@
 //! them, and so that a long one never holds up other messages for longer than a part takes.
 
 pub mod fetch;
+mod leaves;
 mod name;
 mod part;
 pub mod tree;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 pub use name::Name;
 pub use part::{Part, ReceivedPart};
+#[cfg(target_arch = "wasm32")]
+pub use web::WebFile;
 
 use std::io::{self, Read, Write};
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::record::AttachmentId;
 
-/// Names content: `file:photos/a.jpg` under a folder that is given out from, `store:HASH-LENGTH` in a node's store.
+/// Names content: `file:photos/a.jpg` under a folder that is given out from, `store:HASH-LENGTH` in a node's store,
+/// `web:a.jpg` among the files that a web page keeps in its browser.
 ///
 /// ```
 /// use mydht::attachment::Name;
@@ -21,6 +22,8 @@ pub enum Name {
     File(String),
     /// Content that a store keeps.
     Store(AttachmentId),
+    /// A file that a page keeps (`WebFiles`), by the name that it gave it.
+    Web(String),
 }
 
 impl fmt::Display for Name {
@@ -28,6 +31,7 @@ impl fmt::Display for Name {
         match self {
             Name::File(path) => write!(f, "file:{path}"),
             Name::Store(id) => write!(f, "store:{}-{}", id.hash, id.len),
+            Name::Web(name) => write!(f, "web:{name}"),
         }
     }
 }
@@ -36,10 +40,12 @@ impl FromStr for Name {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown =
-            || format!("«{text}» names no attachment: write file:PATH or store:HASH-LENGTH");
+        let unknown = || {
+            format!("«{text}» names no attachment: write file:PATH, store:HASH-LENGTH or web:NAME")
+        };
         match text.split_once(':') {
             Some(("file", path)) => Ok(Name::File(path.into())),
+            Some(("web", name)) => Ok(Name::Web(name.into())),
             Some(("store", id)) => {
                 let (hash, len) = id.split_once('-').ok_or_else(unknown)?;
                 let hash = hash.parse().map_err(|_| unknown())?;
@@ -62,7 +68,8 @@ mod tests {
             hash: Hash([7; 32]),
             len: 12,
         };
-        for name in [Name::File("a/b:c".into()), Name::Store(id)] {
+        let web = Name::Web("a: b/c".into());
+        for name in [Name::File("a/b:c".into()), Name::Store(id), web] {
             assert_eq!(name.to_string().parse(), Ok(name));
         }
         let hash = "07".repeat(32);

@@ -201,43 +201,6 @@ impl Tree {
         tree
     }
 
-    /// Reads content to its end and gives its tree; `progress` hears the bytes read so far.
-    ///
-    /// # Errors
-    /// What the reader says.
-    pub fn of_reader(
-        mut reader: impl std::io::Read,
-        mut progress: impl FnMut(u64),
-    ) -> std::io::Result<Self> {
-        let mut part = vec![0; PART_LEN];
-        let mut leaves: Vec<Node> = Vec::new();
-        let mut alone = PartHasher::new(0, true);
-        let mut len = 0;
-        loop {
-            let filled = read_part(&mut reader, &mut part)?;
-            if filled == 0 && !leaves.is_empty() {
-                break;
-            }
-            let bytes = &part[..filled];
-            if leaves.is_empty() {
-                // Whether the first part is the only one shows later.
-                alone.update(bytes);
-            }
-            let mut hasher = PartHasher::new(leaves.len() as u64, false);
-            hasher.update(bytes);
-            leaves.push(hasher.finish());
-            len += filled as u64;
-            progress(len);
-            if filled < PART_LEN {
-                break;
-            }
-        }
-        if let [only] = &mut leaves[..] {
-            *only = alone.finish();
-        }
-        Ok(Tree::from_leaves(len, leaves))
-    }
-
     /// What the tree is of.
     pub fn id(&self) -> AttachmentId {
         self.id
@@ -345,20 +308,6 @@ impl Tree {
         }
         None
     }
-}
-
-/// Fills `part` unless the reader ends first.
-fn read_part(reader: &mut impl std::io::Read, part: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < part.len() {
-        match reader.read(&mut part[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::attachment::ReceivedPart;
@@ -70,7 +71,7 @@ pub enum Event {
         copies: usize,
     },
     /// The part that was asked for; `None` if it is not here.
-    Part(Option<Vec<u8>>),
+    Part(Option<Bytes>),
     /// How the node is.
     Status {
         /// The peers that it is connected with.
@@ -131,7 +132,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Output {
     /// Send a message, and these bytes after it.
-    Send(ConnId, ProtoMessage, Option<Vec<u8>>),
+    Send(ConnId, ProtoMessage, Option<Bytes>),
     /// Close a connection, and why.
     Disconnect(ConnId, String),
     /// Close a connection that is not needed any more.
@@ -147,6 +148,15 @@ pub enum Output {
 /// Names a request to the store.
 pub type StoreTicket = u64;
 
+/// Whose a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This node's user put it: it does not go to make room for others.
+    Own,
+    /// A peer's, or one that was fetched.
+    Others,
+}
+
 /// What the store is asked.
 #[derive(Debug)]
 pub enum StoreOp {
@@ -154,8 +164,8 @@ pub enum StoreOp {
     Get(Key),
     /// The key after this one, in the order of keys, or the first, under which a record is kept.
     Next(Option<Key>),
-    /// Keep a record, durably, unless a newer one is there.
-    Put(Record),
+    /// Keep a record, durably, unless a newer one is there; and whose it is.
+    Put(Record, Owner),
     /// Give out content that is elsewhere.
     Link(Arc<Tree>, Content),
     /// Begin or go on with an attachment.
@@ -190,5 +200,5 @@ pub enum StoreReply {
     /// To `Usage`.
     Usage(Usage),
     /// To `Read`.
-    Part(Option<(Vec<u8>, Vec<Node>)>),
+    Part(Option<(Bytes, Vec<Node>)>),
 }

@@ -2,7 +2,7 @@
 
 use super::search::{Goal, Question};
 use super::transfer::OnArrival;
-use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
+use super::{AfterStore, ConnId, Engine, Event, Owner, StoreOp, Ticket};
 use crate::id::{Key, PeerId};
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
@@ -124,7 +124,8 @@ impl Engine {
             }
             (Origin::User(ticket), None) => {
                 // A member keeps what it came across. Should its store fail, the user has the value all the same.
-                self.store(StoreOp::Put(record.clone()), AfterStore::Nothing);
+                let keep = StoreOp::Put(record.clone(), Owner::Others);
+                self.store(keep, AfterStore::Nothing);
                 self.reply(ticket, Event::Found(record));
             }
         }

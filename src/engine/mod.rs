@@ -22,7 +22,7 @@ mod transfer;
 mod tests;
 
 pub use interface::{
-    Command, ConnId, Event, Input, Insight, Output, StoreOp, StoreReply, StoreTicket, Ticket,
+    Command, ConnId, Event, Input, Insight, Output, Owner, StoreOp, StoreReply, StoreTicket, Ticket,
 };
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};

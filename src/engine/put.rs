@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::requests::Request;
 use super::search::{Goal, Question};
 use super::transfer::OnArrival;
-use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
+use super::{AfterStore, ConnId, Engine, Event, Owner, StoreOp, Ticket};
 use crate::attachment::tree::{PART_LEN, Tree};
 use crate::id::PeerId;
 use crate::msg::{ProtoMessage, QueryId};
@@ -84,7 +84,7 @@ impl Engine {
     /// The content can be given out: now the record.
     pub(super) fn keep(&mut self, ticket: Ticket, record: Record) {
         let after = AfterStore::LocalPut(ticket, record.clone());
-        self.store(StoreOp::Put(record), after);
+        self.store(StoreOp::Put(record, Owner::Own), after);
     }
 
     /// The record is kept here: now the nodes nearest to its key.
@@ -203,7 +203,7 @@ impl Engine {
         match record.value.attachment() {
             None => {
                 let after = AfterStore::PeerPut(conn, query, record.key);
-                self.store(StoreOp::Put(record), after);
+                self.store(StoreOp::Put(record, Owner::Others), after);
             }
             Some(id) => {
                 self.note_provider(id, conn);

@@ -1,5 +1,7 @@
 //! Parts of attachments on their way to peers.
 
+use bytes::Bytes;
+
 use super::{AfterStore, ConnId, Engine, Output, StoreOp};
 use crate::attachment::tree::Node;
 use crate::msg::{ProtoMessage, QueryId};
@@ -41,7 +43,7 @@ impl Engine {
         query: QueryId,
         id: AttachmentId,
         part: u64,
-        found: Option<(Vec<u8>, Vec<Node>)>,
+        found: Option<(Bytes, Vec<Node>)>,
     ) {
         // For one who left meanwhile nothing is fetched, and nothing waits.
         if !self.peers.contains_key(&conn) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::providers::Providers;
 use super::requests::Request;
-use super::{AfterStore, ConnId, Engine, Event, StoreOp, Ticket};
+use super::{AfterStore, ConnId, Engine, Event, Owner, StoreOp, Ticket};
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::{FetchPlan, PartSet};
 use crate::attachment::tree::Node;
@@ -361,12 +361,13 @@ impl Engine {
         for then in download.then {
             match then {
                 OnArrival::Found(ticket, record) => {
-                    self.store(StoreOp::Put(record.clone()), AfterStore::Nothing);
+                    let keep = StoreOp::Put(record.clone(), Owner::Others);
+                    self.store(keep, AfterStore::Nothing);
                     self.reply(ticket, Event::Found(record));
                 }
                 OnArrival::Stored(conn, query, record) => {
                     let after = AfterStore::PeerPut(conn, query, record.key);
-                    self.store(StoreOp::Put(record), after);
+                    self.store(StoreOp::Put(record, Owner::Others), after);
                 }
             }
         }

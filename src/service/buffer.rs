@@ -2,9 +2,15 @@
 
 use std::io::{self, Read, Write};
 
-/// Bytes taken from the transport at once, and collected before they are given to it. What is longer, as parts of
-/// attachments are, passes the buffers by.
+/// Bytes taken from the transport at once. What is longer passes the buffer by.
 const SIZE: usize = 8 * 1024;
+
+/// The same where the transport had more than that the last time.
+const BULK: usize = 64 * 1024;
+
+/// Bytes collected before they are given to the transport: a part of an attachment with its message, in records, goes at
+/// once.
+const COLLECTED: usize = 80 * 1024;
 
 /// As [`std::io::BufReader`], but it holds memory only for what was taken from the source and not read yet.
 #[derive(Debug)]
@@ -13,6 +19,8 @@ pub(super) struct IdleReader<R> {
     bytes: Vec<u8>,
     /// So many of them were read.
     read: usize,
+    /// There was more than the buffer could take.
+    bulk: bool,
 }
 
 impl<R> IdleReader<R> {
@@ -21,11 +29,33 @@ impl<R> IdleReader<R> {
             inner,
             bytes: Vec::new(),
             read: 0,
+            bulk: false,
         }
     }
 
     pub(super) fn get_mut(&mut self) -> &mut R {
         &mut self.inner
+    }
+}
+
+impl<R: Read> IdleReader<R> {
+    /// Takes as much as there is room for in `chunk`, and gives what `buf` takes.
+    fn fill(
+        &mut self,
+        mut chunk: impl AsMut<[u8]> + Into<Vec<u8>>,
+        buf: &mut [u8],
+    ) -> io::Result<usize> {
+        let bytes = chunk.as_mut();
+        let taken = self.inner.read(bytes)?;
+        let count = taken.min(buf.len());
+        buf[..count].copy_from_slice(&bytes[..count]);
+        self.bulk = taken == bytes.len();
+        if count < taken {
+            self.bytes = chunk.into();
+            self.bytes.truncate(taken);
+            self.read = count;
+        }
+        Ok(count)
     }
 }
 
@@ -36,13 +66,10 @@ impl<R: Read> Read for IdleReader<R> {
             if buf.len() >= SIZE {
                 return self.inner.read(buf);
             }
-            let mut chunk = [0; SIZE];
-            let taken = self.inner.read(&mut chunk)?;
-            let count = taken.min(buf.len());
-            buf[..count].copy_from_slice(&chunk[..count]);
-            self.bytes = chunk[count..taken].to_vec();
-            self.read = 0;
-            return Ok(count);
+            return match self.bulk {
+                true => self.fill(vec![0; BULK], buf),
+                false => self.fill([0; SIZE], buf),
+            };
         }
         let count = rest.len().min(buf.len());
         buf[..count].copy_from_slice(&rest[..count]);
@@ -93,11 +120,15 @@ impl<W: Write> IdleWriter<W> {
 
 impl<W: Write> Write for IdleWriter<W> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + buf.len() > SIZE {
+        if self.bytes.len() + buf.len() > COLLECTED {
             self.give()?;
         }
-        if buf.len() >= SIZE {
+        if buf.len() >= COLLECTED {
             return self.inner.write(buf);
+        }
+        if buf.len() >= SIZE {
+            // More like it follows.
+            self.bytes.reserve_exact(COLLECTED - self.bytes.len());
         }
         self.bytes.extend_from_slice(buf);
         Ok(buf.len())

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mydht_evloop::traits::{Ready, Registerable};
 use mydht_spawner::{Result, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::Stream;
@@ -294,13 +295,13 @@ impl<MC: MyDHTConf> Conn<MC> {
     pub(super) fn send(
         &mut self,
         message: ProtoMessage,
-        part: Option<Vec<u8>>,
+        part: Option<Bytes>,
         span: &Span,
     ) -> std::result::Result<bool, String> {
         if !self.has_keys {
             return Ok(false);
         }
-        let weight = message.weight() + part.as_ref().map_or(0, Vec::len);
+        let weight = message.weight() + part.as_ref().map_or(0, Bytes::len);
         self.queue(WriteIn::Message(message, part), weight, span)
     }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
 use mydht_spawner::channel::{MioChannel, MioRecv, MpscChannel, MpscRecv};
 use mydht_spawner::{
@@ -444,7 +445,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         &mut self,
         conn: ConnId,
         message: ProtoMessage,
-        part: Option<Vec<u8>>,
+        part: Option<Bytes>,
         span: &Span,
     ) -> Result<()> {
         let Some(found) = self.conns.get_mut(&conn) else {

@@ -8,7 +8,7 @@ use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, Yi
 
 use super::hosted::Recover;
 use crate::conf::MyDHTConf;
-use crate::engine::{StoreOp, StoreReply, StoreTicket};
+use crate::engine::{Owner, StoreOp, StoreReply, StoreTicket};
 use crate::id::Key;
 use crate::record::Record;
 use crate::store::kept::{decode, encode, expiry, key_bytes, key_of};
@@ -84,10 +84,12 @@ impl<MC: MyDHTConf> StoreService<MC> {
         Ok(whole.then_some(record))
     }
 
-    fn put(&mut self, record: &Record) -> io::Result<()> {
-        let bytes = encode(record)?;
-        self.records
-            .put(&key_bytes(&record.key), &bytes, expiry(record))?;
+    fn put(&mut self, record: &Record, owner: Owner) -> io::Result<()> {
+        let (key, bytes, expires) = (key_bytes(&record.key), encode(record)?, expiry(record));
+        match owner {
+            Owner::Own => self.records.put_own(&key, &bytes, expires)?,
+            Owner::Others => self.records.put(&key, &bytes, expires)?,
+        }
         self.records.commit()
     }
 
@@ -111,7 +113,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             _ => false,
         };
         let is_stale = match op {
-            StoreOp::Put(record) if record.seal.is_some() => {
+            StoreOp::Put(record, _) if record.seal.is_some() => {
                 self.once(|this| this.is_stale(record))?
             }
             _ => false,
@@ -125,11 +127,11 @@ impl<MC: MyDHTConf> StoreService<MC> {
                 let next = page.first().map(|listed| key_of(&listed.key));
                 StoreReply::Key(next.transpose()?)
             }
-            StoreOp::Put(record) => {
+            StoreOp::Put(record, owner) => {
                 if is_stale {
                     StoreReply::Stale
                 } else {
-                    self.put(record)?;
+                    self.put(record, *owner)?;
                     StoreReply::Done
                 }
             }

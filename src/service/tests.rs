@@ -95,6 +95,7 @@ fn expected() -> Vec<Received> {
             let mut hasher = PartHasher::new(5, false);
             hasher.update(&bytes);
             let node = hasher.finish();
+            let bytes = bytes.into();
             ReceivedPart { bytes, node }
         });
         (message, part)
@@ -140,7 +141,8 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let count = messages.len() as u64;
     send.send(WriteIn::Keys(keys_for(shadow))).unwrap();
     for (message, part) in messages {
-        send.send(WriteIn::Message(message, part)).unwrap();
+        send.send(WriteIn::Message(message, part.map(Into::into)))
+            .unwrap();
     }
     let mut handle = RestartOrError::new()
         .spawn(service, NoSend, None, recv, 0)
@@ -311,7 +313,8 @@ fn a_new_command_during_a_half_written_one_waits_for_its_end() {
     let (mut reader, mut wire) = (far.read_stream(), Vec::new());
     for (message, part) in outgoing() {
         // The pipe is full in the middle of the one before.
-        send.send(WriteIn::Message(message, part)).unwrap();
+        send.send(WriteIn::Message(message, part.map(Into::into)))
+            .unwrap();
         handle.unyield().unwrap();
         drain(&mut reader, &mut wire);
         handle.unyield().unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use mydht_spawner::{
     Error, Result, Service, ServiceRestartable, SpawnerYield, WriteYield, YieldReturn,
 };
@@ -24,7 +25,7 @@ pub enum WriteIn {
     /// The handshake is done: everything else is written with these.
     Keys(Keys),
     /// Write a message, and the bytes that follow it.
-    Message(ProtoMessage, Option<Vec<u8>>),
+    Message(ProtoMessage, Option<Bytes>),
     /// Nothing comes after this: end the stream.
     Last,
 }
@@ -54,10 +55,6 @@ pub struct WriteService<MC: MyDHTConf> {
 }
 
 /// What is on its way: each step is done once.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each connection, and it is the large one"
-)]
 enum Outgoing {
     Handshake {
         bytes: Vec<u8>,

@@ -105,6 +105,13 @@ impl KVStore for Shelf {
         }
     }
 
+    fn put_own(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
+        match self {
+            Shelf::Memory(kv) => kv.put_own(key, value, expires),
+            Shelf::Nowhere => Ok(()),
+        }
+    }
+
     fn remove(&mut self, key: &[u8]) -> io::Result<()> {
         match self {
             Shelf::Memory(kv) => kv.remove(key),

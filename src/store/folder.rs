@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::kept::{decode, encode, expiry, key_bytes};
-use super::{AttachmentStore, FileAttachments, KVStore, Millis, RedbKV};
+use super::{AttachmentStore, FileAttachments, KVStore, RedbKV, Stay};
 use crate::attachment::ReceivedPart;
 use crate::attachment::tree::{PART_LEN, PartHasher, Tree};
 use crate::id::Key;
@@ -40,8 +40,8 @@ pub struct Folder {
 pub struct KeptRecord {
     /// The record.
     pub record: Record,
-    /// When it is gone, if it is.
-    pub expires: Option<Millis>,
+    /// How long it stays, and whether it is the node's own.
+    pub stay: Stay,
 }
 
 fn records_path(dir: &Path) -> PathBuf {
@@ -85,14 +85,14 @@ impl Folder {
         Folder::open(dir)
     }
 
-    /// Keeps a record, durably.
+    /// Keeps a record of this node's own, durably.
     ///
     /// # Errors
     /// When it cannot be kept.
     pub fn put(&mut self, record: &Record) -> io::Result<()> {
         let bytes = encode(record)?;
         self.records
-            .put(&key_bytes(&record.key), &bytes, expiry(record))?;
+            .put_own(&key_bytes(&record.key), &bytes, expiry(record))?;
         self.records.commit()
     }
 
@@ -120,9 +120,9 @@ impl Folder {
             after = page.last().map(|listed| listed.key.clone());
             for listed in page {
                 let bytes = self.records.get(&listed.key)?.unwrap_or_default();
-                let expires = listed.expires;
+                let stay = listed.stay;
                 let kept = decode(&bytes)
-                    .map(|record| KeptRecord { record, expires })
+                    .map(|record| KeptRecord { record, stay })
                     .map_err(|error| format!("{}: {error}", hex::encode(&listed.key)));
                 show(self, kept)?;
             }
@@ -199,6 +199,7 @@ impl Folder {
                 super::disk::read_at(&file, part * PART_LEN as u64, &mut bytes).map_err(named)?;
                 let node = PartHasher::node_of(part, id.parts() == 1, &bytes);
                 let proof = tree.proof(part).unwrap_or_default();
+                let bytes = bytes.into();
                 let received = ReceivedPart { bytes, node };
                 // A file that changes meanwhile proves nothing.
                 self.attachments.write_part(&id, part, &received, &proof)?;

@@ -28,6 +28,7 @@ fn part_of(content: &[u8], tree: &Tree, part: u64) -> (ReceivedPart, Vec<Node>) 
     let mut hasher = PartHasher::new(part, tree.id().parts() == 1);
     hasher.update(&bytes);
     let node = hasher.finish();
+    let bytes = bytes.into();
     (ReceivedPart { bytes, node }, tree.proof(part).unwrap())
 }
 

@@ -143,6 +143,7 @@ pub async fn conforms<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
     iterates(&mut store).await;
     expires(&mut store).await;
     evicts(store).await;
+    keeps_its_own(open, kept).await;
 }
 
 /// Keys and values of all bytes, and long ones.
@@ -201,7 +202,10 @@ async fn expires<S: KVStore>(store: &mut Patient<S>) {
     assert_eq!(store.get("c").await.as_deref(), Some("3"));
     store.commit().await;
     let listed = store.ask(|store| store.page(Some(b"b"), 1)).await.unwrap();
-    assert_eq!((listed[0].len, listed[0].expires), (1, Some(now + 10)));
+    assert_eq!(
+        (listed[0].len, listed[0].stay.expires()),
+        (1, Some(now + 10))
+    );
     NOW.set(now + 10);
     assert_eq!(store.get("c").await, None);
     assert_eq!(store.keys(1).await, ["a", "b"]);
@@ -228,4 +232,36 @@ async fn evicts<B: Backend>(store: Patient<Kv<B>>) {
     put.unwrap();
     store.commit().await;
     assert_eq!(store.keys(10).await, ["e"]);
+}
+
+/// What is the node's own stays so, also after a restart.
+async fn keeps_its_own<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
+    let limits = StoreLimits {
+        entries: 2,
+        bytes: 100,
+    };
+    let mut store = Patient::new(open().with_clock(clock).with_limits(limits));
+    store.remove("e").await;
+    let put = store.ask(|store| store.put_own(b"own", b"1", None)).await;
+    put.unwrap();
+    store.put("b", "2").await;
+    store.put("c", "3").await;
+    store.commit().await;
+    assert_eq!(store.keys(10).await, ["c", "own"]);
+    if kept {
+        drop(store);
+        store = Patient::new(open().with_clock(clock).with_limits(limits));
+    }
+    let listed = store.ask(|store| store.page(Some(b"c"), 1)).await.unwrap();
+    assert!(listed[0].stay.is_own());
+    // A peer's value under the same key is no way to make it go.
+    store.put("own", "4").await;
+    store.put("d", "5").await;
+    store.commit().await;
+    assert_eq!(store.keys(10).await, ["d", "own"]);
+    let put = store.ask(|store| store.put_own(b"d", b"6", None)).await;
+    put.unwrap();
+    let refused = store.ask(|store| store.put(b"f", b"7", None)).await;
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    store.commit().await;
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll as Progress, Waker};
 
 use mydht::memory::{self, Conf, MemoryNode, Network};
-use mydht::{Command, Event, Metrics, NodeHandle};
-use mydht_evloop::{Poll, js};
+use mydht::{Command, Event, Metrics, MyDHTConf, NodeHandle};
+use mydht_evloop::{Handle, Poll, js};
 use mydht_transports::memory::MemoryAddress;
 
 /// Something that happens once, and whoever waits for it.
@@ -43,8 +43,8 @@ impl<T> Once<T> {
 }
 
 /// A node that runs by the turns of the page. Dropped, it ends as it is.
-pub struct PageNode {
-    pub handle: NodeHandle<Conf>,
+pub struct PageNode<MC: MyDHTConf = Conf> {
+    pub handle: NodeHandle<MC>,
     pub address: MemoryAddress,
     pub metrics: Metrics,
     task: js::Task,
@@ -60,11 +60,22 @@ impl PageNode {
     ) -> Self {
         let poll = Poll::new().unwrap();
         let events = poll.handle();
-        let mut node: MemoryNode = memory::node(network, poll, bootstrap).unwrap();
+        let node = memory::node(network, poll, bootstrap).unwrap();
+        PageNode::of(node, &events, around)
+    }
+}
+
+impl<MC: MyDHTConf> PageNode<MC> {
+    /// The same with a node of other parts.
+    pub fn of(
+        mut node: MemoryNode<MC>,
+        events: &Handle,
+        around: impl Fn(&mut dyn FnMut()) + 'static,
+    ) -> Self {
         let (handle, address, metrics) = (node.handle(), node.address, node.metrics.clone());
         let ended = Once::new();
         let end = ended.clone();
-        let task = js::spawn(&events, move || {
+        let task = js::spawn(events, move || {
             let mut turn = Ok(true);
             around(&mut || turn = node.turn());
             match turn {

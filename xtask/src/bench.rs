@@ -27,7 +27,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 /// Measure, and write the figures to docs/benchmarks.
 ///
 /// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock, natively and in wasm.
-/// `spawn`: the spawners. `store`: records in redb beside redb alone. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
+/// `spawn`: the spawners. `store`: records in redb and in IndexedDB beside these alone, attachments on disk, and then all of `transfer`. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
@@ -65,6 +65,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 ("Chromium=", on(Host::Chromium)?),
             ]
         }
+        "store" => {
+            let tables = wasm_tables(&manifest, "bench_indexed_db", Host::Chromium, args.quick)?;
+            vec![("", tables)]
+        }
         _ => Vec::new(),
     };
     let wasm = wasm.iter().flat_map(|(name, file)| {
@@ -72,13 +76,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         named.push(file.path());
         [OsString::from("--wasm"), named]
     });
-    Cmd::cargo(["bench", "--all-features", "--manifest-path"])
-        .args([&manifest])
-        .args(["--bench", bench, "--", "--out"])
-        .args([&out])
+    let native = |bench: &str| {
+        Cmd::cargo(["bench", "--all-features", "--manifest-path"])
+            .args([&manifest])
+            .args(["--bench", bench, "--", "--out"])
+            .args([&out])
+    };
+    native(bench)
         .args(wasm)
         .args(args.quick.then_some("--quick"))
         .check()?;
+    if *bench == "store" {
+        // What stores are for.
+        native("transfer")
+            .args(args.quick.then_some("--quick"))
+            .check()?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

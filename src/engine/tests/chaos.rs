@@ -150,7 +150,7 @@ impl Chaos {
     }
 
     fn answer(&mut self, index: usize, right: bool) {
-        let asked = |(_, message, _): &(ConnId, ProtoMessage, Option<Vec<u8>>)| {
+        let asked = |(_, message, _): &(ConnId, ProtoMessage, Option<bytes::Bytes>)| {
             use ProtoMessage as M;
             matches!(
                 message,

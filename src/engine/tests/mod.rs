@@ -81,10 +81,11 @@ impl Sample {
 }
 
 /// What a reader makes of a PART message and the bytes after it.
-pub(super) fn received(message: &ProtoMessage, bytes: Vec<u8>) -> ReceivedPart {
+pub(super) fn received(message: &ProtoMessage, bytes: impl Into<bytes::Bytes>) -> ReceivedPart {
     let ProtoMessage::Part { part, proof, .. } = message else {
         panic!("only a part has content");
     };
+    let bytes = bytes.into();
     let mut hasher = PartHasher::new(*part, proof.is_empty());
     hasher.update(&bytes);
     let node = hasher.finish();
@@ -130,7 +131,7 @@ impl ModelStore {
                 let later = |key: &&Key| after.is_none_or(|after| **key > after);
                 StoreReply::Key(self.records.keys().filter(later).min().copied())
             }
-            StoreOp::Put(record)
+            StoreOp::Put(record, _)
                 if self
                     .records
                     .get(&record.key)
@@ -138,7 +139,7 @@ impl ModelStore {
             {
                 StoreReply::Stale
             }
-            StoreOp::Put(record) => {
+            StoreOp::Put(record, _) => {
                 self.records.insert(record.key, record);
                 StoreReply::Done
             }
@@ -183,7 +184,7 @@ pub(super) struct Bench {
     pub(super) answers: bool,
     /// Names a kind of request to the store that fails.
     pub(super) broken: Option<fn(&StoreOp) -> bool>,
-    pub(super) sent: Vec<(ConnId, ProtoMessage, Option<Vec<u8>>)>,
+    pub(super) sent: Vec<(ConnId, ProtoMessage, Option<bytes::Bytes>)>,
     pub(super) events: Vec<(Ticket, Event)>,
     pub(super) closed: Vec<(ConnId, String)>,
     /// Who is asked who is near answers at once that nobody is.

@@ -28,7 +28,7 @@ impl Random {
 struct Way {
     to: usize,
     conn: ConnId,
-    messages: VecDeque<(ProtoMessage, Option<Vec<u8>>)>,
+    messages: VecDeque<(ProtoMessage, Option<bytes::Bytes>)>,
 }
 
 struct Network {
@@ -172,7 +172,8 @@ impl Network {
                 let Some((message, bytes)) = way.messages.pop_front() else {
                     return true;
                 };
-                let part = bytes.map(|mut bytes| {
+                let part = bytes.map(|bytes| {
+                    let mut bytes = bytes.to_vec();
                     if self.random.below(10_000) < spoil && !bytes.is_empty() {
                         bytes[0] ^= 1;
                     }

@@ -96,13 +96,13 @@ fn the_user_hears_that_the_store_failed() {
             |op| matches!(op, StoreOp::Read(..)),
         ),
         (sample.put(), |op| matches!(op, StoreOp::Link(..))),
-        (sample.put(), |op| matches!(op, StoreOp::Put(_))),
+        (sample.put(), |op| matches!(op, StoreOp::Put(..))),
         (
             Command::Put {
                 record: value(b"a"),
                 content: None,
             },
-            |op| matches!(op, StoreOp::Put(_)),
+            |op| matches!(op, StoreOp::Put(..)),
         ),
     ];
     for (command, broken) in cases {
@@ -170,7 +170,7 @@ fn a_part_that_is_here_can_be_read() {
         part,
     };
     let (first, beyond) = (bench.ask(read(0)), bench.ask(read(2)));
-    let part = Event::Part(Some(sample.content[..PART_LEN].to_vec()));
+    let part = Event::Part(Some(sample.content[..PART_LEN].to_vec().into()));
     assert_eq!(
         bench.last_events(),
         [(first, part), (beyond, Event::Part(None))]

@@ -132,9 +132,10 @@ fn refetched_from_another(wrong: impl Fn(&mut Bench, &Sample, QueryId, u64)) {
 #[test]
 fn a_wrong_part_is_fetched_from_another() {
     refetched_from_another(|bench, sample, query, part| {
-        let (message, mut received) = sample.message(query, part);
-        received.bytes[0] ^= 1;
-        received = super::received(&message, received.bytes);
+        let (message, received) = sample.message(query, part);
+        let mut bytes = received.bytes.to_vec();
+        bytes[0] ^= 1;
+        let received = super::received(&message, bytes);
         bench.handle(Input::Message(1, message, Some(received)));
     });
 }
@@ -154,7 +155,7 @@ fn a_part_with_a_forged_proof_is_fetched_from_another() {
 fn a_part_that_is_too_short_is_fetched_from_another() {
     refetched_from_another(|bench, sample, query, part| {
         let (message, mut received) = sample.message(query, part);
-        received.bytes.pop();
+        received.bytes.truncate(received.bytes.len() - 1);
         bench.handle(Input::Message(1, message, Some(received)));
     });
 }

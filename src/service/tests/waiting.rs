@@ -39,7 +39,8 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
         let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
         send.send(WriteIn::Keys(keys(Cipher::None))).unwrap();
         for (message, part) in outgoing() {
-            send.send(WriteIn::Message(message, part)).unwrap();
+            send.send(WriteIn::Message(message, part.map(Into::into)))
+                .unwrap();
         }
         drop(send);
         let writing = Metrics::default();

@@ -14,7 +14,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use super::super::{Backend, Changes, Entry, Wake};
+use bytes::Bytes;
+
+use super::super::{Backend, Changes, Entry, Stay, Wake};
 use super::linked::Linked;
 use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
@@ -157,8 +159,8 @@ impl<B: Backend> Chunks<B> {
     }
 
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        let expires = None;
-        self.changes.insert(key, Some(Entry { value, expires }));
+        let stay = Stay::default();
+        self.changes.insert(key, Some(Entry { value, stay }));
     }
 
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -238,7 +240,7 @@ impl<B: Backend> Chunks<B> {
                     });
                     let entry = Entry {
                         value,
-                        expires: None,
+                        stay: Stay::default(),
                     };
                     self.changes
                         .insert(nodes_key(id, level, block), Some(entry));
@@ -290,7 +292,7 @@ impl<B: Backend> Chunks<B> {
         open.whole = open.have.count() == id.parts();
         let (whole, block) = (open.whole, part / BLOCK);
         let parts = block_of(|bit| open.chunks.get(&(block * BLOCK + bit)).map(|hash| &hash.0));
-        self.put(chunk_key(&chunk), received.bytes.clone());
+        self.put(chunk_key(&chunk), received.bytes.to_vec());
         self.put(parts_key(id, block), parts);
         self.put(key(b'a', id, &[]), vec![u8::from(whole)]);
         self.unsaved += 1;
@@ -344,7 +346,7 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
         &mut self,
         id: &AttachmentId,
         part: u64,
-    ) -> io::Result<Option<(Vec<u8>, Vec<Node>)>> {
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
         if self.linked.contains(id) {
             return self.linked.read_part(id, part);
         }
@@ -370,7 +372,7 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
                 ),
             ));
         }
-        Ok(Some((bytes, proof)))
+        Ok(Some((bytes.into(), proof)))
     }
 
     fn link(&mut self, tree: Arc<Tree>, content: Content) {
@@ -388,6 +390,8 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
     }
 
     fn on_ready(&mut self, wake: Wake) {
+        #[cfg(target_arch = "wasm32")]
+        self.linked.on_ready(wake.clone());
         self.backend.on_ready(wake);
     }
 }

@@ -10,13 +10,15 @@
 //! `HASH` appears by a rename, after all of its bytes were synced.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::disk::{named, read_at, sync_dir, write_at};
-use super::known::{Known, Resumed};
+use bytes::Bytes;
+
+use super::super::disk::{named, read_at, sync_dir};
+use super::arriving::Arriving;
 use super::linked::Linked;
 use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
@@ -24,9 +26,6 @@ use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use crate::id::Hash;
 use crate::record::AttachmentId;
-
-/// Parts kept between two syncs, 64 MiB: after a power cut they have to prove themselves again.
-const PARTS_PER_SYNC: usize = 1024;
 
 /// Whole attachments kept open.
 const OPEN_FILES: usize = 64;
@@ -52,32 +51,14 @@ pub struct KeptFile {
 }
 
 #[derive(Debug)]
-struct Arriving {
-    tree: Tree,
-    have: PartSet,
-    data: File,
-    known: Known,
-    unsynced: usize,
-}
-
-#[derive(Debug)]
 struct Whole {
     tree: Tree,
     data: File,
 }
 
-fn offset_of(part: u64) -> u64 {
+/// Where a part is in its attachment.
+pub(super) fn offset_of(part: u64) -> u64 {
     part.saturating_mul(PART_LEN as u64)
-}
-
-impl Arriving {
-    fn sync(&mut self) -> io::Result<()> {
-        if self.unsynced > 0 {
-            self.known.sync(&self.data)?;
-            self.unsynced = 0;
-        }
-        Ok(())
-    }
 }
 
 /// The tree of a whole attachment: by its leaves if they are right, or else by its content.
@@ -190,31 +171,13 @@ impl FileAttachments {
         Ok(self.whole.get(id))
     }
 
-    fn resume(&self, id: &AttachmentId) -> io::Result<Arriving> {
-        let path = self.part_path(id);
-        let data = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| named(&path, &error))?;
-        let (known, Resumed { tree, have }) = Known::open(self.known_path(id), *id, &data)?;
-        Ok(Arriving {
-            tree,
-            have,
-            data,
-            known,
-            unsynced: 0,
-        })
-    }
-
     /// Makes a complete partial attachment whole.
     fn finish(&mut self, id: &AttachmentId) -> io::Result<()> {
         let Some(arriving) = self.arriving.get_mut(id) else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let path = self.dir.join(id.hash.to_string());
+        arriving.wait()?;
         arriving
             .data
             .sync_data()
@@ -222,7 +185,7 @@ impl FileAttachments {
         // Not synced: if it is lost, it is made again.
         let leaves = self.dir.join(format!("{}.tree", id.hash));
         fs::write(&leaves, leaves_of(&arriving.tree)).map_err(|error| named(&leaves, &error))?;
-        fs::rename(self.part_path(id), &path).map_err(|error| named(&path, &error))?;
+        fs::rename(arriving.path(), &path).map_err(|error| named(&path, &error))?;
         sync_dir(Some(&self.dir))?;
         if let Some(Arriving {
             tree, data, known, ..
@@ -235,21 +198,6 @@ impl FileAttachments {
     }
 }
 
-/// A part of a linked file, if the file is still what it was.
-pub(super) fn read_linked(path: &Path, tree: &Tree, part: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    let file = File::open(path).map_err(|error| named(path, &error))?;
-    read_at(&file, offset_of(part), &mut bytes).map_err(|error| named(path, &error))?;
-    let node = PartHasher::node_of(part, tree.id().parts() == 1, &bytes);
-    if Some(&node) != tree.leaf(part) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{} changed since it was put: put it again", path.display()),
-        ));
-    }
-    Ok(bytes)
-}
-
 impl AttachmentStore for FileAttachments {
     fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
         Ok(self.linked.contains(id) || self.whole(id)?.is_some())
@@ -257,7 +205,7 @@ impl AttachmentStore for FileAttachments {
 
     fn open(&mut self, id: &AttachmentId) -> io::Result<PartSet> {
         if !self.arriving.contains_key(id) {
-            let arriving = self.resume(id)?;
+            let arriving = Arriving::open(self.part_path(id), self.known_path(id), id)?;
             self.arriving.insert(*id, arriving);
         }
         let arriving = self.arriving.get(id).ok_or(io::ErrorKind::NotFound)?;
@@ -277,33 +225,19 @@ impl AttachmentStore for FileAttachments {
         proof: &[Node],
     ) -> io::Result<bool> {
         let arriving = self.arriving.get_mut(id).ok_or(io::ErrorKind::NotFound)?;
-        let path = || self.dir.join(format!("{}-{}.part", id.hash, id.len));
-        write_at(&arriving.data, offset_of(part), &received.bytes)
-            .map_err(|error| named(&path(), &error))?;
-        let Arriving { tree, known, .. } = arriving;
-        if !known.insert(tree, part, &received.node, proof) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("part {part} of {} is another's", id.hash),
-            ));
+        arriving.write(part, received, proof)?;
+        let whole = arriving.is_complete();
+        if whole {
+            self.finish(id)?;
         }
-        arriving.have.insert(part);
-        arriving.unsynced += 1;
-        if arriving.have.count() == id.parts() {
-            return self.finish(id).map(|()| true);
-        }
-        arriving.known.write()?;
-        if arriving.unsynced >= PARTS_PER_SYNC {
-            arriving.sync()?;
-        }
-        Ok(false)
+        Ok(whole)
     }
 
     fn read_part(
         &mut self,
         id: &AttachmentId,
         part: u64,
-    ) -> io::Result<Option<(Vec<u8>, Vec<Node>)>> {
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
         if self.linked.contains(id) {
             return self.linked.read_part(id, part);
         }
@@ -325,7 +259,7 @@ impl AttachmentStore for FileAttachments {
         let node = read_at(data, offset_of(part), &mut bytes)
             .map(|()| PartHasher::node_of(part, id.parts() == 1, &bytes));
         match node {
-            Ok(node) if Some(&node) == tree.leaf(part) => Ok(Some((bytes, proof))),
+            Ok(node) if Some(&node) == tree.leaf(part) => Ok(Some((bytes.into(), proof))),
             // Who gets a wrong part takes the giver for a liar.
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidData,

@@ -194,16 +194,37 @@ impl Known {
         data.sync_data()
             .and_then(|()| self.file.sync_data())
             .map_err(|error| named(&self.path, &error))?;
+        self.vouch(self.entries)
+    }
+
+    /// Notes that the first so many entries were synced, and the parts that they speak of.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(super) fn vouch(&mut self, entries: u64) -> io::Result<()> {
         let vouched = Entry {
             kind: SYNCED,
             level: 0,
-            number: self.entries,
+            number: entries,
             node: [0; 32],
         };
         // If this one is lost, more has to prove itself.
         vouched.write(&mut self.pending);
         self.entries += 1;
         self.write()
+    }
+
+    /// How many entries there are.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Its file, for whoever syncs it.
+    ///
+    /// # Errors
+    /// When the system has no handle to give.
+    pub(super) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     /// Where it is.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::linked::Linked;
 use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
@@ -21,7 +23,7 @@ pub struct MemoryAttachments {
 #[derive(Debug)]
 struct Arrived {
     tree: Tree,
-    parts: HashMap<u64, Vec<u8>>,
+    parts: HashMap<u64, Bytes>,
     have: PartSet,
 }
 
@@ -62,7 +64,7 @@ impl AttachmentStore for MemoryAttachments {
         &mut self,
         id: &AttachmentId,
         part: u64,
-    ) -> io::Result<Option<(Vec<u8>, Vec<Node>)>> {
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
         if let Some(found) = self.linked.read_part(id, part)? {
             return Ok(Some(found));
         }
@@ -83,5 +85,10 @@ impl AttachmentStore for MemoryAttachments {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn on_ready(&mut self, wake: super::super::Wake) {
+        self.linked.on_ready(wake);
     }
 }

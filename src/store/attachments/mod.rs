@@ -1,5 +1,7 @@
 //! Where the content of attachments is kept.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod arriving;
 mod chunks;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
@@ -7,6 +9,8 @@ mod files;
 mod known;
 mod linked;
 mod memory;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +25,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Wake;
 use crate::attachment::ReceivedPart;
+#[cfg(target_arch = "wasm32")]
+use crate::attachment::WebFile;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, Tree};
 use crate::record::AttachmentId;
@@ -31,10 +39,13 @@ use crate::record::AttachmentId;
 #[derive(Clone, Debug)]
 pub enum Content {
     /// In memory.
-    Bytes(Arc<[u8]>),
+    Bytes(Bytes),
     /// In a file that is read where it is. Should it change, its parts are not given out any more.
     #[cfg(not(target_arch = "wasm32"))]
     File(PathBuf),
+    /// In the browser, which reads it where it is. Should it change, its parts are not given out any more.
+    #[cfg(target_arch = "wasm32")]
+    Web(WebFile),
 }
 
 /// Keeps attachments: whole ones that can be given out, and partial ones that nobody sees as whole.
@@ -69,11 +80,8 @@ pub trait AttachmentStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn read_part(
-        &mut self,
-        id: &AttachmentId,
-        part: u64,
-    ) -> io::Result<Option<(Vec<u8>, Vec<Node>)>>;
+    fn read_part(&mut self, id: &AttachmentId, part: u64)
+    -> io::Result<Option<(Bytes, Vec<Node>)>>;
 
     /// Gives out content that is elsewhere, as long as this store is in use. `tree` must be its whole tree.
     fn link(&mut self, tree: Arc<Tree>, content: Content);
@@ -119,7 +127,7 @@ impl<S: AttachmentStore + ?Sized> AttachmentStore for Box<S> {
         &mut self,
         id: &AttachmentId,
         part: u64,
-    ) -> io::Result<Option<(Vec<u8>, Vec<Node>)>> {
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
         (**self).read_part(id, part)
     }
 

@@ -1,6 +1,6 @@
 //! What every store of attachments must do.
 
-use super::super::{Backend, Changes, Entry, Listed, LogFile, Memory};
+use super::super::{Backend, Changes, Entry, Listed, LogFile, Memory, Stay};
 use super::*;
 use crate::attachment::tree::{PART_LEN, PartHasher};
 use crate::id::Hash;
@@ -16,6 +16,7 @@ pub(crate) fn part_of(content: &[u8], tree: &Tree, part: u64) -> (ReceivedPart, 
     let len = tree.id().part_len(part).unwrap();
     let bytes = content[start..start + len].to_vec();
     let node = PartHasher::node_of(part, tree.id().parts() == 1, &bytes);
+    let bytes = bytes.into();
     (ReceivedPart { bytes, node }, tree.proof(part).unwrap())
 }
 
@@ -215,7 +216,7 @@ fn a_damaged_chunk_is_not_given_out() {
     let key = [b"c", &Hash::of(&content[..PART_LEN]).0[..]].concat();
     let entry = Entry {
         value: vec![0; PART_LEN],
-        expires: None,
+        stay: Stay::default(),
     };
     let damage = Changes::from([(key, Some(entry))]);
     store.backend().commit(&damage).unwrap();

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::{Listed, Millis, Wake};
+use super::{Listed, Stay, Wake};
 
-/// A value and when it is gone.
+/// A value and how long it stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The value.
     pub value: Vec<u8>,
-    /// When it is gone; `None`: it stays until it is removed.
-    pub expires: Option<Millis>,
+    /// How long it stays.
+    pub stay: Stay,
 }
 
 impl Entry {
@@ -20,7 +20,7 @@ impl Entry {
         Listed {
             key: key.to_vec(),
             len: self.value.len() as u64,
-            expires: self.expires,
+            stay: self.stay,
         }
     }
 }
@@ -59,28 +59,25 @@ pub trait Backend {
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) const SEAL: usize = 9;
 
-/// An entry as one byte string, for places that keep such: a version, the expiry (8 bytes, little-endian, 0 for
-/// never), the value.
+/// An entry as one byte string, for places that keep such: a version, how long it stays (8 bytes, little-endian), the
+/// value.
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) fn seal(value: &[u8], expires: Option<Millis>) -> Vec<u8> {
+pub(crate) fn seal(value: &[u8], stay: Stay) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(SEAL + value.len());
     sealed.push(1);
-    sealed.extend(expires.unwrap_or(0).to_le_bytes());
+    sealed.extend(stay.bits().to_le_bytes());
     sealed.extend(value);
     sealed
 }
 
-/// What was sealed: when it is gone, and the value.
+/// What was sealed: how long it stays, and the value.
 ///
 /// # Errors
 /// `InvalidData` if it is damaged or of a later version.
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) fn unseal(sealed: &[u8]) -> io::Result<(Option<Millis>, &[u8])> {
+pub(crate) fn unseal(sealed: &[u8]) -> io::Result<(Stay, &[u8])> {
     match sealed.split_first_chunk::<SEAL>() {
-        Some(([1, expires @ ..], value)) => {
-            let expires = Millis::from_le_bytes(*expires);
-            Ok(((expires > 0).then_some(expires), value))
-        }
+        Some(([1, stay @ ..], value)) => Ok((Stay::from_bits(u64::from_le_bytes(*stay)), value)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "an entry is damaged, or was written by a later mydht",

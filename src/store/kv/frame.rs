@@ -6,11 +6,11 @@
 //! | 8 | its number, from 0, little-endian as all numbers |
 //! | 4 | the length of the body |
 //! | 16 | the first bytes of the BLAKE3 hash of the 16 before and the body |
-//! | … | the body: for each change a 0 (removed) or 1 (put), the key's length (4), for a put its expiry (8, 0 for never) and the value's length (4), the key, the value |
+//! | … | the body: for each change a 0 (removed) or 1 (put), the key's length (4), for a put how long it stays (8) and the value's length (4), the key, the value |
 
 use std::io;
 
-use super::{Entry, Millis};
+use super::{Entry, Stay};
 
 const MAGIC: &[u8; 4] = b"kvc1";
 
@@ -23,7 +23,7 @@ pub(super) struct Place {
     /// From the beginning of the body.
     pub(super) offset: u64,
     pub(super) len: u32,
-    pub(super) expires: Option<Millis>,
+    pub(super) stay: Stay,
 }
 
 fn hash(head: &[u8], body: &[u8]) -> [u8; 16] {
@@ -48,7 +48,7 @@ pub(super) fn frame<'a>(
         frame.push(u8::from(change.is_some()));
         frame.extend(short(key.len())?.to_le_bytes());
         if let Some(entry) = change {
-            frame.extend(entry.expires.unwrap_or(0).to_le_bytes());
+            frame.extend(entry.stay.bits().to_le_bytes());
             frame.extend(short(entry.value.len())?.to_le_bytes());
         }
         frame.extend(key);
@@ -75,14 +75,14 @@ fn number<const N: usize>(bytes: &mut &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(wide))
 }
 
-/// The changes of a body: key, and where in the body its value is and when it is gone.
+/// The changes of a body: key, and where in the body its value is and how long it stays.
 pub(super) fn changes(body: &[u8]) -> Option<Vec<(&[u8], Option<Place>)>> {
     let mut rest = body;
     let mut found = Vec::new();
     while !rest.is_empty() {
         let put = number::<1>(&mut rest)? == 1;
         let key_len = usize::try_from(number::<4>(&mut rest)?).ok()?;
-        let (expires, len) = match put {
+        let (stay, len) = match put {
             true => (number::<8>(&mut rest)?, number::<4>(&mut rest)?),
             false => (0, 0),
         };
@@ -90,7 +90,7 @@ pub(super) fn changes(body: &[u8]) -> Option<Vec<(&[u8], Option<Place>)>> {
         let place = Place {
             offset: (body.len() - rest.len()) as u64,
             len: u32::try_from(len).ok()?,
-            expires: (expires > 0).then_some(expires),
+            stay: Stay::from_bits(stay),
         };
         take(&mut rest, usize::try_from(len).ok()?)?;
         found.push((key, put.then_some(place)));
@@ -112,15 +112,11 @@ pub(super) fn whole(bytes: &[u8]) -> Option<(u64, &[u8])> {
 pub(super) fn parse(body: &[u8]) -> Option<super::Changes> {
     let change = |(key, place): (&[u8], Option<Place>)| {
         let entry = match place {
-            Some(Place {
-                offset,
-                len,
-                expires,
-            }) => {
+            Some(Place { offset, len, stay }) => {
                 let start = usize::try_from(offset).ok()?;
                 let value = body.get(start..start + usize::try_from(len).ok()?)?;
                 let value = value.to_vec();
-                Some(Entry { value, expires })
+                Some(Entry { value, stay })
             }
             None => None,
         };

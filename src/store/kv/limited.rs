@@ -3,8 +3,8 @@
 use std::io;
 use std::ops::Bound;
 
-use super::ledger::Ledger;
-use super::{Backend, Changes, Entry, KVStore, Listed, Millis, StoreLimits, Usage, Wake};
+use super::ledger::{Ledger, Put};
+use super::{Backend, Changes, Entry, KVStore, Listed, Millis, Stay, StoreLimits, Usage, Wake};
 
 /// Entries read at once while the ledger is made.
 const PAGE: usize = 256;
@@ -115,12 +115,32 @@ impl<B: Backend> Kv<B> {
     }
 
     /// Whether a change is to be kept already: it was made before, and its commit is waited for.
-    fn is_made(&self, key: &[u8], change: Option<(&[u8], Option<Millis>)>) -> bool {
-        let made = self.changes.get(key).map(|made| {
-            let entry = made.as_ref();
-            entry.map(|entry| (&entry.value[..], entry.expires))
-        });
-        self.committing && made == Some(change)
+    fn is_made(&self, key: &[u8], change: Option<(&[u8], Stay)>) -> bool {
+        self.committing
+            && match (self.changes.get(key), change) {
+                (Some(Some(made)), Some((value, stay))) => {
+                    made.value == value && [stay, stay.for_own()].contains(&made.stay)
+                }
+                (Some(None), None) => true,
+                _ => false,
+            }
+    }
+
+    fn put_for(&mut self, key: &[u8], value: &[u8], stay: Stay) -> io::Result<()> {
+        if self.is_made(key, Some((value, stay))) {
+            return Ok(());
+        }
+        self.settle()?;
+        let (now, limits) = ((self.now)(), self.limits);
+        let len = value.len() as u64;
+        let Put { gone, stay } = self.ledger()?.put(key, len, stay, now, &limits)?;
+        for key in gone {
+            self.changes.insert(key.to_vec(), None);
+        }
+        let value = value.to_vec();
+        let entry = Entry { value, stay };
+        self.changes.insert(key.to_vec(), Some(entry));
+        Ok(())
     }
 
     /// Forgets what was to be kept.
@@ -189,7 +209,7 @@ impl<B: Backend> KVStore for Kv<B> {
         let Some(entry) = found else {
             return Ok(None);
         };
-        if entry.expires.is_some_and(|at| at <= (self.now)()) {
+        if entry.stay.expires().is_some_and(|at| at <= (self.now)()) {
             return Ok(None);
         }
         // Whoever only reads needs no ledger.
@@ -200,28 +220,11 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
-        if self.is_made(key, Some((value, expires))) {
-            return Ok(());
-        }
-        self.settle()?;
-        let (now, limits) = ((self.now)(), self.limits);
-        let len = value.len() as u64;
-        let Some(gone) = self.ledger()?.put(key, len, expires, now, &limits) else {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!(
-                    "a value of {len} bytes is over what the store may hold ({} bytes, {} entries): put it as a file",
-                    limits.bytes, limits.entries
-                ),
-            ));
-        };
-        for key in gone {
-            self.changes.insert(key.into(), None);
-        }
-        let value = value.to_vec();
-        let entry = Entry { value, expires };
-        self.changes.insert(key.to_vec(), Some(entry));
-        Ok(())
+        self.put_for(key, value, Stay::until(expires))
+    }
+
+    fn put_own(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
+        self.put_for(key, value, Stay::until(expires).for_own())
     }
 
     fn remove(&mut self, key: &[u8]) -> io::Result<()> {
@@ -263,7 +266,7 @@ impl<B: Backend> KVStore for Kv<B> {
             if let Some(listed) = page.last() {
                 paging.last = Some(listed.key.clone());
             }
-            let live = |listed: &Listed| listed.expires.is_none_or(|at| at > now);
+            let live = |listed: &Listed| listed.stay.expires().is_none_or(|at| at > now);
             paging.found.extend(page.into_iter().filter(live));
             if ended {
                 break;
@@ -283,7 +286,7 @@ impl<B: Backend> KVStore for Kv<B> {
                 let now = (self.now)();
                 while let Some(key) = ledger.expired(now) {
                     ledger.remove(&key);
-                    self.changes.insert(key.into(), None);
+                    self.changes.insert(key.to_vec(), None);
                 }
             }
             if self.changes.is_empty() {

@@ -229,8 +229,8 @@ impl Backend for LogFile {
         };
         let mut value = vec![0; usize::try_from(place.len).unwrap_or(usize::MAX)];
         read_at(&self.file, place.offset, &mut value).map_err(|error| named(&self.path, &error))?;
-        let expires = place.expires;
-        Ok(Some(Entry { value, expires }))
+        let stay = place.stay;
+        Ok(Some(Entry { value, stay }))
     }
 
     fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>> {
@@ -241,7 +241,7 @@ impl Backend for LogFile {
             .map(|(key, place)| Listed {
                 key: key.clone(),
                 len: u64::from(place.len),
-                expires: place.expires,
+                stay: place.stay,
             })
             .collect())
     }

@@ -11,6 +11,7 @@ mod log;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+mod stay;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -18,6 +19,8 @@ pub(super) mod tests;
 pub use backend::{Backend, Changes, Entry};
 #[cfg(target_arch = "wasm32")]
 pub use browser::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use browser::{given, refused};
 pub use ledger::{StoreLimits, Usage};
 pub use limited::Kv;
 pub(crate) use limited::wall_clock;
@@ -26,6 +29,7 @@ pub use log::{FileKV, LogFile};
 pub use memory::{Memory, MemoryKV};
 #[cfg(feature = "redb")]
 pub use redb::{Redb, RedbKV};
+pub use stay::Stay;
 
 use std::io;
 use std::rc::Rc;
@@ -44,8 +48,8 @@ pub struct Listed {
     pub key: Vec<u8>,
     /// The length of its value, in bytes.
     pub len: u64,
-    /// When it will be gone; `None`: it stays until it is removed.
-    pub expires: Option<Millis>,
+    /// How long it stays.
+    pub stay: Stay,
 }
 
 /// A map from bytes to bytes.
@@ -75,11 +79,19 @@ pub trait KVStore {
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
 
     /// Puts a value that is gone at `expires`, if that is said. Where the store's limits are reached, what expired is
-    /// removed for it, and then what nobody has asked for the longest.
+    /// removed for it, and then what nobody has asked for the longest, but nothing that is the node's own.
     ///
     /// # Errors
-    /// When it cannot be written, or is longer than the store may be; `WouldBlock` to be asked again.
+    /// When it cannot be written, or is longer than the store may be; `StorageFull` where the node's own values take
+    /// all the room; `WouldBlock` to be asked again.
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()>;
+
+    /// The same for a value that is the node's own: it goes when it expires or is removed, and not to make room. The
+    /// key stays the node's own whoever puts another value under it.
+    ///
+    /// # Errors
+    /// As `put`.
+    fn put_own(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()>;
 
     /// Removes a value. Nothing if there is none.
     ///
@@ -119,6 +131,10 @@ impl<S: KVStore + ?Sized> KVStore for Box<S> {
 
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
         (**self).put(key, value, expires)
+    }
+
+    fn put_own(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()> {
+        (**self).put_own(key, value, expires)
     }
 
     fn remove(&mut self, key: &[u8]) -> io::Result<()> {

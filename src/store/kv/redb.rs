@@ -8,10 +8,10 @@ use redb::{
     TableDefinition, TableError,
 };
 
-use super::{Backend, Changes, Entry, Kv, Listed, Millis};
+use super::{Backend, Changes, Entry, Kv, Listed, Stay};
 
-/// When an entry is gone (0 for never), and its value.
-type Value = (Millis, &'static [u8]);
+/// How long an entry stays ([`Stay::bits`]), and its value.
+type Value = (u64, &'static [u8]);
 
 const TABLE: TableDefinition<&[u8], Value> = TableDefinition::new("entries");
 
@@ -140,12 +140,14 @@ impl Redb {
         &mut self,
         look: impl FnOnce(&ReadOnlyTable<&'static [u8], Value>) -> Result<T, redb::Error>,
     ) -> io::Result<T> {
-        let table = match self.table.take() {
-            Some(table) => Ok(table),
-            None => open_table(self.database()?),
-        };
-        let result = table.and_then(|table| look(self.table.insert(table)));
-        result.map_err(|error| self.failed(error))
+        if self.table.is_none() {
+            let opened = open_table(self.database()?);
+            self.table = Some(opened.map_err(|error| self.failed(error))?);
+        }
+        match self.table.as_ref().map(look) {
+            Some(result) => result.map_err(|error| self.failed(error)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
@@ -187,8 +189,8 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
         let mut table = transaction.open_table(TABLE)?;
         for (key, change) in changes {
             match change {
-                Some(Entry { value, expires }) => {
-                    table.insert(&key[..], (expires.unwrap_or(0), &value[..]))?;
+                Some(Entry { value, stay }) => {
+                    table.insert(&key[..], (stay.bits(), &value[..]))?;
                 }
                 None => drop(table.remove(&key[..])?),
             }
@@ -209,18 +211,14 @@ fn io_error(error: redb::Error) -> io::Error {
     }
 }
 
-fn expiry(millis: Millis) -> Option<Millis> {
-    (millis > 0).then_some(millis)
-}
-
 impl Backend for Redb {
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Entry>> {
         self.read(|table| {
             Ok(table.get(key)?.map(|found| {
-                let (expires, value) = found.value();
+                let (stay, value) = found.value();
                 Entry {
                     value: value.to_vec(),
-                    expires: expiry(expires),
+                    stay: Stay::from_bits(stay),
                 }
             }))
         })
@@ -235,11 +233,11 @@ impl Backend for Redb {
                 .take(most)
                 .map(|entry| {
                     let (key, found) = entry?;
-                    let (expires, value) = found.value();
+                    let (stay, value) = found.value();
                     Ok(Listed {
                         key: key.value().to_vec(),
                         len: value.len() as u64,
-                        expires: expiry(expires),
+                        stay: Stay::from_bits(stay),
                     })
                 })
                 .collect()
@@ -289,7 +287,7 @@ mod tests {
             let mut store = RedbKV::open(&path).unwrap();
             assert_eq!(store.get(b"a").unwrap().unwrap(), b"1");
             assert_eq!(store.usage().unwrap().entries, 2);
-            assert_eq!(store.page(None, 9).unwrap()[1].expires, None);
+            assert_eq!(store.page(None, 9).unwrap()[1].stay, Stay::default());
         }
         let database = Database::create(&path).unwrap();
         let transaction = database.begin_write().unwrap();

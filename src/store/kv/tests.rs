@@ -11,8 +11,8 @@ use super::*;
 #[test]
 fn sealed_entries_are_opened_and_others_refused() {
     use super::backend::{seal, unseal};
-    for expires in [None, Some(7)] {
-        assert_eq!(unseal(&seal(b"v", expires)).unwrap(), (expires, &b"v"[..]));
+    for stay in [Stay::default(), Stay::until(Some(7)).for_own()] {
+        assert_eq!(unseal(&seal(b"v", stay)).unwrap(), (stay, &b"v"[..]));
     }
     for bad in [&b""[..], &[1; 8], &[2; 20]] {
         assert!(unseal(bad).is_err());

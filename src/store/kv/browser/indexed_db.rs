@@ -282,8 +282,8 @@ impl IndexedDb {
             for (key, change) in changes {
                 let key = Uint8Array::from(&key[..]);
                 match change {
-                    Some(Entry { value, expires }) => {
-                        let value = Uint8Array::from(&seal(value, *expires)[..]);
+                    Some(Entry { value, stay }) => {
+                        let value = Uint8Array::from(&seal(value, *stay)[..]);
                         store.put_with_key(&value, &key)?;
                     }
                     None => drop(store.delete(&key)?),
@@ -334,9 +334,9 @@ fn range(after: Option<&[u8]>) -> Result<JsValue, JsValue> {
 
 fn entry(value: &JsValue) -> io::Result<Entry> {
     let sealed = Uint8Array::new(value).to_vec();
-    let (expires, value) = unseal(&sealed)?;
+    let (stay, value) = unseal(&sealed)?;
     let value = value.to_vec();
-    Ok(Entry { value, expires })
+    Ok(Entry { value, stay })
 }
 
 impl Backend for IndexedDb {
@@ -399,10 +399,10 @@ impl Backend for IndexedDb {
 fn listed((key, value): (JsValue, JsValue)) -> io::Result<Listed> {
     let value = Uint8Array::new(&value);
     let head = value.subarray(0, value.length().min(SEAL as u32)).to_vec();
-    let (expires, _) = unseal(&head)?;
+    let (stay, _) = unseal(&head)?;
     Ok(Listed {
         key: Uint8Array::new(&key).to_vec(),
         len: u64::from(value.length()) - SEAL as u64,
-        expires,
+        stay,
     })
 }

@@ -146,9 +146,9 @@ impl LocalStorage {
             return Ok(None);
         };
         let sealed = bytes(&item).ok_or_else(|| self.unusable("has an entry that is damaged"))?;
-        let (expires, value) = unseal(&sealed)?;
+        let (stay, value) = unseal(&sealed)?;
         let value = value.to_vec();
-        Ok(Some(Entry { value, expires }))
+        Ok(Some(Entry { value, stay }))
     }
 
     fn write(&self, changes: &Changes) -> io::Result<()> {
@@ -157,7 +157,7 @@ impl LocalStorage {
         for (key, change) in removed.into_iter().chain(put) {
             let item = format!("/{}", text(key));
             match change {
-                Some(Entry { value, expires }) => self.set(&item, &text(&seal(value, *expires)))?,
+                Some(Entry { value, stay }) => self.set(&item, &text(&seal(value, *stay)))?,
                 None => self.take_away(&item)?,
             }
         }

@@ -15,14 +15,14 @@ use web_sys::DomException;
 ///
 /// # Errors
 /// When the browser refuses it, as it may in a private window.
-fn given(name: &str) -> io::Result<Option<JsValue>> {
+pub(in crate::store) fn given(name: &str) -> io::Result<Option<JsValue>> {
     let found = js_sys::Reflect::get(&js_sys::global(), &name.into());
     let found = found.map_err(|error| refused(name, &error))?;
     Ok((!found.is_null() && !found.is_undefined()).then_some(found))
 }
 
 /// The error of a browser that does not do what it is asked.
-fn refused(what: &str, error: &JsValue) -> io::Error {
+pub(crate) fn refused(what: &str, error: &JsValue) -> io::Error {
     let (name, message) = match error.dyn_ref::<DomException>() {
         Some(error) => (error.name(), error.message()),
         None => (String::new(), format!("{error:?}")),
