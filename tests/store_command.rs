@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use mydht::native::Config;
 
@@ -77,6 +78,39 @@ fn a_file_goes_in_is_served_is_checked_and_comes_out() {
         &at,
     ));
     assert!(again.contains("copy"), "{again}");
+}
+
+#[test]
+fn a_file_that_stays_where_it_is_is_served_from_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, at) = (dir.path().join("film"), dir.path().join("store"));
+    let content: Vec<u8> = (0..300_000u32).map(|i| (i / 3) as u8).collect();
+    fs::write(&file, &content).unwrap();
+    let key = out(&store(
+        &["import", "--in-place", file.to_str().unwrap()],
+        &at,
+    ));
+    let key = key.trim();
+    assert!(
+        !at.join("attachments").join(key).exists(),
+        "nothing is copied"
+    );
+    let inspected = out(&store(&["inspect", key], &at));
+    let real = file.canonicalize().unwrap();
+    assert!(inspected.contains(real.to_str().unwrap()), "{inspected}");
+    let node = Config::listen("127.0.0.1:0".parse().unwrap());
+    let node = node.store(&at).start().unwrap();
+    let other = Config::default().bootstrap(node.address().unwrap());
+    let other = other.store(dir.path().join("other")).start().unwrap();
+    other.await_peer(Duration::from_secs(10)).unwrap();
+    assert!(other.get(&key.parse().unwrap()).unwrap().is_some());
+    other.stop().unwrap();
+    node.stop().unwrap();
+    let copy = dir.path().join("other/attachments").join(key);
+    assert_eq!(fs::read(copy).unwrap(), content);
+    fs::remove_file(&file).unwrap();
+    let gone = refused(&store(&["verify"], &at));
+    assert!(gone.contains("not here"), "{gone}");
 }
 
 #[test]

@@ -28,6 +28,19 @@ pub(super) fn lock(file: &File, path: &Path) -> io::Result<()> {
     })
 }
 
+/// Puts `bytes` into the file `path` so that it has all of them or is what it was. Durable when its folder is synced.
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let write = || {
+        let mut file = File::create(&new)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    };
+    write().map_err(|error| named(path, &error))
+}
+
 /// Fills `buf` from `offset` on.
 #[cfg(unix)]
 pub(super) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {

@@ -187,8 +187,7 @@ impl Folder {
         path: &Path,
         mut progress: impl FnMut(u64),
     ) -> io::Result<Record> {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let named = |error| super::disk::named(path, &error);
         let tree = Tree::of_reader(File::open(path).map_err(named)?, |_| ()).map_err(named)?;
         let id = tree.id();
         if !self.attachments.is_whole(&id)? {
@@ -207,6 +206,29 @@ impl Folder {
             }
             self.attachments.flush()?;
         }
+        self.imported(key, path, id)
+    }
+
+    /// The same without a copy: the file is given out from where it is, as long as it stays what it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or where it is cannot be noted.
+    pub fn import_in_place(
+        &mut self,
+        key: Option<Key>,
+        path: &Path,
+        progress: impl FnMut(u64),
+    ) -> io::Result<Record> {
+        let named = |error| super::disk::named(path, &error);
+        let tree = Tree::of_reader(File::open(path).map_err(named)?, progress).map_err(named)?;
+        if !self.attachments.is_whole(&tree.id())? {
+            self.attachments.take_in_place(&tree, path)?;
+        }
+        self.imported(key, path, tree.id())
+    }
+
+    /// The record of a file that was taken in.
+    fn imported(&mut self, key: Option<Key>, path: &Path, id: AttachmentId) -> io::Result<Record> {
         let name = path.file_name().unwrap_or_default();
         let value = Value::Attachment {
             id,
@@ -253,7 +275,7 @@ mod tests {
         assert_eq!(store.verify(&record).unwrap(), None);
         let mut damaged = content;
         damaged[PART_LEN] ^= 1;
-        fs::write(store.attachments.path(&id), damaged).unwrap();
+        fs::write(store.attachments.path(&id).unwrap(), damaged).unwrap();
         let mut store = {
             drop(store);
             Folder::existing(&at).unwrap()
@@ -292,5 +314,44 @@ mod tests {
             })
             .unwrap();
         assert_eq!((good, bad), (1, 1));
+    }
+
+    #[test]
+    fn a_file_is_taken_in_where_it_is_and_given_out_while_it_stays_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a file");
+        let content: Vec<u8> = (0..2 * PART_LEN + 5).map(|i| (i / 3) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        let at = dir.path().join("store");
+        let mut store = Folder::open(&at).unwrap();
+        let record = store.import_in_place(None, &path, |_| ()).unwrap();
+        let id = record.value.attachment().unwrap();
+        drop(store);
+        let mut store = Folder::existing(&at).unwrap();
+        assert_eq!(store.verify(&record).unwrap(), None);
+        assert_eq!(store.bytes_here(&id).unwrap(), id.len);
+        let real = path.canonicalize().unwrap();
+        assert_eq!(store.attachments.path(&id).unwrap(), real);
+        let part = store.attachments.read_part(&id, 2).unwrap().unwrap();
+        assert_eq!(part.0, content[2 * PART_LEN..]);
+        // Nothing of it was copied.
+        assert!(store.attachments.list().unwrap().is_empty());
+        let mut changed = content.clone();
+        changed[PART_LEN] ^= 1;
+        fs::write(&path, changed).unwrap();
+        drop(store);
+        let mut store = Folder::existing(&at).unwrap();
+        assert!(store.attachments.read_part(&id, 0).unwrap().is_some());
+        assert!(store.attachments.read_part(&id, 1).is_err());
+        for gone in [true, false] {
+            match gone {
+                true => fs::remove_file(&path).unwrap(),
+                false => fs::write(&path, &content[1..]).unwrap(),
+            }
+            drop(store);
+            store = Folder::existing(&at).unwrap();
+            assert!(!store.attachments.is_whole(&id).unwrap());
+            assert!(store.verify(&record).unwrap().is_some());
+        }
     }
 }

@@ -20,7 +20,8 @@ For example, with a node that was run with --store a:
   mydht store list --store a               one line for each record
   mydht store verify --store a             read everything and check its hash
   mydht store export --store a KEY --out picture.jpg
-  mydht store import --store a picture.jpg     the node serves it when it is started again")]
+  mydht store import --store a picture.jpg     the node serves it when it is started again
+  mydht store import --store a --in-place film.mkv     the same without a copy")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -71,6 +72,10 @@ enum Command {
         /// A name to find it by, instead of the hash of its content.
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        /// Do not copy it: give it out from where it is. It must stay there as it is, and what is changed in it is not
+        /// given out any more.
+        #[arg(long)]
+        in_place: bool,
     },
     /// Print how much there is: records, and bytes of values and of files.
     Size {
@@ -85,7 +90,12 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         Command::Inspect { place, key } => inspect(&mut open(place)?, key),
         Command::Verify { place } => verify(&mut open(place)?),
         Command::Export { place, key, out } => export(&mut open(place)?, key, out.as_deref()),
-        Command::Import { place, path, key } => import(place, path, key.as_deref()),
+        Command::Import {
+            place,
+            path,
+            key,
+            in_place,
+        } => import(place, path, key.as_deref(), *in_place),
         Command::Size { place } => size(&mut open(place)?),
     }
 }
@@ -159,7 +169,7 @@ fn inspect(store: &mut Folder, key: &str) -> io::Result<ExitCode> {
             writeln!(stdout, "kind     a file called «{}»", name.escape_debug())?;
             writeln!(stdout, "here     {here} of {len} bytes")?;
             if here == len {
-                writeln!(stdout, "kept in  {}", store.attachments.path(id).display())?;
+                writeln!(stdout, "kept in  {}", store.attachments.path(id)?.display())?;
             }
         }
     }
@@ -232,11 +242,16 @@ fn export(store: &mut Folder, key: &str, out: Option<&Path>) -> io::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn import(place: &Place, path: &Path, key: Option<&str>) -> io::Result<ExitCode> {
+fn import(place: &Place, path: &Path, key: Option<&str>, in_place: bool) -> io::Result<ExitCode> {
     let key = key.map(parse).transpose()?;
     let len = std::fs::metadata(path).map(|meta| meta.len()).ok();
     let progress = Progress::new("imported", len);
-    let record = Folder::open(&place.dir)?.import(key, path, |done| progress.set(done))?;
+    let mut store = Folder::open(&place.dir)?;
+    let heard = |done| progress.set(done);
+    let record = match in_place {
+        true => store.import_in_place(key, path, heard)?,
+        false => store.import(key, path, heard)?,
+    };
     progress.finish();
     writeln!(io::stdout(), "{}", record.key)?;
     Ok(ExitCode::SUCCESS)

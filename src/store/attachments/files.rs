@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `HASH` | a whole attachment |
 //! | `HASH.tree` | its leaves, 32 bytes each; made again from `HASH` if it is lost |
+//! | `HASH.link` | where it is, if it was taken in where it is and there is no `HASH` |
 //! | `HASH-LEN.part` | the parts of one on its way, each at its place |
 //! | `HASH-LEN.known` | which parts these are, and their proofs (`known.rs`) |
 //!
@@ -17,8 +18,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::disk::{named, read_at, sync_dir};
+use super::super::disk::{named, read_at, sync_dir, write_durably};
 use super::arriving::Arriving;
+use super::in_place;
+use super::kept_tree::{kept_tree, leaves_of, tree_of};
 use super::linked::Linked;
 use super::{AttachmentStore, Content};
 use crate::attachment::ReceivedPart;
@@ -61,31 +64,6 @@ pub(super) fn offset_of(part: u64) -> u64 {
     part.saturating_mul(PART_LEN as u64)
 }
 
-/// The tree of a whole attachment: by its leaves if they are right, or else by its content.
-fn tree_of(id: &AttachmentId, data: &File, leaves: &Path) -> io::Result<Tree> {
-    let len = data.metadata()?.len();
-    if let Ok(bytes) = fs::read(leaves) {
-        let tree = Tree::from_leaves(len, bytes.as_chunks().0.iter().copied());
-        if tree.id() == *id {
-            return Ok(tree);
-        }
-    }
-    tracing::info!(path = %leaves.display(), "the hash tree is made again");
-    let tree = Tree::of_reader(data, |_| ())?;
-    if tree.id() == *id
-        && let Err(error) = fs::write(leaves, leaves_of(&tree))
-    {
-        // It is made again the next time.
-        tracing::warn!(%error, path = %leaves.display(), "the hash tree could not be kept");
-    }
-    Ok(tree)
-}
-
-fn leaves_of(tree: &Tree) -> Vec<u8> {
-    let leaves = (0..tree.id().parts()).filter_map(|part| tree.leaf(part));
-    leaves.flatten().copied().collect()
-}
-
 impl FileAttachments {
     /// A store in the folder `dir`, which is made if it is not there.
     ///
@@ -102,9 +80,31 @@ impl FileAttachments {
         })
     }
 
-    /// Where a whole attachment is kept.
-    pub fn path(&self, id: &AttachmentId) -> PathBuf {
+    /// Where a whole attachment is kept: in the folder, unless it was taken in where it is.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn path(&self, id: &AttachmentId) -> io::Result<PathBuf> {
+        let own = self.own_path(id);
+        match own.exists() {
+            true => Ok(own),
+            false => Ok(in_place::noted(&self.dir, &id.hash)?.unwrap_or(own)),
+        }
+    }
+
+    fn own_path(&self, id: &AttachmentId) -> PathBuf {
         self.dir.join(id.hash.to_string())
+    }
+
+    /// Takes in the file `path`, whose whole tree is `tree`, where it is: its bytes are not copied, and are given out as
+    /// long as it stays what it is.
+    ///
+    /// # Errors
+    /// When the folder cannot be written; `InvalidInput` if the path is no text.
+    pub fn take_in_place(&mut self, tree: &Tree, path: &Path) -> io::Result<()> {
+        let id = tree.id();
+        write_durably(&self.sibling(&id, ".tree"), &leaves_of(tree))?;
+        in_place::note(&self.dir, &id.hash, path)
     }
 
     /// Whether parts of it came, and it is not whole.
@@ -150,19 +150,25 @@ impl FileAttachments {
 
     fn whole(&mut self, id: &AttachmentId) -> io::Result<Option<&Whole>> {
         if !self.whole.contains_key(id) {
-            let path = self.path(id);
+            let path = self.path(id)?;
             let data = match File::open(&path) {
                 Ok(data) => data,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(named(&path, &error)),
             };
-            let tree = tree_of(id, &data, &self.sibling(id, ".tree"))
-                .map_err(|error| named(&path, &error))?;
-            if tree.id() != *id {
+            let leaves = self.sibling(id, ".tree");
+            let tree = match kept_tree(id, &data, &leaves)? {
+                // A file elsewhere is its user's: it is not hashed again whenever somebody asks.
+                None if path == self.own_path(id) => {
+                    Some(tree_of(id, &data, &leaves).map_err(|error| named(&path, &error))?)
+                }
+                kept => kept,
+            };
+            let Some(tree) = tree.filter(|tree| tree.id() == *id) else {
                 // Of another length, or damaged: what was asked for is not here.
                 tracing::warn!(path = %path.display(), "this file is not the attachment it is named after");
                 return Ok(None);
-            }
+            };
             if self.whole.len() >= OPEN_FILES {
                 self.whole.clear();
             }
@@ -265,7 +271,7 @@ impl AttachmentStore for FileAttachments {
                 io::ErrorKind::InvalidData,
                 format!(
                     "{} is damaged at part {part}: remove it and get it again",
-                    self.path(id).display()
+                    self.path(id)?.display()
                 ),
             )),
         }
@@ -363,7 +369,7 @@ mod tests {
             let whole = write(&mut store, &content, &tree, part);
             assert_eq!(whole, part == id.parts() - 1);
         }
-        assert_eq!(fs::read(store.path(&id)).unwrap(), content);
+        assert_eq!(fs::read(store.path(&id).unwrap()).unwrap(), content);
     }
 
     #[test]
@@ -405,8 +411,12 @@ mod tests {
                 for part in (5..=20).filter(|part| !have.contains(*part)) {
                     write(&mut store, &content, &tree, part);
                 }
-                assert_eq!(fs::read(store.path(&id)).unwrap(), content, "byte {at}");
-                fs::remove_file(store.path(&id)).unwrap();
+                assert_eq!(
+                    fs::read(store.path(&id).unwrap()).unwrap(),
+                    content,
+                    "byte {at}"
+                );
+                fs::remove_file(store.path(&id).unwrap()).unwrap();
             }
         }
     }
@@ -443,7 +453,7 @@ mod tests {
         }
         let mut damaged = content;
         damaged[PART_LEN + 9] ^= 1;
-        fs::write(store.path(&id), damaged).unwrap();
+        fs::write(store.path(&id).unwrap(), damaged).unwrap();
         let mut store = FileAttachments::open(dir.path()).unwrap();
         assert!(store.read_part(&id, 0).unwrap().is_some());
         let error = store.read_part(&id, 1).unwrap_err();

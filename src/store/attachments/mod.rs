@@ -6,6 +6,10 @@ mod chunks;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
+mod in_place;
+#[cfg(not(target_arch = "wasm32"))]
+mod kept_tree;
+#[cfg(not(target_arch = "wasm32"))]
 mod known;
 mod linked;
 mod memory;
