@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 
 use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::identity::Identity;
 use mydht::memory::{Conf, MemoryNode, Network, node_of, parts, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::NoShadow;
@@ -220,4 +221,29 @@ fn a_file_goes_from_one_store_that_waits_to_another() {
     }
     let last = putting.try_iter().last();
     assert_eq!(last, Some(Event::Stored { copies: 1 }));
+}
+
+#[test]
+fn a_signed_record_is_kept_by_a_store_that_answers_one_question_at_a_time() {
+    let clock = VirtualClock::new(5);
+    let (outside, mut nodes) = node(&clock);
+    let me = Identity::from_seed(&[1; 32]);
+    for (sequence, kept) in [(2, true), (1, false), (3, true)] {
+        let value = Value::Bytes(b"signed".to_vec());
+        let record = Record::signed(&me, b"status", sequence, u64::MAX, value);
+        let putting = ask(&nodes[0], put(&record));
+        settle(&clock, &mut nodes).unwrap();
+        for answers in 0.. {
+            assert!(answers < 100, "the store is asked for ever");
+            if !outside.answer() {
+                break;
+            }
+            settle(&clock, &mut nodes).unwrap();
+        }
+        match putting.try_recv() {
+            Ok(Event::Stored { copies: 0 }) => assert!(kept, "{sequence}"),
+            Ok(Event::Failed(why)) => assert!(!kept && why.contains("newer"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

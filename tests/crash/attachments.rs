@@ -66,7 +66,7 @@ pub fn write(path: &Path, from: u64) {
 /// What is there of an attachment is right, and a partial one is not whole. Gives how many parts there are.
 fn check(store: &mut FileAttachments, id: &AttachmentId, content: &[u8]) -> u64 {
     let whole = store.is_whole(id).unwrap();
-    let path = store.path(id);
+    let path = store.path(id).unwrap();
     assert_eq!(whole, path.exists());
     if whole {
         assert_eq!(std::fs::read(path).unwrap(), content);

@@ -18,9 +18,11 @@ pub(super) mod tests;
 
 pub use backend::{Backend, Changes, Entry};
 #[cfg(target_arch = "wasm32")]
-pub use browser::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
+pub(super) use browser::given;
 #[cfg(target_arch = "wasm32")]
-pub(crate) use browser::{given, refused};
+pub(crate) use browser::refused;
+#[cfg(target_arch = "wasm32")]
+pub use browser::{IndexedDb, IndexedDbKV, LocalStorage, LocalStorageKV};
 pub use ledger::{StoreLimits, Usage};
 pub use limited::Kv;
 pub(crate) use limited::wall_clock;
