@@ -101,8 +101,8 @@ fn node(encrypted: bool) -> Outcome<Config> {
 
 fn nodes(from: &Path, to: &Path, encrypted: bool) -> Outcome<Duration> {
     let provider = Config {
-        listen: Some("127.0.0.1:0".parse()?),
-        ..node(encrypted)?
+        credentials: node(encrypted)?.credentials,
+        ..Config::listen("127.0.0.1:0".parse()?)
     };
     let provider = provider.start()?;
     let key = provider.put_file(None, from)?;
