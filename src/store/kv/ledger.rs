@@ -86,8 +86,11 @@ impl Ledger {
         self.insert(&listed.key, listed.len, listed.stay);
     }
 
-    /// An entry is asked for.
-    pub(super) fn touch(&mut self, key: &[u8]) {
+    /// An entry is asked for. Where nothing will have to go soon that is not noted: it would slow down every get.
+    pub(super) fn touch(&mut self, key: &[u8], limits: &StoreLimits) {
+        if self.bytes < limits.bytes / 2 && self.kept.len() < limits.entries / 2 {
+            return;
+        }
         if let Some(kept) = self.kept.get_mut(key) {
             kept.visited = true;
         }
@@ -261,7 +264,7 @@ mod tests {
         for key in ["a", "b", "c"] {
             assert!(put(&mut ledger, key, 0).is_empty());
         }
-        ledger.touch(b"a");
+        ledger.touch(b"a", &ROOMY);
         assert_eq!(put(&mut ledger, "d", 0), ["b"]);
         assert_eq!(put(&mut ledger, "e", 0), ["c"]);
         assert_eq!(put(&mut ledger, "f", 0), ["d"], "the hand goes on");
@@ -368,7 +371,7 @@ mod tests {
                         ledger.remove(&key);
                         map.remove(&key[..]);
                     }
-                    1 => ledger.touch(&key),
+                    1 => ledger.touch(&key, &limits),
                     _ => {
                         let expires = (expires > 25).then(|| now + expires - 25);
                         let stay = match what {

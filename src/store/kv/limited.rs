@@ -214,7 +214,7 @@ impl<B: Backend> KVStore for Kv<B> {
         }
         // Whoever only reads needs no ledger.
         if let State::Loaded(ledger) = &mut self.ledger {
-            ledger.touch(key);
+            ledger.touch(key, &self.limits);
         }
         Ok(Some(entry.value))
     }
