@@ -105,7 +105,7 @@ fn who_reaches_no_server_is_told_so() {
     assert!(stderr.contains("nothing listens there"), "{stderr}");
 }
 
-/// A node that nobody can connect with by TCP, and whose signalling server is dead.
+/// A node that nobody can connect with by TCP, and whose signalling server is this.
 fn alone(url: &str, known: &NativeNode) -> NativeNode {
     let with = Signalling {
         room: None,
@@ -141,12 +141,23 @@ fn meets(node: &NativeNode, other: &NativeNode) {
 
 #[test]
 fn without_the_server_a_node_that_both_know_makes_the_two_meet() {
-    let mut server = Server::start(&[]);
-    let url = server.url();
-    server.kill();
+    let mut servers = [Server::start(&[]), Server::start(&[])];
+    let urls = servers.each_ref().map(Server::url);
+    servers.iter_mut().for_each(Server::kill);
+    meet_by_a_third(&urls);
+}
+
+#[test]
+fn at_two_servers_that_know_nothing_of_each_other_they_meet_too() {
+    let servers = [Server::start(&[]), Server::start(&[])];
+    meet_by_a_third(&servers.each_ref().map(Server::url));
+}
+
+/// Two nodes that a third knows by TCP, each with a server of its own.
+fn meet_by_a_third([one, other]: &[String; 2]) {
     let known = Config::listen("127.0.0.1:0".parse().unwrap());
     let known = known.start().unwrap();
-    let (a, b) = (alone(&url, &known), alone(&url, &known));
+    let (a, b) = (alone(one, &known), alone(other, &known));
     meets(&a, &b);
     meets(&b, &a);
     assert!(known.metrics().snapshot().signals_carried > 0);
