@@ -1,0 +1,278 @@
+// What goes wrong between real browsers: servers, tabs and networks that go away, and peers that lie.
+//
+// node faults.mjs MYDHT FOLDER [--all]: prints what was seen as one JSON object. Without --all, only what takes seconds.
+// The network can be cut only in a namespace of its own, where the interface d0 is this check's to take down (as root).
+
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync, sign as signBytes } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import {
+  ask, autopsy, connected, getFile, launch, open, putFile, random, sha256, signal, sleep, text, visible,
+} from "./lib.mjs";
+
+const [program, folder, how] = process.argv.slice(2);
+const all = how === "--all";
+const CASES = [];
+const fault = (name, run, isLong = false) => CASES.push({ name, run, isLong });
+
+/** This process has a network of its own: nobody else loses anything when it is cut. */
+const ownNetwork =
+  existsSync("/sys/class/net/d0") && readdirSync("/sys/class/net").every((name) => ["lo", "d0", "d1"].includes(name));
+
+function must(holds, what) {
+  if (!holds) throw new Error(`not so: ${what}`);
+}
+
+const file = (name, bytes) => ({ name, mimeType: "application/octet-stream", buffer: bytes });
+
+/** Two tabs of two browsers' storages, in a room of their own; what goes wrong in them is in `problems`. */
+async function pair(world, room, path = "direct") {
+  const [one, two] = await Promise.all([world.context(), world.context()]);
+  const url = `${world.server.url}/?room=${room}`;
+  const a = await open(one, url, world.problems);
+  const b = await open(two, url, world.problems);
+  await Promise.all([connected(a, 1, path), connected(b, 1, path)]);
+  return { a, b, url, one, two };
+}
+
+/** That a text goes from one to the other. */
+async function works(from, to, what) {
+  await from.fill("#text", what);
+  await from.fill("#name", what);
+  await from.press("#name", "Enter");
+  await visible(from, "#put-key-line");
+  await ask(to, what);
+  await visible(to, "#got-text");
+  must((await to.textContent("#got-text")) === what, `${what} arrives`);
+}
+
+fault("messages of every length", async (world) => {
+  const { a, b } = await pair(world, "lengths");
+  for (const length of [1, 16383, 16384, 16385, 65536, 262145, 5_000_000]) {
+    const bytes = random(length);
+    const key = await putFile(a, file(`of ${length}`, bytes), `of ${length}`);
+    must((await getFile(b, key)) === sha256(bytes), `${length} bytes arrive`);
+  }
+});
+
+fault("the server is not there at the start", async (world) => {
+  const { port } = new URL(world.server.url);
+  const context = await world.context();
+  // The page comes from one server, and its node looks for another, which is not there yet.
+  const late = await signal(program);
+  const url = `${world.server.url}/?server=${late.url}&room=late`;
+  await late.stop();
+  const a = await open(context, url, world.problems);
+  await text(a, "#state", "it cannot be reached");
+  const again = await signal(program, new URL(late.url).port);
+  try {
+    await text(a, "#state", "Online");
+    const b = await open(await world.context(), url, world.problems);
+    await connected(b, 1);
+    await works(a, b, "after a late server");
+  } finally {
+    await again.stop();
+  }
+  must(port !== "0", "the page's own server lives");
+});
+
+fault("the server dies, and two that are connected go on", async (world) => {
+  const server = await signal(program);
+  const { a, b } = await pair({ ...world, server }, "dies");
+  await server.stop("SIGKILL");
+  await text(a, "#state", "trying again");
+  await works(a, b, "without a server");
+  const again = await signal(program, new URL(server.url).port);
+  try {
+    await Promise.all([a, b].map((page) => text(page, "#state", "Online")));
+    await works(b, a, "with a server again");
+  } finally {
+    await again.stop();
+  }
+});
+
+fault("a tab is closed, and one is reloaded", async (world) => {
+  const { a, b, one, two, url } = await pair(world, "tabs");
+  const id = await b.textContent("#id");
+  await b.reload();
+  await text(b, "#id", id);
+  await Promise.all([connected(a, 1, "direct"), connected(b, 1, "direct")]);
+  await works(a, b, "after a reload");
+  await b.close();
+  await a.waitForFunction(async () => (await mydht.peers()).length === 0, null, { timeout: 15_000, polling: 200 });
+  await text(a, "#network-summary", "0 peers are connected");
+  const c = await open(two, url, world.problems);
+  await connected(c, 1, "direct");
+  await works(a, c, "after a tab was closed");
+  // A second tab of one browser is somebody else.
+  const d = await open(one, url, world.problems);
+  await text(d, "#state", "Online");
+  must((await d.textContent("#id")) !== (await a.textContent("#id")), "two tabs are two nodes");
+});
+
+fault("no direct path, and then one", async (world) => {
+  const [one, two] = await Promise.all([world.context(), world.context()]);
+  // Candidates that are taken away: as behind two translated addresses.
+  const blind = () => {
+    const real = RTCPeerConnection.prototype.addIceCandidate;
+    globalThis.blind = true;
+    RTCPeerConnection.prototype.addIceCandidate = function (...args) {
+      return globalThis.blind ? Promise.resolve() : real.apply(this, args);
+    };
+  };
+  for (const context of [one, two]) await context.addInitScript(blind);
+  const url = `${world.server.url}/?room=blind`;
+  const a = await open(one, url, world.problems);
+  const b = await open(two, url, world.problems);
+  await Promise.all([connected(a, 1, "relayed"), connected(b, 1, "relayed")]);
+  await text(a, "#network-summary", "through the server");
+  await a.screenshot({ path: `${folder}/page-relayed.png`, fullPage: true });
+  const bytes = random(20_000_000);
+  const key = await putFile(a, file("over the relay", bytes.subarray(0, 300_000)), "over the relay");
+  must((await getFile(b, key)) === sha256(bytes.subarray(0, 300_000)), "it arrives over the relay");
+  // While a transfer is under way, a direct path appears.
+  const moving = putFile(a, file("moves", bytes), "moves");
+  for (const page of [a, b]) await page.evaluate(() => (globalThis.blind = false));
+  await Promise.all([connected(a, 1, "direct"), connected(b, 1, "direct")]);
+  must((await getFile(b, await moving)) === sha256(bytes), "what was under way is not lost");
+}, true);
+
+fault("the network is cut for 15 s", async (world) => {
+  const { a, b } = await pair(world, "cut");
+  const bytes = random(60_000_000);
+  // b gets what a has, and loses it on the way. Where nothing can be cut, a's tab is stopped instead.
+  const put = a.evaluate(async () => (globalThis.key = "later"));
+  await put;
+  await a.setInputFiles("#file", file("cut", bytes));
+  await a.waitForFunction(() => document.querySelector("#put-bar").value > 1_000_000);
+  const cut = (down) =>
+    ["d0", "lo"].forEach((name) => execFileSync("ip", ["link", "set", name, down ? "down" : "up"]));
+  const route = () => execFileSync("ip", ["route", "replace", "default", "dev", "d0"]);
+  cut(true);
+  await sleep(15_000);
+  cut(false);
+  route();
+  await connected(a, 1);
+  await connected(b, 1);
+  // The put was told that its peer was lost, or it went on; what was put is had by the other in either case.
+  await a.waitForFunction(() => document.querySelector("#put-progress").hidden, null, { timeout: 90_000 });
+  const said = await a.textContent("#put-result");
+  must(said.includes("cut"), "the user is told");
+  const id = await a.evaluate(async () => {
+    const [chosen] = document.querySelector("#file").files;
+    return (await mydht.putFile("cut", new Uint8Array(await chosen.arrayBuffer()))).key;
+  });
+  must((await getFile(b, id)) === sha256(bytes), "the transfer goes on where it was");
+}, true);
+
+fault("a peer that sends garbage", async (world) => {
+  const { a, b } = await pair(world, "garbage");
+  // As a member of the room, with channels that open and carry what is no frame.
+  const context = await world.context();
+  await context.addInitScript(() => {
+    const send = RTCDataChannel.prototype.send;
+    globalThis.garble = (channel) => {
+      for (const bytes of [new Uint8Array([255, 1, 2]), new Uint8Array(200_000), new Uint8Array(0)]) send.call(channel, bytes);
+      send.call(channel, "text");
+    };
+    RTCDataChannel.prototype.send = function () {
+      globalThis.garble(this);
+    };
+  });
+  const bad = await open(context, `${world.server.url}/?room=garbage`, []);
+  await text(bad, "#state", "Online");
+  await sleep(4000);
+  await works(a, b, "beside a peer that sends garbage");
+});
+
+fault("signalling that is forged, replayed, too large", async (world) => {
+  const { a, b } = await pair(world, "forged");
+  const victim = await a.textContent("#id");
+  const liar = await login(world.server.url);
+  const forged = { to: victim, kind: "offer", seq: Date.now() * 1024, expires: Date.now() + 60_000, body: "1 00000000000000aa 0000000000000000\nv=0" };
+  const said = (sealed) => liar.send(JSON.stringify({ type: "signal", sealed }));
+  said({ ...forged, signature: "00".repeat(64) });
+  const real = { ...forged, signature: liar.seal(forged) };
+  said(real);
+  said(real);
+  said({ ...real, body: "something else" });
+  await text(a, "#log", "was dropped");
+  const huge = await login(world.server.url);
+  huge.send(JSON.stringify({ type: "signal", sealed: { ...real, body: "x".repeat(3_000_000) } }));
+  for (const garbage of ["{", "[]", '{"type":"signal"}', '{"type":"nothing"}', " ".repeat(1000)]) {
+    const other = await login(world.server.url);
+    other.send(garbage);
+  }
+  await sleep(500);
+  await works(a, b, "beside a liar");
+});
+
+/** A user of the signalling server that says what it likes. */
+async function login(url) {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const key = publicKey.export({ format: "jwk" }).x;
+  const raw = Buffer.from(key, "base64url");
+  const host = new URL(url).host;
+  const context = (name) => Buffer.concat([Buffer.from([name.length]), Buffer.from(name)]);
+  const socket = new WebSocket(`${url.replace("http", "ws")}/signal`);
+  await new Promise((then, fail) => {
+    socket.onerror = () => fail(new Error("the server takes no user"));
+    socket.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === "welcome") then();
+      if (message.type !== "challenge") return;
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(host.length);
+      const bytes = Buffer.concat([
+        context("mydht-signal 1 hello"), length, Buffer.from(host), Buffer.from(message.nonce, "hex"), raw,
+      ]);
+      const signature = signBytes(null, bytes, privateKey).toString("hex");
+      socket.send(JSON.stringify({ type: "hello", version: 1, key: raw.toString("hex"), server: host, signature }));
+    };
+  });
+  const seal = ({ to, kind, seq, expires, body }) => {
+    const numbers = Buffer.alloc(17);
+    numbers[0] = ["offer", "answer", "candidate", "bye"].indexOf(kind);
+    numbers.writeBigUInt64BE(BigInt(seq), 1);
+    numbers.writeBigUInt64BE(BigInt(expires), 9);
+    const bytes = Buffer.concat([
+      context("mydht-signal 1 sealed"), raw, Buffer.from(to, "hex"), numbers, Buffer.from(body),
+    ]);
+    return signBytes(null, bytes, privateKey).toString("hex");
+  };
+  return { send: (message) => socket.send(message), seal };
+}
+
+const result = { ownNetwork, cases: {} };
+const server = await signal(program);
+const browser = await launch();
+let good = true;
+for (const { name, run, isLong } of CASES) {
+  if (isLong && !all) continue;
+  if (name.includes("network is cut") && !ownNetwork) {
+    result.cases[name] = "left out: there is no network of its own here to cut";
+    continue;
+  }
+  const contexts = [];
+  const context = async () => {
+    const made = await browser.newContext({ acceptDownloads: true });
+    contexts.push(made);
+    return made;
+  };
+  const problems = [];
+  const begin = Date.now();
+  try {
+    await run({ server, context, problems });
+    must(problems.length === 0, problems.join("; "));
+    result.cases[name] = `${((Date.now() - begin) / 1000).toFixed(1)} s`;
+  } catch (error) {
+    good = false;
+    const said = await Promise.all(contexts.map((context) => autopsy(context, folder)));
+    result.cases[name] = { failed: String(error.stack), problems, said: said.flat() };
+  }
+  await Promise.all(contexts.map((context) => context.close()));
+}
+await browser.close();
+await server.stop();
+console.log(JSON.stringify(result, null, 2));
+process.exit(good ? 0 : 1);
