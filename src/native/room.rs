@@ -227,8 +227,7 @@ fn links<G: GlobalService>(node: &NodeHandle<Conf<G>>) -> Option<Vec<Link>> {
 fn hear(meeting: &mut Meeting, event: &Event) {
     match event {
         Event::Joined(_, users) => {
-            meeting.clear();
-            users.iter().for_each(|user| meeting.come((*user).into()));
+            meeting.join(users.iter().map(|user| (*user).into()));
         }
         Event::Entered(_, user) => meeting.come((*user).into()),
         Event::Left(_, user) => meeting.leave(&(*user).into()),

@@ -10,6 +10,9 @@ use crate::{Link, PeerId};
 /// How long a direct path has before the server carries what is said.
 const HEAD_START: Duration = Duration::from_millis(1500);
 
+/// How long one that comes has to connect, before the others do.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Waits after a failure, doubled up to a bound.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const MOST_WAIT: Duration = Duration::from_secs(60);
@@ -53,9 +56,10 @@ impl Way {
 
 /// Who is there, and how far this node is with each.
 ///
-/// Of two that meet, the one with the smaller id connects. It tries the direct path first, takes the server if that is
-/// not there soon, and goes on trying: when it succeeds, the node itself leaves the worse connection
-/// ([`Transport::rank`](mydht_transports::Transport::rank)).
+/// Who comes connects with those that are there: it may be one that was there before and began anew, and its first word is
+/// what ends the connection of before at the others. If it does not, the one with the smaller id does. The direct path is
+/// tried first; if it is not there soon, the server carries what is said, and the direct path is tried again and again:
+/// when it is there, the node itself leaves the worse connection ([`Transport::rank`](mydht_transports::Transport::rank)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +68,7 @@ impl Way {
 ///
 /// let [here, there] = [1, 2].map(|byte| PeerId(Hash([byte; 32])));
 /// let mut meeting = Meeting::new(here);
-/// meeting.come(there);
+/// meeting.join([there]);
 /// assert_eq!(meeting.turn(Duration::ZERO, &[]), [(there, Path::Direct)]);
 /// ```
 #[derive(Debug)]
@@ -79,6 +83,8 @@ struct Peer {
     relayed: Attempts,
     /// Since when there is no connection with it.
     alone: Option<Duration>,
+    /// It is this node that connects.
+    is_ours: bool,
     /// It was said to be there. One that was not came by a search, and is known as long as it is connected.
     is_said: bool,
 }
@@ -123,25 +129,34 @@ impl Meeting {
         }
     }
 
-    /// A peer is there: whatever failed before is tried again at once.
-    pub fn come(&mut self, peer: PeerId) {
-        if peer != self.own {
-            let peer = self.peers.entry(peer).or_default();
-            *peer = Peer {
+    /// This node has come to where these are, and nobody else: whatever failed before is tried again at once.
+    pub fn join(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+        let came = |peer| {
+            let known = Peer {
+                is_ours: true,
                 is_said: true,
                 ..Peer::default()
             };
+            (peer, known)
+        };
+        self.peers = peers.into_iter().map(came).collect();
+        self.peers.remove(&self.own);
+    }
+
+    /// A peer has come.
+    pub fn come(&mut self, peer: PeerId) {
+        if peer != self.own {
+            let known = Peer {
+                is_said: true,
+                ..Peer::default()
+            };
+            self.peers.insert(peer, known);
         }
     }
 
     /// A peer is not there any more.
     pub fn leave(&mut self, peer: &PeerId) {
         self.peers.remove(peer);
-    }
-
-    /// Nobody is known to be there.
-    pub fn clear(&mut self) {
-        self.peers.clear();
     }
 
     /// Who is there.
@@ -156,13 +171,16 @@ impl Meeting {
     pub fn turn(&mut self, now: Duration, ways: &[Way]) -> Vec<(PeerId, Path)> {
         let relayed = |way: &&Way| way.is_up && way.path == Path::Relayed;
         for way in ways.iter().filter(relayed) {
-            self.peers.entry(way.peer).or_default();
+            self.peers.entry(way.peer).or_insert_with(|| Peer {
+                is_ours: self.own < way.peer,
+                ..Peer::default()
+            });
         }
         let is_tied = |id: &PeerId| ways.iter().any(|way| way.peer == *id);
         self.peers.retain(|id, peer| peer.is_said || is_tied(id));
         let mut wanted = Vec::new();
         let own = self.own;
-        for (id, peer) in self.peers.iter_mut().filter(|(id, _)| own < **id) {
+        for (id, peer) in &mut self.peers {
             let has = |path, is_up| {
                 let sought = Way {
                     peer: *id,
@@ -177,13 +195,14 @@ impl Meeting {
             if direct || relayed {
                 peer.alone = None;
             }
-            if direct {
+            let alone = *peer.alone.get_or_insert(now);
+            peer.is_ours |= own < *id && now.saturating_sub(alone) >= PATIENCE;
+            if direct || !peer.is_ours {
                 continue;
             }
             if peer.direct.try_at(now) {
                 wanted.push((*id, Path::Direct));
             }
-            let alone = *peer.alone.get_or_insert(now);
             let is_late = !relayed && now.saturating_sub(alone) >= HEAD_START;
             if is_late && peer.relayed.try_at(now) {
                 wanted.push((*id, Path::Relayed));
@@ -214,17 +233,15 @@ mod tests {
 
     use Path::{Direct, Relayed};
 
-    /// The node 5, in a room with the nodes 1 and 9.
+    /// The node 5, which came to where the node 9 was.
     fn room() -> Meeting {
         let mut meeting = Meeting::new(peer(5));
-        for number in [1, 5, 9] {
-            meeting.come(peer(number));
-        }
+        meeting.join([peer(5), peer(9)]);
         meeting
     }
 
     #[test]
-    fn the_smaller_id_connects_directly_first_and_then_over_the_server() {
+    fn who_comes_connects_directly_first_and_then_over_the_server() {
         let mut meeting = room();
         assert_eq!(meeting.turn(MS(0), &[]), [(peer(9), Direct)]);
         let trying = [way(9, Direct, false)];
@@ -232,6 +249,23 @@ mod tests {
         assert_eq!(meeting.turn(MS(1500), &trying), [(peer(9), Relayed)]);
         let both = [way(9, Direct, false), way(9, Relayed, false)];
         assert_eq!(meeting.turn(MS(5000), &both), []);
+    }
+
+    #[test]
+    fn who_was_there_waits_for_it_and_then_the_smaller_id_connects() {
+        let mut meeting = Meeting::new(peer(5));
+        meeting.come(peer(1));
+        meeting.come(peer(9));
+        meeting.come(peer(5));
+        assert_eq!(meeting.turn(MS(0), &[]), []);
+        assert_eq!(meeting.turn(MS(2999), &[]), []);
+        let both = [(peer(9), Direct), (peer(9), Relayed)];
+        assert_eq!(meeting.turn(MS(3000), &[]), both);
+        // One that was connected with before, and is so still as far as this node knows.
+        let before = [way(7, Direct, true)];
+        meeting.come(peer(7));
+        assert_eq!(meeting.turn(MS(9000), &before)[..1], [(peer(9), Direct)]);
+        assert_eq!(meeting.peers().count(), 3);
     }
 
     #[test]
@@ -247,11 +281,8 @@ mod tests {
             }
         }
         let waits: Vec<u64> = tried.windows(2).map(|two| two[1] - two[0]).collect();
-        assert_eq!(
-            waits[..6],
-            [3, 5, 9, 17, 33, 61],
-            "one second to see that it failed"
-        );
+        // One second to see that it failed.
+        assert_eq!(waits[..6], [3, 5, 9, 17, 33, 61]);
         assert!(waits[6..].iter().all(|wait| *wait == 61));
     }
 
@@ -263,9 +294,9 @@ mod tests {
         assert_eq!(meeting.turn(MS(90_000), &[way(9, Direct, true)]), []);
         assert_eq!(meeting.turn(MS(91_000), &[]), [(peer(9), Direct)]);
         assert_eq!(meeting.turn(MS(92_500), &[]), [(peer(9), Relayed)]);
-        // One that comes anew is no longer waited for.
+        // What failed before is tried at once where this node comes anew.
         meeting.turn(MS(93_000), &[]);
-        meeting.come(peer(9));
+        meeting.join([peer(9)]);
         assert_eq!(meeting.turn(MS(93_001), &[]), [(peer(9), Direct)]);
         meeting.leave(&peer(9));
         assert_eq!(meeting.turn(MS(200_000), &[]), []);

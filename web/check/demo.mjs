@@ -3,10 +3,11 @@
 //
 // node demo.mjs MYDHT FILE FOLDER: prints what was seen as one JSON object, and saves screenshots into FOLDER.
 
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import {
-  ask, autopsy, connected, dropFile, getFile, launch, open, random, run, sha256, signal, start, text, visible,
+  ask, autopsy, connected, dropFile, getFile, launch, open, peers, run, sha256, signal, start, text, visible,
 } from "./lib.mjs";
 
 const [program, file, folder] = process.argv.slice(2);
@@ -17,14 +18,9 @@ const result = {};
 const problems = [];
 const server = await signal(program);
 const browser = await launch();
+const lobby = ["--signal", server.url, "--room", "lobby"];
+const scratch = await mkdtemp(join(tmpdir(), "mydht-page-"));
 const context = await browser.newContext({ acceptDownloads: true });
-
-/** The native node, as far as this program has one that joins rooms. */
-async function native() {
-  const help = await run(program, ["node", "--help"]);
-  if (!help.includes("--signal")) return undefined;
-  return start(program, ["node", "--listen", "127.0.0.1:0", "--signal", server.url, "--room", "lobby"]);
-}
 
 try {
   const a = await open(context, server.url, problems);
@@ -59,13 +55,12 @@ try {
   await ask(b, "nobody has this");
   await text(b, "#get-result", "Nobody has it");
 
-  const node = await native();
-  if (node) {
-    await connected(a, 2);
-    const saved = join(folder, "native.bin");
-    await run(program, ["get", "--signal", server.url, "--room", "lobby", key, "--out", saved]);
-    result.natively = sha256(await readFile(saved));
-  }
+  const node = await start(program, ["node", "--listen", "127.0.0.1:0", ...lobby]);
+  await connected(a, 2);
+  result.nativePaths = await peers(a);
+  const saved = join(scratch, "native.bin");
+  await run(program, ["get", ...lobby, key, "--out", saved]);
+  result.natively = sha256(await readFile(saved));
 
   await a.screenshot({ path: join(folder, "page.png"), fullPage: true });
   await b.screenshot({ path: join(folder, "page-other.png"), fullPage: true });
@@ -101,14 +96,14 @@ try {
   problems.push(...(await autopsy(context, folder)));
 }
 await browser.close();
+await rm(scratch, { recursive: true });
 await server.stop();
 result.problems = problems;
 result.good =
   problems.length === 0 &&
   result.text === "hello from a page" &&
   result.afterReload === result.text &&
-  [result.inTheOtherTab, result.fileAfterReload].every((hash) => hash === result.expected) &&
-  (result.natively === undefined || result.natively === result.expected) &&
+  [result.inTheOtherTab, result.natively, result.fileAfterReload].every((hash) => hash === result.expected) &&
   result.moved === MOVED &&
   result.widthOnPhone <= 360;
 console.log(JSON.stringify(result, null, 2));

@@ -110,15 +110,22 @@ export const text = (page, selector, wanted, timeout = LONG) =>
 export const visible = (page, selector) => page.waitForSelector(selector, { state: "visible", timeout: LONG });
 
 /** Waits until `count` peers are connected: by this path, if one is named. */
-export const connected = (page, count, path = "") =>
-  page.waitForFunction(
-    async ([count, path]) => {
-      const peers = (await globalThis.mydht?.peers()) ?? [];
-      return peers.filter((peer) => !path || peer.path === path).length >= count;
-    },
-    [count, path],
-    { timeout: LONG, polling: 100 },
-  );
+export async function connected(page, count, path = "") {
+  const found = () => peers(page).then((peers) => peers.filter((peer) => !path || peer.path === path).length);
+  await until(async () => (await found()) >= count, `${count} peers are connected ${path}`);
+}
+
+/** The peers of the page's node. */
+export const peers = (page) => page.evaluate(async () => (await globalThis.mydht?.peers()) ?? []);
+
+/** Waits until something holds. */
+export async function until(holds, what, timeout = LONG) {
+  const end = Date.now() + timeout;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`not within ${timeout / 1000} s: ${what}`);
+    await sleep(100);
+  }
+}
 
 /** Puts what is chosen as a file, and gives its key. */
 export async function putFile(page, file, name) {

@@ -34,7 +34,9 @@ export function draw(svg, own, users, flow) {
   const flowing = flow.in + flow.out > 0 ? ` flows${flow.out > flow.in ? " out" : ""}` : "";
   users.forEach(({ id, path }, index) => {
     // Clockwise around this node; the top is the server's.
-    const angle = (Math.PI / 180) * (40 + (280 * (index + 0.5)) / users.length);
+    const from = [90, 90, 60][users.length - 1] ?? 40;
+    const step = users.length > 1 ? (360 - 2 * from) / (users.length - 1) : 0;
+    const angle = (Math.PI / 180) * (from + step * index);
     const [px, py] = [x + 120 * Math.sin(angle), y - 80 * Math.cos(angle)];
     const by = path === "relayed" ? [[px, py], server, [x, y]] : [[px, py], [x, y]];
     const style = path ? `link ${path}${flowing}` : "link absent";

@@ -173,10 +173,10 @@ async function put(what, action) {
     find("put-key").textContent = key;
     find("put-key-line").hidden = false;
     find("key").value = key;
-    log(`Put ${what}`);
+    log(`${what} was put`);
   } catch (error) {
     say("put-result", `${what} could not be put: ${words(error)}.`, true);
-    log(`Could not put ${what}: ${words(error)}`);
+    log(`${what} could not be put: ${words(error)}`);
   } finally {
     moving.end();
   }
@@ -212,15 +212,19 @@ async function getPatiently(key, moving) {
     moving.moved(done, total);
   };
   for (;;) {
+    let why;
     try {
-      return await node.get(key, moved);
+      const found = await node.get(key, moved);
+      if (found || here <= before) return found;
+      why = "nobody who is there has it";
     } catch (error) {
       if (here <= before) throw error;
-      before = here;
-      say("get-result", `Interrupted: ${words(error)}. It goes on when a peer is there.`);
-      log(`Interrupted: ${words(error)}`);
-      await node.awaitPeer(60);
+      why = words(error);
     }
+    before = here;
+    say("get-result", `Interrupted: ${why}. It goes on when a peer is there.`);
+    log(`Interrupted: ${why}`);
+    await node.awaitPeer(60);
   }
 }
 

@@ -29,7 +29,8 @@ use wasm_bindgen_futures::spawn_local;
 use crate::answer::Answer;
 use crate::events::{self, object};
 use crate::interface::{
-    Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress, TurnStats,
+    Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress,
+    TurnStats,
 };
 use crate::profile::Profile;
 use crate::room::Room;

@@ -46,9 +46,7 @@ impl Room {
         let mut meeting = self.0.borrow_mut();
         match event {
             Event::Joined(_, users) => {
-                // Those that were there before are tried again at once too: the server was away.
-                meeting.clear();
-                users.iter().for_each(|user| meeting.come((*user).into()));
+                meeting.join(users.iter().map(|user| (*user).into()));
             }
             Event::Entered(_, user) => meeting.come((*user).into()),
             Event::Left(_, user) => meeting.leave(&(*user).into()),

@@ -4,24 +4,29 @@ mod content;
 mod process;
 mod stats;
 
-use crate::run::Cmd;
+use crate::page::{self, Page};
+use crate::web::Build;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
-use process::{Node, Program};
+pub use content::write_random;
+use process::{Node, Program, Server};
 use stats::{Row, Stats};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How many nodes the demo's network has.
+/// How many nodes the native part of the check has.
 const NODES: usize = 3;
 
-/// Put a file into a network of three nodes on this machine, and get it back.
+/// Show MyDHT: a signalling server with its page, and a native node, in one room.
 ///
-/// Builds `mydht` in release, starts three nodes on loopback, puts the file through the first, gets
-/// it through the third, compares the hashes, prints what each process did, and stops the nodes by
-/// SIGTERM. Everything is in a temporary folder, which is removed. Fails if the file comes back
-/// different, if anything takes too long, or if a node does not stop by itself.
+/// Builds the page and `mydht` in release, starts the server and the node on this machine, and prints the address of the
+/// page (and opens it, where there is a desktop): each tab of it is a node. It goes on until Ctrl-C.
+///
+/// With --check it shows by itself that all works, and ends: a file goes through a network of three native nodes and comes
+/// back; it is dropped into one of two tabs of Chromium and got in the other, and by the native node; and servers, tabs and
+/// networks go away, and peers lie. Screenshots are left in target/demo. Fails if a file comes back different, or anything
+/// takes too long.
 #[derive(clap::Args)]
 pub struct Args {
     /// The file to put, instead of random bytes.
@@ -36,105 +41,101 @@ pub struct Args {
     /// How long putting may take, and getting, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u64,
-    /// For scripts: print the table and the verdict only.
+    /// Show by itself that all works: no questions, and an exit code.
     #[arg(long)]
     check: bool,
 }
 
-/// Says what is being done, unless only the result is wanted.
-#[derive(Clone, Copy)]
-struct Narrator {
-    silent: bool,
-}
-
-impl Narrator {
-    fn step(self, text: &str) {
-        if !self.silent {
-            println!("\n{text}");
-        }
-    }
-
-    fn detail(self, text: &str) {
-        if !self.silent {
-            println!("    {text}");
-        }
-    }
-}
-
 /// Runs the demo.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let say = Narrator { silent: args.check };
-    let program = build(say)?;
-    let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
-    let same = play(args, say, &program, dir.path())?;
-    dir.close().context("the demo's folder cannot be removed")?;
-    if same {
-        println!("\nthe file came back the same");
-        Ok(ExitCode::SUCCESS)
-    } else {
-        println!("\nTHE FILE CAME BACK DIFFERENT");
-        Ok(ExitCode::FAILURE)
-    }
-}
-
-fn build(say: Narrator) -> Result<PathBuf> {
     let workspace = Workspace::load()?;
-    if !workspace.package("mydht")?.has("bin", "mydht") {
-        bail!("package `mydht` has no binary `mydht` to run");
+    eprintln!("building the page and mydht in release (the first time takes minutes)");
+    let program = page::program(&workspace, &workspace.target_dir, Build::Small)?;
+    if !args.check {
+        return show(&program);
     }
-    say.step("Building mydht in release (the first time takes minutes)");
-    Cmd::cargo([
-        "build",
-        "--release",
-        "--quiet",
-        "-p",
-        "mydht",
-        "--bin",
-        "mydht",
-    ])
-    .check()?;
-    Ok(workspace
-        .target_dir
-        .join("release")
-        .join("mydht")
-        .with_extension(std::env::consts::EXE_EXTENSION))
+    let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
+    let same = play(args, &program, dir.path())?;
+    println!("\nnatively, {}", verdict(same));
+    let shots = workspace.target_dir.join("demo");
+    std::fs::create_dir_all(&shots)?;
+    let page = Page::new(program)?;
+    let file = source(args, dir.path())?;
+    let shown = page.demo(&file, &shots)?;
+    println!("\nin the page, {}", verdict(shown));
+    let lived = page.faults(&shots, true)?;
+    println!("\nscreenshots are in {}", shots.display());
+    if !lived {
+        println!("NOT ALL FAULTS WERE LIVED THROUGH");
+    }
+    dir.close().context("the demo's folder cannot be removed")?;
+    Ok(match same && shown && lived {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
-/// Whether the file came back the same.
-fn play(args: &Args, say: Narrator, program: &Path, dir: &Path) -> Result<bool> {
-    let limit = Duration::from_secs(args.timeout);
+fn verdict(same: bool) -> &'static str {
+    match same {
+        true => "the file came back the same",
+        false => "THE FILE DID NOT COME BACK THE SAME",
+    }
+}
 
-    say.step(&format!("Starting {NODES} nodes on loopback"));
+/// Runs the server and the node until one of them ends: by Ctrl-C, both hear of it.
+fn show(program: &Path) -> Result<ExitCode> {
+    let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
+    let server = Server::start(program, dir.path())?;
+    let node = Node::start_in_room(program, dir.path(), &server.url)?;
+    println!(
+        "\nopen {} in two tabs: each is a node\nthe native node is {}\nCtrl-C ends it",
+        server.url, node.id
+    );
+    open(&server.url);
+    server.wait()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the page where there is a desktop.
+fn open(url: &str) {
+    let is_desktop = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    let opener = match cfg!(target_os = "macos") {
+        true => Some("open"),
+        false => is_desktop.then_some("xdg-open"),
+    };
+    if let Some(opener) = opener {
+        // The address is printed all the same.
+        let _ = std::process::Command::new(opener).arg(url).spawn();
+    }
+}
+
+/// The file that is put: made, if none is named.
+fn source(args: &Args, dir: &Path) -> Result<PathBuf> {
+    if let Some(path) = &args.file {
+        return Ok(std::path::absolute(path)?);
+    }
+    let path = dir.join("file");
+    if !path.exists() {
+        content::write_random(&path, args.size * 1_000_000, args.seed)?;
+    }
+    Ok(path)
+}
+
+/// Whether a file came back the same from a network of native nodes.
+fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
+    let limit = Duration::from_secs(args.timeout);
     let mut nodes: Vec<Node> = Vec::new();
     for number in 1..=NODES {
         let bootstrap = nodes.first().map(|first| first.address.clone());
-        let node = Node::start(program, dir, number, bootstrap.as_deref())?;
-        say.detail(&format!("node {number}: {} id={}", node.address, node.id));
-        nodes.push(node);
+        nodes.push(Node::start(program, dir, number, bootstrap.as_deref())?);
     }
     let (Some(first), Some(last)) = (nodes.first(), nodes.last()) else {
         bail!("a network without nodes");
     };
-
-    let source = match &args.file {
-        Some(path) => {
-            say.step(&format!("Reading {}", path.display()));
-            std::path::absolute(path)?
-        }
-        None => {
-            say.step(&format!(
-                "Making {} MB of random bytes (seed {})",
-                args.size, args.seed
-            ));
-            let path = dir.join("file");
-            content::write_random(&path, args.size * 1_000_000, args.seed)?;
-            path
-        }
-    };
+    let source = source(args, dir)?;
     let (bytes, sent) = content::hash(&source)?;
-    say.detail(&format!("{bytes} bytes, blake3 {}", sent.to_hex()));
-
-    say.step("Putting it through node 1");
     let put = Program::new(program, dir, "put")
         .arg("--bootstrap")
         .arg(&first.address)
@@ -143,9 +144,6 @@ fn play(args: &Args, say: Narrator, program: &Path, dir: &Path) -> Result<bool> 
         .run(limit)
         .with_context(|| nodes_stderr(&nodes))?;
     let key = process::first_line(&put.stdout).context("`mydht put` printed no key")?;
-    say.detail(&format!("key {key}, in {:.2} s", put.time.as_secs_f64()));
-
-    say.step("Getting it through node 3");
     let back = dir.join("file.back");
     let get = Program::new(program, dir, "get")
         .arg("--bootstrap")
@@ -156,18 +154,10 @@ fn play(args: &Args, say: Narrator, program: &Path, dir: &Path) -> Result<bool> 
         .run(limit)
         .with_context(|| nodes_stderr(&nodes))?;
     let (bytes_back, got) = content::hash(&back)?;
-    say.detail(&format!(
-        "{bytes_back} bytes, blake3 {}, in {:.2} s",
-        got.to_hex(),
-        get.time.as_secs_f64()
-    ));
-
-    say.step("Stopping the nodes");
     let mut rows = Vec::new();
     for node in nodes {
         let name = node.name.clone();
         let (stats, time) = node.stop()?;
-        say.detail(&format!("{name} stopped by itself"));
         rows.push(Row { name, time, stats });
     }
     for (name, run) in [("put", put), ("get", get)] {

@@ -6,6 +6,7 @@ mod cache;
 mod counts;
 mod demo;
 mod fuzz;
+mod page;
 mod run;
 mod sanitize;
 mod setup;

@@ -257,6 +257,27 @@ fn node_is_new_enough(program: impl AsRef<OsStr>) -> bool {
         .is_ok_and(|text| major_minor(&text).is_some_and(|(major, _)| major >= NODE))
 }
 
+/// What drives Chromium in the checks of the page.
+const PLAYWRIGHT: &str = "1.65.1";
+
+/// A folder with playwright-core in its `node_modules`, from npm if it is not there.
+pub fn playwright() -> Result<PathBuf> {
+    let folder = cache::dir()?.join(format!("playwright-core-{PLAYWRIGHT}"));
+    if !folder
+        .join("node_modules/playwright-core/package.json")
+        .is_file()
+    {
+        std::fs::create_dir_all(&folder)?;
+        Cmd::new("npm", ["install", "--no-save", "--no-audit", "--no-fund"])
+            .args(["--loglevel=error", "--ignore-scripts"])
+            .args([format!("playwright-core@{PLAYWRIGHT}")])
+            .args([OsString::from("--prefix"), folder.clone().into()])
+            .check()
+            .context("playwright-core cannot be had from npm")?;
+    }
+    Ok(folder)
+}
+
 /// Sees to it that Chromium and its driver are there.
 pub fn chromium() -> Result<()> {
     if on_path("chromedriver")

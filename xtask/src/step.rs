@@ -27,6 +27,8 @@ pub enum Step {
     WasmNode,
     /// tests/wasm_*.rs in headless Chromium.
     WasmChromium,
+    /// The page: two tabs and a native node, and what goes wrong between them.
+    Page,
     /// Licences, banned crates and sources of dependencies, by cargo-deny.
     Deny,
 }

@@ -2,10 +2,13 @@
 
 use crate::cache;
 use crate::counts::Counts;
+use crate::demo;
+use crate::page::{self, Page};
 use crate::run::{Cmd, on_path};
 use crate::setup;
 use crate::step::{Outcome, Report, Step};
 use crate::wasm::Wasm;
+use crate::web;
 use crate::workspace::{Workspace, is_ci, root};
 use anyhow::Result;
 use clap::ValueEnum;
@@ -218,6 +221,19 @@ impl Context {
         Ok(Outcome::counted(success, counts))
     }
 
+    /// The page in Chromium, quickly built.
+    fn page(&self) -> Result<Outcome> {
+        let target_dir = self.target.as_ref().map(|target| target.dir.as_path());
+        let target_dir = target_dir.unwrap_or(&self.workspace.target_dir);
+        let program = page::program(&self.workspace, target_dir, web::Build::Quick)?;
+        let page = Page::new(program)?;
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("file.bin");
+        demo::write_random(&file, 1_000_000, 1)?;
+        let shown = page.demo(&file, folder.path())?;
+        Ok(Outcome::of(shown && page.faults(folder.path(), false)?))
+    }
+
     fn step(&mut self, step: Step) -> Result<Outcome> {
         match step {
             Step::Fmt => check(self.cargo(&["fmt", "--all", "--check"])),
@@ -253,6 +269,7 @@ impl Context {
             Step::WasmCheck => self.wasm.check(),
             Step::WasmNode => self.wasm.node(&self.workspace),
             Step::WasmChromium => self.wasm.chromium(&self.workspace),
+            Step::Page => self.page(),
             Step::Deny => {
                 let path: OsString = setup::cargo_deny()?;
                 // No advisories: their database is not a crate, and CI must pass without a network.

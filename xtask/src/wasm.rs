@@ -48,18 +48,16 @@ pub enum Host {
 /// where that can be.
 pub fn in_chromium() -> Result<impl Fn(Cmd) -> Cmd> {
     setup::chromium()?;
-    let alone = setup::namespaces();
-    if alone {
-        eprintln!("    in a network namespace of its own");
+    Ok(|cmd: Cmd| in_network(cmd.env("WASM_BINDGEN_USE_BROWSER", "1")))
+}
+
+/// The same command, in a network namespace of its own where that can be.
+pub fn in_network(cmd: Cmd) -> Cmd {
+    if !setup::namespaces() {
+        return cmd;
     }
-    Ok(move |cmd: Cmd| {
-        let cmd = cmd.env("WASM_BINDGEN_USE_BROWSER", "1");
-        if alone {
-            cmd.through("unshare", ["-n", "sh", "-c", NETWORK, "sh"])
-        } else {
-            cmd
-        }
-    })
+    eprintln!("    in a network namespace of its own");
+    cmd.through("unshare", ["-n", "sh", "-c", NETWORK, "sh"])
 }
 
 /// Whether the test target of this name is a wasm suite that runs there.

@@ -50,6 +50,21 @@ impl Node {
         number: usize,
         bootstrap: Option<&str>,
     ) -> Result<Self> {
+        let knows = bootstrap.map(|address| ["--bootstrap", address]);
+        Self::start_with(
+            program,
+            dir,
+            number,
+            knows.as_ref().map_or(&[], |knows| knows),
+        )
+    }
+
+    /// The same for a node in the page's first room, at this signalling server.
+    pub fn start_in_room(program: &Path, dir: &Path, server: &str) -> Result<Self> {
+        Self::start_with(program, dir, 1, &["--signal", server, "--room", "lobby"])
+    }
+
+    fn start_with(program: &Path, dir: &Path, number: usize, args: &[&str]) -> Result<Self> {
         let name = format!("node {number}");
         let own = dir.join(format!("node{number}"));
         let store = own.join("store");
@@ -66,9 +81,7 @@ impl Node {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr)?);
-        if let Some(address) = bootstrap {
-            command.args(["--bootstrap", address]);
-        }
+        command.args(args);
         let started = Instant::now();
         let mut process = Guard(
             command
@@ -128,6 +141,41 @@ impl Node {
         let time = self.started.elapsed();
         let stats = Stats::read(&self.stats).with_context(|| self.name.clone())?;
         Ok((stats, time))
+    }
+}
+
+/// A running `mydht signal`.
+pub struct Server {
+    /// Where it serves the page.
+    pub url: String,
+    process: Guard,
+}
+
+impl Server {
+    /// Starts it, and waits until it listens.
+    pub fn start(program: &Path, dir: &Path) -> Result<Self> {
+        let stderr = dir.join("signal.stderr");
+        let child = Command::new(program)
+            .args(["signal", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&stderr)?)
+            .spawn();
+        let mut process = Guard(child.context("`mydht signal` does not start")?);
+        let stdout = process.0.stdout.take().context("no pipe")?;
+        let line = first_line_within(stdout, PATIENCE).with_context(|| tail(&stderr))?;
+        let url = line.trim().strip_prefix("listening ");
+        let url = url.with_context(|| format!("`mydht signal` said `{}`", line.trim()))?;
+        Ok(Server {
+            url: url.to_owned(),
+            process,
+        })
+    }
+
+    /// Waits until it ends.
+    pub fn wait(mut self) -> Result<()> {
+        self.process.0.wait()?;
+        Ok(())
     }
 }
 

@@ -58,12 +58,7 @@ fn arguments(file: Option<PathBuf>) -> Args {
 fn play_with(corrupt: &str, file: Option<PathBuf>) -> Result<bool> {
     let dir = tempfile::tempdir().unwrap();
     let program = network(dir.path(), corrupt);
-    play(
-        &arguments(file),
-        Narrator { silent: true },
-        &program,
-        dir.path(),
-    )
+    play(&arguments(file), &program, dir.path())
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! The page of a node, checked in a real browser by the scripts in web/check.
+
+use crate::run::Cmd;
+use crate::setup;
+use crate::wasm;
+use crate::web;
+use crate::workspace::{Workspace, root};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a script may take before it is killed.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// What a page is checked with.
+pub struct Page {
+    program: PathBuf,
+    modules: PathBuf,
+    path: std::ffi::OsString,
+}
+
+impl Page {
+    /// Finds the tools. `program` is a `mydht` that has the page.
+    pub fn new(program: PathBuf) -> Result<Self> {
+        setup::chromium()?;
+        let path = setup::node(std::env::var_os("PATH").unwrap_or_default())?;
+        let modules = setup::playwright()?;
+        Ok(Page {
+            program,
+            modules,
+            path,
+        })
+    }
+
+    /// Two tabs and a native node: `file` goes from one to the others. Screenshots go into `folder`.
+    pub fn demo(&self, file: &Path, folder: &Path) -> Result<bool> {
+        self.script("demo.mjs", &[file.as_os_str(), folder.as_os_str()])
+    }
+
+    /// Servers, tabs and networks that go away, and peers that lie: all of it, or what takes seconds.
+    pub fn faults(&self, folder: &Path, all: bool) -> Result<bool> {
+        let all: &[&std::ffi::OsStr] = if all { &["--all".as_ref()] } else { &[] };
+        self.script("faults.mjs", &[&[folder.as_os_str()], all].concat())
+    }
+
+    /// Whether a script succeeded. It runs in a network of its own where that can be, and prints what it saw.
+    fn script(&self, name: &str, args: &[&std::ffi::OsStr]) -> Result<bool> {
+        let script = root().join("web").join("check").join(name);
+        let cmd = Cmd::new("node", [&script])
+            .args([&self.program])
+            .args(args)
+            .env("PATH", &self.path)
+            .env("MYDHT_MODULES", &self.modules);
+        let ended = wasm::in_network(cmd).within(LIMIT)?;
+        let status = ended.with_context(|| format!("{name} had not ended after {LIMIT:?}"))?;
+        Ok(status.success())
+    }
+}
+
+/// `mydht` with the page of now: as it is built for use, or quickly. Built into `target_dir`.
+pub fn program(workspace: &Workspace, target_dir: &Path, build: web::Build) -> Result<PathBuf> {
+    if !workspace.package("mydht")?.has("bin", "mydht") {
+        bail!("package `mydht` has no binary `mydht` to run");
+    }
+    web::make(target_dir, build)?;
+    let profile = match build {
+        web::Build::Small => "release",
+        web::Build::Quick => "dev",
+    };
+    Cmd::cargo(["build", "--quiet", "--profile", profile])
+        .args(["-p", "mydht", "--bin", "mydht"])
+        .env("CARGO_TARGET_DIR", target_dir)
+        .check()?;
+    let folder = match build {
+        web::Build::Small => "release",
+        web::Build::Quick => "debug",
+    };
+    Ok(target_dir
+        .join(folder)
+        .join("mydht")
+        .with_extension(std::env::consts::EXE_EXTENSION))
+}
