@@ -85,8 +85,9 @@ try {
   await b.close();
   await a.reload();
   await text(a, "#id", id);
-  const c = await open(context, server.url, problems);
-  await connected(a, 1, "direct");
+  // Somebody who has nothing yet: another browser's storage.
+  const c = await open(await browser.newContext({ acceptDownloads: true }), server.url, problems);
+  await connected(c, 1, "direct");
   await ask(c, "greeting");
   await visible(c, "#got-text");
   result.afterReload = await c.textContent("#got-text");

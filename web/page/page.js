@@ -168,8 +168,8 @@ async function put(what, action) {
   say("put-result", "");
   const moving = bar("put", `Putting ${what}`);
   try {
-    const { key, copies: count } = await action(moving.moved);
-    say("put-result", `${what} is ${copies(count)}.`);
+    const { key, copies: count, unkept } = await action(moving.moved);
+    say("put-result", `${what} is ${copies(count)}.${unkept ? ` It is gone from here with the page: ${unkept}.` : ""}`);
     find("put-key").textContent = key;
     find("put-key-line").hidden = false;
     find("key").value = key;
@@ -302,7 +302,7 @@ async function begin(options) {
   try {
     const kept = await Node.open(options, hear);
     find("kept").textContent =
-      `its identity and what is put, in this browser (profile ${kept.profile}); a file, until the page is closed`;
+      `its identity, and what is put and got, in this browser (profile ${kept.profile})`;
     return kept;
   } catch (error) {
     const why = words(error);

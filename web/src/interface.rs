@@ -42,6 +42,8 @@ export type NodeEvent =
 export interface Kept {
   key: string;
   copies: number;
+  /** Why a file is gone from here when the page is closed, if it is. */
+  unkept?: string;
 }
 
 /** What was found under a key. */

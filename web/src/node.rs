@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
@@ -197,6 +197,8 @@ impl Node {
     }
 
     /// The same for a file, which can be larger. `progress` hears how much of it has moved to a peer.
+    ///
+    /// A node that is kept keeps the file too; where the browser has no room for it, `unkept` says so.
     #[wasm_bindgen(js_name = putFile)]
     pub async fn put_file(
         &self,
@@ -209,8 +211,17 @@ impl Node {
             id: tree.id(),
             name: file_name,
         };
+        let unkept = match &self.profile {
+            Some(profile) => profile.keep(&tree, &bytes).await.err(),
+            None => None,
+        };
         let content = Some((tree, Content::Bytes(bytes.into())));
-        self.store(value, content, None, progress).await
+        let kept = self.store(value, content, None, progress).await?;
+        if let Some(why) = unkept {
+            // It fails only for what cannot be extended, and this was just made.
+            let _ = Reflect::set(&kept, &"unkept".into(), &why.to_string().into());
+        }
+        Ok(kept)
     }
 
     /// What is under a key, or a name; `undefined` if nobody has it. Of a file, `progress` hears how much has come.

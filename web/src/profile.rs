@@ -1,7 +1,11 @@
 //! Who a node is, and what it keeps, from one visit to the next.
 
+use std::io;
+
+use mydht::attachment::ReceivedPart;
+use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::identity::{Armor, Identity};
-use mydht::store::{Chunks, IndexedDb, IndexedDbKV, KVStore};
+use mydht::store::{AttachmentStore, Chunks, IndexedDb, IndexedDbKV, KVStore};
 
 use crate::later::Woken;
 use crate::lock::{self, Lock};
@@ -68,7 +72,7 @@ impl Profile {
         let mut store = IndexedDbKV::open(&format!("mydht {}", self.name));
         let woken = Woken::new();
         store.on_ready(woken.wake());
-        let words = |error: std::io::Error| error.to_string();
+        let words = |error: io::Error| error.to_string();
         let kept = woken.done(|| store.get(IDENTITY)).await.map_err(words)?;
         if let Some(kept) = kept {
             let text = String::from_utf8_lossy(&kept);
@@ -97,6 +101,39 @@ impl Profile {
     /// Where its attachments are.
     pub(crate) fn attachments(&self) -> Chunks<IndexedDb> {
         Chunks::new(IndexedDb::new(&format!("mydht {} attachments", self.name)))
+    }
+}
+
+impl Profile {
+    /// Keeps the content of an attachment, so that it is there when the page is opened again.
+    ///
+    /// # Errors
+    /// When the browser does not keep it: there is no more room, say.
+    pub(crate) async fn keep(&self, tree: &Tree, bytes: &[u8]) -> io::Result<()> {
+        let mut store = self.attachments();
+        let woken = Woken::new();
+        store.on_ready(woken.wake());
+        let id = tree.id();
+        if woken.done(|| store.is_whole(&id)).await? {
+            return Ok(());
+        }
+        woken.done(|| store.open(&id)).await?;
+        // Of nothing there is one part, which is empty.
+        let parts = bytes
+            .chunks(PART_LEN)
+            .chain(bytes.is_empty().then_some(bytes));
+        for (part, bytes) in (0..id.parts()).zip(parts) {
+            let (Some(node), Some(proof)) = (tree.leaf(part), tree.proof(part)) else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            let received = ReceivedPart {
+                bytes: bytes.to_vec().into(),
+                node: *node,
+            };
+            let written = woken.done(|| store.write_part(&id, part, &received, &proof));
+            written.await?;
+        }
+        Ok(())
     }
 }
 
