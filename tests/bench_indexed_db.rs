@@ -2,7 +2,9 @@
 //! same. `cargo xtask bench store` runs it.
 #![cfg(target_arch = "wasm32")]
 
+#[expect(dead_code, reason = "the figures need no more of it than to wait")]
 mod kv;
+#[expect(dead_code, reason = "the figures need a fresh database and no more")]
 mod storage;
 
 use js_sys::{Array, Promise, Uint8Array};

@@ -11,6 +11,17 @@ pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
+/// Opens the file `path`, or makes it, and leaves what is in it.
+pub(super) fn open_or_make(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| named(path, &error))
+}
+
 /// Keeps other processes from using the file, as long as it is open.
 ///
 /// # Errors

@@ -97,11 +97,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Runs the package's figures in wasm and keeps the tables that they print.
 fn wasm_tables(manifest: &Path, test: &str, host: Host, quick: bool) -> Result<NamedTempFile> {
+    // The default features of the node are the native command line.
+    let features = match manifest == root().join("Cargo.toml") {
+        true => &["--no-default-features"][..],
+        false => &[],
+    };
     let target = Workspace::load()?.target_dir.join("bench");
     let cargo = |what: &[&str]| -> Result<Cmd> {
         let args = ["test", "--release", "--target", WASM, "--test", test];
         let cmd = setup::wasm_rust()?.cargo(&target, &args)?;
-        let cmd = cmd.args(["--manifest-path"]).args([manifest]).args(what);
+        let cmd = cmd.args(["--manifest-path"]).args([manifest]);
+        let cmd = cmd.args(features).args(what);
         Ok(cmd.env("ROUNDS", if quick { "3" } else { "21" }))
     };
     // Built first: then the lock file says which test runner fits.

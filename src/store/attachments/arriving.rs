@@ -1,11 +1,11 @@
 //! An attachment on its way into a folder.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use super::super::disk::{named, write_at};
+use super::super::disk::{named, open_or_make, write_at};
 use super::files::offset_of;
 use super::known::{Known, Resumed};
 use crate::attachment::ReceivedPart;
@@ -42,13 +42,7 @@ impl Arriving {
     /// # Errors
     /// When a file cannot be read or written.
     pub(super) fn open(path: PathBuf, known: PathBuf, id: &AttachmentId) -> io::Result<Self> {
-        let data = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| named(&path, &error))?;
+        let data = open_or_make(&path)?;
         let (known, Resumed { tree, have }) = Known::open(known, *id, &data)?;
         Ok(Arriving {
             tree,

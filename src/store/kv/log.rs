@@ -7,12 +7,12 @@
 //! is damaged, and it is left as it is.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use super::super::disk::{lock, named, read_at, sync_dir};
+use super::super::disk::{lock, named, open_or_make, read_at, sync_dir};
 use super::frame::{HEAD, Place, changes, frame, whole};
 use super::{Backend, Changes, Entry, Kv, Listed};
 
@@ -63,13 +63,7 @@ impl LogFile {
     /// As [`FileKV::open`].
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| named(&path, &error))?;
+        let file = open_or_make(&path)?;
         lock(&file, &path)?;
         let mut store = LogFile {
             path,
