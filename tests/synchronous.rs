@@ -44,8 +44,22 @@ where
     Synchronous::new(listener, connector, ThreadBlock::new(), ThreadBlock::new()).unwrap()
 }
 
-fn node<MC>(transport: MC::Transport, bootstrap: &[HostAddress]) -> NodeHandle<MC>
-where
+/// A node in memory that is found by name.
+trait NamedConf:
+    MyDHTConf<
+        Poll = Poll,
+        MsgEnc = Bincode,
+        Shadow = Records,
+        Records = MemoryKV,
+        Attachments = MemoryAttachments,
+        Global: Send,
+        Local: Send,
+        Transport: Transport<Poll, Address = HostAddress> + Send,
+    >
+{
+}
+
+impl<MC> NamedConf for MC where
     MC: MyDHTConf<
             Poll = Poll,
             MsgEnc = Bincode,
@@ -55,8 +69,11 @@ where
             Global: Send,
             Local: Send,
             Transport: Transport<Poll, Address = HostAddress> + Send,
-        >,
+        >
 {
+}
+
+fn node<MC: NamedConf>(transport: MC::Transport, bootstrap: &[HostAddress]) -> NodeHandle<MC> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
@@ -82,19 +99,7 @@ fn put<MC: MyDHTConf>(node: &NodeHandle<MC>, byte: u8) -> Record {
     record
 }
 
-fn two_nodes_meet<MC>(name: &str)
-where
-    MC: MyDHTConf<
-            Poll = Poll,
-            MsgEnc = Bincode,
-            Shadow = Records,
-            Records = MemoryKV,
-            Attachments = MemoryAttachments,
-            Global: Send,
-            Local: Send,
-            Transport = SyncTcp<Poll>,
-        >,
-{
+fn two_nodes_meet<MC: NamedConf<Transport = SyncTcp<Poll>>>(name: &str) {
     let (listener, address) = listener();
     let hub = node::<MC>(on_threads(Some(listener), NamedTcp::connector()), &[]);
     let other = node::<MC>(on_threads(None, NamedTcp::connector()), &[address]);
