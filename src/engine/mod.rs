@@ -9,6 +9,7 @@
 mod interface;
 mod links;
 mod lookup;
+mod messages;
 mod providers;
 mod put;
 mod republish;
@@ -16,6 +17,7 @@ mod requests;
 mod search;
 mod serve;
 mod status;
+mod stored;
 mod transfer;
 
 #[cfg(test)]
@@ -26,14 +28,11 @@ pub use interface::{
 };
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::time::Duration;
 
-use crate::attachment::ReceivedPart;
-use crate::id::{Key, PeerId};
+use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
-use crate::record::{AttachmentId, Record};
 use crate::routing::Route;
 
 use links::Links;
@@ -41,39 +40,8 @@ use put::Puts;
 use republish::Republish;
 use requests::{Request, Requests};
 use search::Searches;
+use stored::AfterStore;
 use transfer::Transfers;
-
-/// What to do with an answer of the store.
-#[derive(Debug)]
-enum AfterStore {
-    Nothing,
-    LocalGet(Ticket, Key),
-    PeerGet(ConnId, QueryId, Key, u8),
-    LocalLink(Ticket, Record),
-    LocalPut(Ticket, Record),
-    PeerPut(ConnId, QueryId, Key),
-    /// The attachment and the number of its download.
-    Opened(AttachmentId, u64),
-    /// The same, and the part.
-    Written(AttachmentId, u64, u64),
-    PeerRead(ConnId, QueryId, AttachmentId, u64),
-    LocalRead(Ticket),
-    NextKept,
-    Republish,
-    Insight(Ticket),
-}
-
-impl AfterStore {
-    /// The peer that the store was asked for.
-    fn peer(&self) -> Option<ConnId> {
-        match self {
-            AfterStore::PeerGet(conn, ..)
-            | AfterStore::PeerPut(conn, ..)
-            | AfterStore::PeerRead(conn, ..) => Some(*conn),
-            _ => None,
-        }
-    }
-}
 
 /// A connected peer.
 #[derive(Debug)]
@@ -241,192 +209,6 @@ impl Engine {
         }
     }
 
-    fn message(&mut self, conn: ConnId, message: ProtoMessage, part: Option<ReceivedPart>) {
-        // What was on its way from one that was let go.
-        let Some(peer) = self.peers.get_mut(&conn) else {
-            return;
-        };
-        peer.used = self.now;
-        let name = message.name();
-        match message {
-            ProtoMessage::Find { query, .. }
-            | ProtoMessage::Store { query, .. }
-            | ProtoMessage::Fetch { query, .. }
-                if peer.at_store >= self.limits.pending_messages =>
-            {
-                let why = "too many requests wait for the store (limit pending_messages)";
-                self.refuse(conn, query, why);
-            }
-            ProtoMessage::Find { query, key, hops } => {
-                let hops = hops.min(self.limits.hops);
-                self.store(
-                    StoreOp::Get(key),
-                    AfterStore::PeerGet(conn, query, key, hops),
-                );
-            }
-            ProtoMessage::Store { query, record } => self.asked_to_store(conn, query, record),
-            ProtoMessage::Fetch { query, id, part } => self.asked_for_part(conn, query, id, part),
-            ProtoMessage::FindNode { query, target } => self.asked_for_nodes(conn, query, target),
-            ProtoMessage::Found { query, .. }
-            | ProtoMessage::NotFound { query, .. }
-            | ProtoMessage::Nodes { query, .. }
-            | ProtoMessage::Stored { query }
-            | ProtoMessage::Part { query, .. }
-            | ProtoMessage::Refused { query, .. } => {
-                let Some(request) = self.requests.answered(conn, query) else {
-                    return self.violation(conn, format!("it sent {name} and was not asked"));
-                };
-                peer.strikes = 0;
-                self.answer(conn, request, message, part);
-            }
-            ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
-            // Not for the protocol: they go to the services of the user's, and to the transport.
-            ProtoMessage::App { .. } | ProtoMessage::Signal { .. } => {}
-            ProtoMessage::Hello { .. } => {
-                self.violation(conn, format!("it sent {name} when it was not its turn"));
-            }
-        }
-    }
-
-    /// An answer to a request that was made. One that was given up is of no interest any more.
-    fn answer(
-        &mut self,
-        conn: ConnId,
-        request: Request,
-        message: ProtoMessage,
-        received: Option<ReceivedPart>,
-    ) {
-        use ProtoMessage as M;
-        let name = message.name();
-        match (request, message) {
-            (Request::Search(search, peer), M::Found { record, .. }) => {
-                self.found(conn, search, peer, record);
-            }
-            (Request::Search(search, peer), M::NotFound { nodes, .. } | M::Nodes { nodes, .. }) => {
-                match self.check_nodes(&nodes) {
-                    Ok(()) => self.search_answered(search, &peer, nodes),
-                    Err(what) => {
-                        self.search_failed(search, &peer);
-                        self.violation(conn, what.into());
-                    }
-                }
-            }
-            (Request::Search(search, peer), M::Refused { .. }) => {
-                self.search_failed(search, &peer);
-            }
-            (Request::Store(put), M::Stored { .. }) => self.copy_done(put, conn, None),
-            (Request::Store(put), M::Refused { reason, .. }) => {
-                self.copy_done(put, conn, Some(reason));
-            }
-            (
-                Request::Fetch(id, index),
-                M::Part {
-                    hash, part, proof, ..
-                },
-            ) if hash == id.hash && part == index => match received {
-                Some(received) => self.part_arrived(conn, id, part, received, proof),
-                None => self.violation(conn, "its PART had no content".into()),
-            },
-            (Request::Fetch(id, _), M::Refused { reason, .. }) => {
-                tracing::debug!(conn, %reason, "a peer gives no more of {}", id.hash);
-                self.provider_gone(id, conn);
-            }
-            (Request::Abandoned, _) => {}
-            _ => {
-                // It is not among the open requests any more, of which the end of the connection takes care.
-                self.unanswered(conn, request, "the peer broke the protocol");
-                self.violation(
-                    conn,
-                    format!("its {name} does not answer what it was asked"),
-                );
-            }
-        }
-    }
-
-    fn stored(&mut self, after: AfterStore, result: io::Result<StoreReply>) {
-        let reply = match result {
-            Ok(reply) => reply,
-            Err(error) => return self.store_failed(after, &error),
-        };
-        match (after, reply) {
-            (AfterStore::LocalGet(ticket, key), StoreReply::Record(record)) => match record {
-                Some(record) if record.seal.is_none() => {
-                    self.reply(ticket, Event::Found(record));
-                }
-                here => self.look_up_for_user(ticket, key, here),
-            },
-            (AfterStore::PeerGet(conn, query, key, hops), StoreReply::Record(record)) => {
-                match record {
-                    Some(record) => self.send(conn, ProtoMessage::Found { query, record }),
-                    None => self.look_up_for_peer(conn, query, key, hops),
-                }
-            }
-            (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
-            (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
-                self.republish.note(record.key, self.now);
-                self.copy(Some(ticket), record);
-            }
-            (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
-                let why =
-                    "a newer record is kept under this key: sign it with a higher sequence number";
-                self.reply(ticket, Event::Failed(why.into()));
-            }
-            (AfterStore::PeerPut(conn, query, _), StoreReply::Stale) => {
-                self.refuse(conn, query, "a newer record is kept under this key");
-            }
-            (AfterStore::PeerPut(conn, query, key), StoreReply::Done) => {
-                self.republish.note(key, self.now);
-                self.send(conn, ProtoMessage::Stored { query });
-            }
-            (AfterStore::Opened(id, number), StoreReply::Whole) => self.arrived(id, number),
-            (AfterStore::Opened(id, number), StoreReply::Partial(have)) => {
-                self.opened(id, number, have);
-            }
-            (AfterStore::Written(id, number, part), StoreReply::Written(whole)) => {
-                self.part_kept(id, number, part, whole);
-            }
-            (AfterStore::PeerRead(conn, query, id, part), StoreReply::Part(found)) => {
-                self.part_read(conn, query, id, part, found);
-            }
-            (AfterStore::LocalRead(ticket), StoreReply::Part(found)) => {
-                self.reply(ticket, Event::Part(found.map(|(bytes, _)| bytes)));
-            }
-            (AfterStore::NextKept, StoreReply::Key(key)) => self.kept(key),
-            (AfterStore::Republish, StoreReply::Record(record)) => self.put_again(record),
-            (AfterStore::Insight(ticket), StoreReply::Usage(usage)) => {
-                let insight = self.insight(&usage);
-                self.reply(ticket, Event::Insight(insight));
-            }
-            (AfterStore::Nothing, _) => {}
-            (after, _) => {
-                self.store_failed(after, &io::Error::other("it answered another request"));
-            }
-        }
-    }
-
-    /// The store is at fault, not the peer: the user hears why, a peer only that it will not be.
-    fn store_failed(&mut self, after: AfterStore, error: &io::Error) {
-        tracing::error!(%error, "the store failed");
-        const HERE: &str = "the store of this node failed";
-        match after {
-            AfterStore::Nothing => {}
-            AfterStore::NextKept | AfterStore::Republish => self.republish_failed(),
-            AfterStore::LocalGet(ticket, _)
-            | AfterStore::LocalLink(ticket, _)
-            | AfterStore::LocalPut(ticket, _)
-            | AfterStore::LocalRead(ticket)
-            | AfterStore::Insight(ticket) => {
-                self.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
-            }
-            AfterStore::PeerGet(conn, query, ..)
-            | AfterStore::PeerPut(conn, query, _)
-            | AfterStore::PeerRead(conn, query, ..) => self.refuse(conn, query, HERE),
-            AfterStore::Opened(id, number) | AfterStore::Written(id, number, _) => {
-                self.download_not_kept(id, number, &format!("{HERE}: {error}"));
-            }
-        }
-    }
-
     fn peer_down(&mut self, conn: ConnId) {
         let peer = self.peers.get(&conn).map(|peer| peer.id);
         self.unlink(conn);
@@ -500,16 +282,6 @@ impl Engine {
             // The provider is dealt with as a whole.
             Request::Fetch(..) | Request::Abandoned => {}
         }
-    }
-
-    fn store(&mut self, op: StoreOp, after: AfterStore) {
-        let ticket = self.next_store_ticket;
-        self.next_store_ticket += 1;
-        if let Some(peer) = after.peer().and_then(|conn| self.peers.get_mut(&conn)) {
-            peer.at_store += 1;
-        }
-        self.after_store.insert(ticket, after);
-        self.outputs.push_back(Output::Store(ticket, op));
     }
 
     fn send(&mut self, conn: ConnId, message: ProtoMessage) {

@@ -4,8 +4,10 @@ mod app;
 mod dial;
 mod failures;
 mod links;
+mod messages;
 mod signals;
 mod stop;
+mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -14,29 +16,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use bytes::Bytes;
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
 use mydht_spawner::channel::{MioChannel, MioRecv, MpscChannel, MpscRecv};
 use mydht_spawner::{
     Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnRecv, SpawnSend, SpawnerYield,
     YieldReturn,
 };
-use tracing::Span;
 
 use self::links::{Bootstrap, OfHost};
 use self::stop::Stopping;
+use self::timers::Timer;
 use super::connection::{Common, Conn, State};
 use super::hosted::Way;
 use super::slot::Slot;
 use super::{
-    Answer, ApiIn, ApiOut, ApiService, Courier, FromPeer, Global, MainCommand, MainSend, Parts,
-    PeerMgmtService, PeersIn, PeersOut, ReadOut, Reply, Routed, StoreIn, StoreOut, StoreService,
-    UserId, Who,
+    Answer, ApiIn, ApiOut, ApiService, Courier, Global, MainCommand, MainSend, Parts,
+    PeerMgmtService, PeersOut, Reply, Routed, StoreIn, StoreOut, StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Engine, Event, Input, Output, Ticket};
 use crate::id::PeerId;
-use crate::msg::ProtoMessage;
 use crate::store::{AttachmentStore, KVStore, Wake};
 
 /// The receiving end of the main loop's queue.
@@ -52,25 +51,6 @@ const EVENTS: usize = 256;
 
 /// Commands done before the event loop is asked again: services on other threads may say more without end.
 const COMMANDS: usize = 4096;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Handshake(ConnId),
-    /// Something waits to be written: look whether it is taken.
-    Stall(ConnId),
-    /// A peer was held back for its rate.
-    Rate(ConnId),
-    /// A peer that takes nothing more had time enough to say the rest.
-    Deaf(ConnId),
-    /// A peer that is being left had time enough to take what waits.
-    Leave(ConnId),
-    Reconnect(usize),
-    /// A service that failed is started again.
-    Restart(Who),
-    /// Connections may wait that could not be accepted.
-    Accept,
-    Stop,
-}
 
 /// What whoever runs the node on another thread than its own is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,11 +191,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.common.poll.now()
     }
 
-    fn timer(&mut self, after: Duration, timer: Timer) {
-        let at = self.now().saturating_add(after);
-        self.timers.insert((at, timer));
-    }
-
     /// Runs until the node is told to stop, or the event loop says that this thread may not wait.
     fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
         loop {
@@ -261,11 +236,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             // Whoever waited may have stopped.
             let _ = send.send(waiting);
         }
-    }
-
-    fn next_deadline(&self) -> Option<Duration> {
-        let timer = self.timers.first().map(|(at, _)| *at);
-        timer.into_iter().chain(self.api_deadline).min()
     }
 
     /// Does what services said until now, and what they say meanwhile; true if there is more. What could go on for ever
@@ -439,118 +409,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if let Some(found) = self.conns.get_mut(&conn) {
             found.ready(&self.common.poll, ready);
         }
-    }
-
-    fn send(
-        &mut self,
-        conn: ConnId,
-        message: ProtoMessage,
-        part: Option<Bytes>,
-        span: &Span,
-    ) -> Result<()> {
-        let Some(found) = self.conns.get_mut(&conn) else {
-            return Ok(());
-        };
-        let sent = found.send(message, part, span);
-        self.sent(conn, sent)
-    }
-
-    fn send_handshake(&mut self, conn: ConnId, message: Vec<u8>) -> Result<()> {
-        let Some(found) = self.conns.get_mut(&conn) else {
-            return Ok(());
-        };
-        let sent = found.send_handshake(message);
-        self.sent(conn, sent)
-    }
-
-    /// Something was given to a connection: see that it is taken.
-    fn sent(&mut self, conn: ConnId, sent: std::result::Result<bool, String>) -> Result<()> {
-        match sent {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                let timeout = self.common.limits.stall_timeout;
-                self.timer(timeout, Timer::Stall(conn));
-                Ok(())
-            }
-            Err(why) => {
-                self.common.metrics.limited(1);
-                self.lost(conn, &why)
-            }
-        }
-    }
-
-    fn message(&mut self, conn: ConnId, read: Routed<ReadOut>) -> Result<()> {
-        let Routed { command: out, way } = read;
-        let now = self.now();
-        let Some(found) = self.conns.get_mut(&conn) else {
-            return Ok(());
-        };
-        if let Some(until) = found.count(now) {
-            self.common.metrics.rate_held(1);
-            self.timers.insert((until, Timer::Rate(conn)));
-        }
-        match (found.state, out.from_peer) {
-            (State::Authenticating, FromPeer::Handshake(message)) => {
-                let message = PeersIn::Message(conn, message, found.channel(), now);
-                self.peer_mgmt.tell(Routed::new(message, way))
-            }
-            (State::Up(_), FromPeer::Message(ProtoMessage::Signal { to, sealed }, _)) => {
-                self.signal(conn, to, sealed, way)
-            }
-            (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
-                self.app(conn, peer, service, body, way)
-            }
-            (State::Up(_), FromPeer::Message(ProtoMessage::Hello { address }, _))
-                if !found.said_hello =>
-            {
-                found.said_hello = true;
-                self.hello(conn, &address, way)
-            }
-            (State::Up(_), FromPeer::Message(message, part)) => {
-                self.tell_api(Input::Message(conn, message, part), way)
-            }
-            // A reader decodes messages when it has the keys, and no handshake then.
-            (State::Leaving, _)
-            | (State::Authenticating, FromPeer::Message(..))
-            | (State::Up(_), FromPeer::Handshake(_)) => Ok(()),
-        }
-    }
-
-    fn fire_timers(&mut self) -> Result<()> {
-        let now = self.now();
-        while let Some(&(at, timer)) = self.timers.first() {
-            if at > now {
-                break;
-            }
-            self.timers.pop_first();
-            match timer {
-                Timer::Handshake(conn) => {
-                    let found = self.conns.get(&conn);
-                    if found.is_some_and(|conn| conn.state == State::Authenticating) {
-                        self.common.metrics.peers_refused(1);
-                        self.lost(conn, "it was not authenticated in time")?;
-                    }
-                }
-                Timer::Stall(conn) => self.look_for_stall(conn)?,
-                Timer::Rate(conn) => {
-                    if let Some(found) = self.conns.get_mut(&conn) {
-                        found.let_go_on(&self.common.poll, now);
-                    }
-                }
-                Timer::Deaf(conn) => self.lost(conn, "it takes no more")?,
-                Timer::Leave(conn) => self.left(conn),
-                Timer::Reconnect(index) => self.connect(index)?,
-                Timer::Restart(who) => self.restart(who)?,
-                Timer::Accept => self.accept()?,
-                Timer::Stop => self.stop_at_once()?,
-            }
-        }
-        if self.api_deadline.is_some_and(|at| at <= now) {
-            self.api_deadline = None;
-            self.tell_api(Input::Tick, Way::none())?;
-            self.drain_queue()?;
-        }
-        Ok(())
     }
 }
 

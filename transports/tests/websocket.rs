@@ -59,7 +59,10 @@ impl World {
                     None
                 }
                 NEAR => self.near.turn(&self.poll, event.kind),
-                _ => self.far.as_ref().and_then(|far| far.turn(&self.poll, event.kind)),
+                _ => self
+                    .far
+                    .as_ref()
+                    .and_then(|far| far.turn(&self.poll, event.kind)),
             };
             ready.extend(turned.map(|turned| (event.token, turned)));
         }

@@ -19,9 +19,11 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
+use crate::attachment::ReceivedPart;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
-use crate::id::Hash;
-use crate::record::Value;
+use crate::id::{Hash, Key};
+use crate::msg::QueryId;
+use crate::record::{AttachmentId, Record, Value};
 use crate::routing::{Contact, Kademlia, KademliaParams};
 use crate::store::{AttachmentStore, Content, MemoryAttachments, Usage};
 
