@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
-use mydht_transports::signal::{Kind, Post, UserId};
+use mydht_transports::signal::{Post, UserId};
 use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 
 use super::id_of;
@@ -83,12 +83,7 @@ where
             Ok((from, kind, body)) => {
                 let signal = Signal::From {
                     peer: from.into(),
-                    kind: match kind {
-                        Kind::Offer => SignalKind::Offer,
-                        Kind::Answer => SignalKind::Answer,
-                        Kind::Candidate => SignalKind::Candidate,
-                        Kind::Bye => SignalKind::Bye,
-                    },
+                    kind: kind.into(),
                     body,
                 };
                 push(&mut inner.incoming, signal);
@@ -127,14 +122,8 @@ impl<P: UserSources> Signaller<P> for Neighbours<P> {
     fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
         let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
         let to: UserId = peer.name().parse().map_err(invalid)?;
-        let kind = match kind {
-            SignalKind::Offer => Kind::Offer,
-            SignalKind::Answer => Kind::Answer,
-            SignalKind::Candidate => Kind::Candidate,
-            SignalKind::Bye => Kind::Bye,
-        };
         let mut inner = self.lock();
-        let sealed = inner.post.seal(wall_clock(), to, kind, &body);
+        let sealed = inner.post.seal(wall_clock(), to, kind.into(), &body);
         push(&mut inner.outgoing, (to, sealed));
         Ok(())
     }
@@ -149,6 +138,7 @@ impl<P: UserSources> Signaller<P> for Neighbours<P> {
 mod tests {
     use super::*;
     use mydht_evloop::Poll;
+    use mydht_transports::signal::Kind;
 
     fn neighbours(seed: u8) -> Neighbours<Poll> {
         Neighbours::new(Arc::new(Identity::from_seed(&[seed; 32])))

@@ -9,11 +9,10 @@ use mydht_evloop::SetReadiness;
 use mydht_evloop::traits::{Ready, TriggerReady, UserSources};
 
 use super::client::{Action, Client, Event, State, Time};
-use super::message::Kind;
 use super::user::UserId;
 use crate::memory::lock;
 use crate::session::{Session, SessionLimits, Side, StreamId};
-use crate::signaller::{Signal, SignalKind};
+use crate::signaller::Signal;
 
 /// How long a relay may take to open.
 const OPEN_WITHIN: Duration = Duration::from_secs(20);
@@ -241,7 +240,7 @@ impl<P: UserSources> Inner<P> {
             Event::Frame(user, payload) => self.frame(time, user, &payload),
             Event::Signal(user, kind, body) => self.signal(Signal::From {
                 peer: user.into(),
-                kind: signal_kind(kind),
+                kind: kind.into(),
                 body,
             }),
             Event::Unreachable(user, why) => {
@@ -480,13 +479,4 @@ impl<P: UserSources> Inner<P> {
 fn trigger<P: UserSources>(trigger: &P::Trigger, ready: Ready) {
     // It fails only when the system cannot wake a sleeping loop; there is nobody here to tell.
     let _ = trigger.set_readiness(ready);
-}
-
-fn signal_kind(kind: Kind) -> SignalKind {
-    match kind {
-        Kind::Offer => SignalKind::Offer,
-        Kind::Answer => SignalKind::Answer,
-        Kind::Candidate => SignalKind::Candidate,
-        Kind::Bye => SignalKind::Bye,
-    }
 }

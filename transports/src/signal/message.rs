@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::user::{Nonce, PublicKey, Signature, UserId};
+use crate::signaller::SignalKind;
 
 /// The version of the protocol. Both sides must speak the same.
 pub const VERSION: u32 = 1;
@@ -60,6 +61,28 @@ impl Kind {
         [Kind::Offer, Kind::Answer, Kind::Candidate, Kind::Bye]
             .into_iter()
             .find(|kind| kind.code() == code)
+    }
+}
+
+impl From<SignalKind> for Kind {
+    fn from(kind: SignalKind) -> Self {
+        match kind {
+            SignalKind::Offer => Kind::Offer,
+            SignalKind::Answer => Kind::Answer,
+            SignalKind::Candidate => Kind::Candidate,
+            SignalKind::Bye => Kind::Bye,
+        }
+    }
+}
+
+impl From<Kind> for SignalKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Offer => SignalKind::Offer,
+            Kind::Answer => SignalKind::Answer,
+            Kind::Candidate => SignalKind::Candidate,
+            Kind::Bye => SignalKind::Bye,
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
 use super::hub::Hub;
-use super::message::Kind;
 use super::user::UserId;
 use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 
@@ -65,15 +64,9 @@ impl<P: UserSources> Signaller<P> for ServerSignaller<P> {
             .name()
             .parse()
             .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))?;
-        let kind = match kind {
-            SignalKind::Offer => Kind::Offer,
-            SignalKind::Answer => Kind::Answer,
-            SignalKind::Candidate => Kind::Candidate,
-            SignalKind::Bye => Kind::Bye,
-        };
         let mut inner = self.hub.lock();
         let time = inner.time();
-        let said = inner.client().signal(time, to, kind, body);
+        let said = inner.client().signal(time, to, kind.into(), body);
         let state = inner.client().state().to_string();
         drop(inner);
         self.hub.wake();
