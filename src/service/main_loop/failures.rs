@@ -49,7 +49,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         // A node that stops waits for none of them.
         match (self.stopping, who) {
             (Some(Stopping::Global), Who::Global) => self.global_stopped(),
-            (Some(Stopping::Api), Who::Api) => self.api_stopped(),
+            (Some(Stopping::Api { .. }), Who::Api) => self.leave_and_flush(),
             (Some(Stopping::Store { .. }), Who::Store) => {
                 tracing::error!(
                     "the store failed while the node stopped: not everything may be kept"

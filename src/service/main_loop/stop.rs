@@ -15,7 +15,10 @@ pub(super) enum Stopping {
     /// The global service has its last word.
     Global,
     /// The protocol does what it was told before.
-    Api,
+    Api {
+        /// How often it was told to stop and has not answered. Between two of them it is told what the store answered.
+        told: usize,
+    },
     /// Peers are told, and the store makes everything durable.
     Store {
         /// It has done so.
@@ -42,11 +45,14 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if self.stopping != Some(Stopping::Global) {
             return Ok(());
         }
-        self.stopping = Some(Stopping::Api);
+        self.stopping = Some(Stopping::Api { told: 0 });
         self.stop_api()
     }
 
     fn stop_api(&mut self) -> Result<()> {
+        if let Some(Stopping::Api { told }) = &mut self.stopping {
+            *told += 1;
+        }
         let now = self.common.poll.now();
         let input = Some(Input::Stop);
         let last = ApiIn { now, input };
@@ -55,7 +61,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// The protocol has done all that it was told. If it has asked the store, it is waited for once more.
     pub(super) fn api_stopped(&mut self) -> Result<()> {
-        if self.stopping != Some(Stopping::Api) || self.at_store > 0 {
+        let Some(Stopping::Api { told }) = &mut self.stopping else {
+            return Ok(());
+        };
+        *told -= 1;
+        if *told > 0 || self.at_store > 0 {
             return Ok(());
         }
         self.leave_and_flush()
@@ -63,13 +73,14 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// The protocol was told an answer of the store.
     pub(super) fn store_answered(&mut self) -> Result<()> {
-        if self.stopping == Some(Stopping::Api) && self.at_store == 0 {
+        let at_api = matches!(self.stopping, Some(Stopping::Api { .. }));
+        if at_api && self.at_store == 0 {
             return self.stop_api();
         }
         Ok(())
     }
 
-    fn leave_and_flush(&mut self) -> Result<()> {
+    pub(super) fn leave_and_flush(&mut self) -> Result<()> {
         self.stopping = Some(Stopping::Store { flushed: false });
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
@@ -87,7 +98,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// It takes too long: peers that read nothing and services that do not answer are waited for no longer. The store is.
     pub(super) fn stop_at_once(&mut self) -> Result<()> {
-        if matches!(self.stopping, Some(Stopping::Global | Stopping::Api)) {
+        if matches!(self.stopping, Some(Stopping::Global | Stopping::Api { .. })) {
             tracing::warn!("a service did not stop in time (limit stop_timeout)");
             self.leave_and_flush()?;
         }
