@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::record::{MAX_SALT, signed_key};
+
 /// 32 bytes: raw on a binary wire, hexadecimal in text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash(pub [u8; 32]);
@@ -98,7 +100,8 @@ impl fmt::Debug for PeerId {
 
 /// What a value is found by.
 ///
-/// As text, 64 hexadecimal digits are the hash of the content, and anything else is a name:
+/// As text, 64 hexadecimal digits are the hash of the content; `signed:`, a signer's public key, a slash and a salt are
+/// what that signer signs with that salt; and anything else is a name:
 ///
 /// ```
 /// use mydht::{Hash, Key};
@@ -163,8 +166,14 @@ impl FromStr for Key {
         if let Some(hash) = text.strip_prefix("name:") {
             return hash.parse().map(Key::Name);
         }
-        if let Some(hash) = text.strip_prefix("signed:") {
-            return hash.parse().map(Key::Signed);
+        if let Some(signed) = text.strip_prefix("signed:") {
+            return match signed.split_once('/') {
+                Some((signer, salt)) if salt.len() <= MAX_SALT => {
+                    Ok(signed_key(&signer.parse()?, salt.as_bytes()))
+                }
+                Some(_) => Err("a salt has at most 64 bytes: take a shorter one".into()),
+                None => signed.parse().map(Key::Signed),
+            };
         }
         Ok(text.parse().map_or_else(|_| Key::named(text), Key::Content))
     }
@@ -188,6 +197,20 @@ mod tests {
         assert_ne!(Key::named("hello").hash(), Key::of_content(b"hello").hash());
         for key in [Key::named("hello"), Key::Signed(Hash::of(b"key"))] {
             assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn a_signers_key_is_named_by_signer_and_salt() {
+        let signer = crate::identity::Identity::from_seed(&[1; 32]).public_key();
+        let name = Hash(signer.to_bytes());
+        for salt in ["", "a/b", &"x".repeat(MAX_SALT)] {
+            let key = Key::signed(&signer, salt.as_bytes());
+            assert_eq!(format!("signed:{name}/{salt}").parse(), Ok(key));
+        }
+        let long = format!("signed:{name}/{}", "x".repeat(MAX_SALT + 1));
+        for wrong in [&long, "signed:abc/", "signed:"] {
+            assert!(wrong.parse::<Key>().is_err(), "{wrong}");
         }
     }
 }

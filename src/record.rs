@@ -2,6 +2,7 @@
 
 mod seal;
 
+pub(crate) use seal::signed_key;
 pub use seal::{MAX_SALT, Seal};
 
 use serde::{Deserialize, Serialize};

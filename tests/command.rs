@@ -115,6 +115,75 @@ fn a_value_goes_through_three_terminals() {
     a.stop();
 }
 
+/// What it printed, and what it said beside.
+fn prints_and_says(args: &[&str]) -> (String, String) {
+    let output = run(args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "mydht {args:?}: {stderr}");
+    (String::from_utf8(output.stdout).unwrap(), stderr)
+}
+
+#[test]
+fn of_what_is_signed_the_signer_puts_a_new_version_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let (mine, other, file) = (path("mine"), path("other"), path("file"));
+    fs::write(&file, [7; 100_000]).unwrap();
+    let a = Node::start(&[]);
+    let b = Node::start(&["--bootstrap", &a.address]);
+    let put = |identity: &Path, more: &[&str]| {
+        let sign = ["--sign", text(identity), "--salt", "status"];
+        let args = [&["put", "--bootstrap", &a.address][..], &sign, more].concat();
+        prints_and_says(&args)
+    };
+    let get = |name: &str| prints_and_says(&["get", "--bootstrap", &b.address, name.trim_end()]);
+    let (name, said) = put(&mine, &["--expires", "2h", "at home"]);
+    let signer = name.trim_end().strip_prefix("signed:").unwrap();
+    let signer = signer.strip_suffix("/status").unwrap();
+    assert_eq!(said, format!("version 1, signed by {signer}, for 1h\n"));
+    assert_eq!(get(&name), ("at home".to_owned(), said));
+    let (again, said) = put(&mine, &["away"]);
+    assert_eq!(again, name, "one name for all versions");
+    assert_eq!(said, format!("version 2, signed by {signer}, for 29d\n"));
+    assert_eq!(get(&name), ("away".to_owned(), said));
+    // With the same salt another signer has another name.
+    let (others, _) = put(&other, &["gone"]);
+    assert_ne!(others, name);
+    assert_eq!(get(&name).0, "away");
+    // A file, of which the next version is made without fetching it.
+    put(&mine, &["--file", text(&file)]);
+    let out = path("out");
+    let args = [
+        "get",
+        "--bootstrap",
+        &b.address,
+        name.trim_end(),
+        "--out",
+        text(&out),
+    ];
+    let (_, said) = prints_and_says(&args);
+    assert!(said.contains("version 3, "), "{said}");
+    assert_eq!(fs::read(&out).unwrap(), [7; 100_000]);
+    let (_, said) = put(&mine, &["back"]);
+    assert!(said.starts_with("version 4, "), "{said}");
+    assert_eq!(get(&name).0, "back");
+    // The salt of the command line is not longer than a record's may be.
+    let long = "x".repeat(65);
+    let args = [
+        "put",
+        "--bootstrap",
+        &a.address,
+        "--sign",
+        text(&mine),
+        "--salt",
+        &long,
+        "x",
+    ];
+    assert!(fails(&args).contains("64 bytes"));
+    b.stop();
+    a.stop();
+}
+
 #[test]
 fn an_unknown_key_is_said_to_be_unknown() {
     let a = Node::start(&[]);

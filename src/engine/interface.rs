@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::query::Query;
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, Tree};
@@ -36,6 +37,13 @@ pub enum Command {
         /// Its key.
         key: Key,
     },
+    /// The same in one's own way.
+    Query {
+        /// Its key.
+        key: Key,
+        /// Which way.
+        query: Query,
+    },
     /// Give a part of an attachment that is here.
     Read {
         /// The attachment.
@@ -61,7 +69,7 @@ pub enum Event {
         /// Bytes in all.
         total: u64,
     },
-    /// The record; its attachment is here as a whole.
+    /// The record; its attachment is here as a whole, unless [only the record](Query::record_only) was asked for.
     Found(Record),
     /// Neither this node nor any peer that it asked has such a record.
     NotFound,

@@ -2,7 +2,7 @@
 
 use super::search::{Goal, Question};
 use super::transfer::OnArrival;
-use super::{AfterStore, ConnId, Engine, Event, Owner, StoreOp, Ticket};
+use super::{AfterStore, ConnId, Engine, Event, Owner, Query, QueryMode, StoreOp, Ticket};
 use crate::id::{Key, PeerId};
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
@@ -11,6 +11,8 @@ use crate::record::{AttachmentId, Record};
 #[derive(Clone, Copy, Debug)]
 enum Origin {
     User(Ticket),
+    /// The user, who does not want the attachment.
+    Curious(Ticket),
     Peer(ConnId, QueryId),
 }
 
@@ -41,11 +43,34 @@ impl Lookup {
 }
 
 impl Engine {
+    /// The user asks for a record.
+    pub(super) fn query(&mut self, ticket: Ticket, key: Key, query: Query) {
+        self.store(StoreOp::Get(key), AfterStore::LocalGet(ticket, key, query));
+    }
+
     /// Looks for a record. `here` is the one that is kept here, where somebody may have a newer one.
-    pub(super) fn look_up_for_user(&mut self, ticket: Ticket, key: Key, here: Option<Record>) {
-        let question = Question::Find(key, self.limits.hops);
-        let goal = Lookup::goal(key, Origin::User(ticket), here);
-        self.search(*key.hash(), question, goal);
+    pub(super) fn look_up_for_user(
+        &mut self,
+        ticket: Ticket,
+        key: Key,
+        query: Query,
+        here: Option<Record>,
+    ) {
+        let origin = match query.record_only {
+            true => Origin::Curious(ticket),
+            false => Origin::User(ticket),
+        };
+        let goal = Lookup::goal(key, origin, here);
+        let target = *key.hash();
+        let find = |hops| Question::Find(key, hops);
+        match query.mode.unwrap_or(QueryMode::AMix(self.limits.hops)) {
+            QueryMode::Asynch => self.search_at(query.priority, target, find(0), goal),
+            QueryMode::AMix(hops) => self.search_at(query.priority, target, find(hops), goal),
+            QueryMode::AProxy => {
+                let few = self.params(query.priority).parallel;
+                self.search_neighbours(target, find(self.limits.hops), goal, self.own, few);
+            }
+        }
     }
 
     pub(super) fn look_up_for_peer(&mut self, conn: ConnId, query: QueryId, key: Key, hops: u8) {
@@ -61,7 +86,8 @@ impl Engine {
         }
         let question = Question::Find(key, hops - 1);
         let goal = Lookup::goal(key, Origin::Peer(conn, query), None);
-        self.search_neighbours(*key.hash(), question, goal, asker);
+        let few = self.limits.parallel.max(1);
+        self.search_neighbours(*key.hash(), question, goal, asker, few);
     }
 
     /// The record is not here: those who may have it are.
@@ -94,7 +120,7 @@ impl Engine {
                 lookup.newest = Some(record);
             }
         } else if let Some(origin) = lookup.origin.take() {
-            if matches!(origin, Origin::User(_)) {
+            if !matches!(origin, Origin::Peer(..)) {
                 self.hops.extend(hops);
             }
             // Whoever else has an attachment that this node fetches is worth knowing.
@@ -122,7 +148,8 @@ impl Engine {
                     self.hope(id, search);
                 }
             }
-            (Origin::User(ticket), None) => {
+            (Origin::Curious(ticket), Some(_)) => self.reply(ticket, Event::Found(record)),
+            (Origin::User(ticket) | Origin::Curious(ticket), None) => {
                 // A member keeps what it came across. Should its store fail, the user has the value all the same.
                 let keep = StoreOp::Put(record.clone(), Owner::Others);
                 self.store(keep, AfterStore::Nothing);
@@ -143,8 +170,10 @@ impl Engine {
             return self.give(origin, newest, None);
         }
         match (origin, lookup.trouble) {
-            (Origin::User(ticket), None) => self.reply(ticket, Event::NotFound),
-            (Origin::User(ticket), Some(what)) => self.reply(ticket, Event::Failed(what)),
+            (Origin::User(ticket) | Origin::Curious(ticket), trouble) => {
+                let event = trouble.map_or(Event::NotFound, Event::Failed);
+                self.reply(ticket, event);
+            }
             (Origin::Peer(conn, query), None) => self.tell_not_found(conn, query, &lookup.key),
             (Origin::Peer(conn, query), Some(what)) => self.refuse(conn, query, &what),
         }

@@ -12,6 +12,7 @@ mod lookup;
 mod messages;
 mod providers;
 mod put;
+mod query;
 mod republish;
 mod requests;
 mod search;
@@ -26,6 +27,7 @@ mod tests;
 pub use interface::{
     Command, ConnId, Event, Input, Insight, Output, Owner, StoreOp, StoreReply, StoreTicket, Ticket,
 };
+pub use query::{Query, QueryMode, QueryPriority};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -193,9 +195,8 @@ impl Engine {
     fn command(&mut self, ticket: Ticket, command: Command) {
         match command {
             Command::Put { record, content } => self.put(ticket, record, content),
-            Command::Get { key } => {
-                self.store(StoreOp::Get(key), AfterStore::LocalGet(ticket, key))
-            }
+            Command::Get { key } => self.query(ticket, key, Query::default()),
+            Command::Query { key, query } => self.query(ticket, key, query),
             Command::Read { id, part } => {
                 self.store(StoreOp::Read(id, part), AfterStore::LocalRead(ticket));
             }

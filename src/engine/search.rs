@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::lookup::Lookup;
 use super::requests::Request;
-use super::{ConnId, Engine, Ticket};
+use super::{ConnId, Engine, QueryPriority, Ticket};
 use crate::id::{Hash, Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::Record;
@@ -75,13 +75,20 @@ impl Searches {
 impl Engine {
     /// Begins a search of the whole network.
     pub(super) fn search(&mut self, target: Hash, question: Question, goal: Goal) {
+        self.search_at(QueryPriority::Normal, target, question, goal);
+    }
+
+    /// The same, worth more work or less.
+    pub(super) fn search_at(
+        &mut self,
+        priority: QueryPriority,
+        target: Hash,
+        question: Question,
+        goal: Goal,
+    ) {
         self.route.searched(&target, self.now);
         let seeds = self.nearby(&target, self.limits.closest);
-        let params = SearchParams {
-            parallel: self.limits.parallel,
-            paths: self.limits.paths,
-            want: self.limits.closest,
-        };
+        let params = self.params(priority);
         self.begin_search(
             Search::new(target, self.own, seeds, params),
             question,
@@ -90,17 +97,35 @@ impl Engine {
         );
     }
 
-    /// Asks the connected peers that are nearest, but not `asker`.
+    /// How many are asked at once, and on how many paths.
+    pub(super) fn params(&self, priority: QueryPriority) -> SearchParams {
+        let (parallel, paths) = match priority {
+            QueryPriority::Low => (1, 1),
+            QueryPriority::Normal => (self.limits.parallel, self.limits.paths),
+            QueryPriority::High => {
+                let twice = |count: usize| count.saturating_mul(2);
+                (twice(self.limits.parallel), twice(self.limits.paths))
+            }
+        };
+        SearchParams {
+            parallel,
+            paths,
+            want: self.limits.closest,
+        }
+    }
+
+    /// Asks the `few` connected peers that are nearest, but not `asker`.
     pub(super) fn search_neighbours(
         &mut self,
         target: Hash,
         question: Question,
         goal: Goal,
         asker: PeerId,
+        few: usize,
     ) {
         let mut seeds = self.connected_near(&target);
         seeds.retain(|contact| contact.id != asker);
-        let few = self.limits.parallel.max(1);
+        let few = few.max(1);
         seeds.truncate(few);
         let params = SearchParams {
             parallel: few,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ConnId, Engine, Event, Output, StoreOp, StoreReply, Ticket};
+use super::{ConnId, Engine, Event, Output, Query, StoreOp, StoreReply, Ticket};
 use crate::id::Key;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
@@ -11,7 +11,7 @@ use crate::record::{AttachmentId, Record};
 #[derive(Debug)]
 pub(super) enum AfterStore {
     Nothing,
-    LocalGet(Ticket, Key),
+    LocalGet(Ticket, Key, Query),
     PeerGet(ConnId, QueryId, Key, u8),
     LocalLink(Ticket, Record),
     LocalPut(Ticket, Record),
@@ -46,12 +46,14 @@ impl Engine {
             Err(error) => return self.store_failed(after, &error),
         };
         match (after, reply) {
-            (AfterStore::LocalGet(ticket, key), StoreReply::Record(record)) => match record {
-                Some(record) if record.seal.is_none() => {
-                    self.reply(ticket, Event::Found(record));
+            (AfterStore::LocalGet(ticket, key, query), StoreReply::Record(record)) => {
+                match record {
+                    Some(record) if record.seal.is_none() => {
+                        self.reply(ticket, Event::Found(record));
+                    }
+                    here => self.look_up_for_user(ticket, key, query, here),
                 }
-                here => self.look_up_for_user(ticket, key, here),
-            },
+            }
             (AfterStore::PeerGet(conn, query, key, hops), StoreReply::Record(record)) => {
                 match record {
                     Some(record) => self.send(conn, ProtoMessage::Found { query, record }),
@@ -108,7 +110,7 @@ impl Engine {
         match after {
             AfterStore::Nothing => {}
             AfterStore::NextKept | AfterStore::Republish => self.republish_failed(),
-            AfterStore::LocalGet(ticket, _)
+            AfterStore::LocalGet(ticket, ..)
             | AfterStore::LocalLink(ticket, _)
             | AfterStore::LocalPut(ticket, _)
             | AfterStore::LocalRead(ticket)

@@ -36,11 +36,12 @@ pub struct Seal {
 impl Key {
     /// The key of the records that `signer` signs with `salt`.
     pub fn signed(signer: &PublicKey, salt: &[u8]) -> Self {
-        key(&Hash(signer.to_bytes()), salt)
+        signed_key(&Hash(signer.to_bytes()), salt)
     }
 }
 
-fn key(signer: &Hash, salt: &[u8]) -> Key {
+/// The key of the records that whoever has this public key signs with `salt`.
+pub(crate) fn signed_key(signer: &Hash, salt: &[u8]) -> Key {
     let named = [&signer.0, salt].concat();
     Key::Signed(Hash(blake3::derive_key(
         "mydht 2026-11-24 the key of a signed record",
@@ -114,7 +115,7 @@ impl Record {
         if seal.salt.len() > MAX_SALT {
             return Err("the salt of a signed record is longer than 64 bytes");
         }
-        if self.key != key(&seal.signer, &seal.salt) {
+        if self.key != signed_key(&seal.signer, &seal.salt) {
             return Err("a signed record is not under its signer's key");
         }
         let signer = PublicKey::from_bytes(&seal.signer.0);

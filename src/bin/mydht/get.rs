@@ -9,6 +9,7 @@ use mydht::{AttachmentId, Command, Event, Key, Value};
 
 use crate::client::Network;
 use crate::progress::Progress;
+use crate::sign;
 
 /// Get a value or a file from the network.
 ///
@@ -20,7 +21,8 @@ use crate::progress::Progress;
 pub struct Args {
     #[command(flatten)]
     network: Network,
-    /// What `put` printed.
+    /// What `put` printed; `signed:SIGNER/SALT` is what SIGNER, a public key, has signed with SALT, of which the newest
+    /// version is given and named on standard error.
     key: String,
     /// Where to write it; what is there is replaced when all of it has come.
     #[arg(long, value_name = "PATH")]
@@ -46,10 +48,13 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     // Stopped before what came is moved, so that all of it is on disk.
     client.leave()?;
     match result? {
-        Event::Found(record) => match record.value {
-            Value::Bytes(bytes) => write_value(&bytes, args.out.as_deref())?,
-            Value::Attachment { id, .. } => folder.give_out(&id, args.out.as_deref())?,
-        },
+        Event::Found(record) => {
+            match record.value {
+                Value::Bytes(bytes) => write_value(&bytes, args.out.as_deref())?,
+                Value::Attachment { id, .. } => folder.give_out(&id, args.out.as_deref())?,
+            }
+            record.seal.as_deref().into_iter().for_each(sign::report);
+        }
         Event::NotFound => {
             folder.remove_if_empty();
             eprintln!("mydht: nobody has {}", args.key);

@@ -7,6 +7,7 @@ mod membership;
 mod node;
 mod progress;
 mod put;
+mod sign;
 #[cfg(feature = "signal")]
 mod signal;
 mod sim;
@@ -33,6 +34,9 @@ Try it in three terminals:
   mydht node --bootstrap 127.0.0.1:4000
   mydht put --bootstrap 127.0.0.1:4000 --key greeting hello
   mydht get --bootstrap 127.0.0.1:4000 greeting
+
+Of which nobody but you makes a new version (get it by what put prints):
+  mydht put --bootstrap 127.0.0.1:4000 --sign me.key --salt status hello
 
 With browsers:
   mydht signal --listen 127.0.0.1:8080               (open http://127.0.0.1:8080 in a browser)

@@ -11,10 +11,11 @@ use mydht::{Command, Event, Key, Record, Value};
 
 use crate::client::Network;
 use crate::progress::Progress;
+use crate::sign::{self, Sign};
 
 /// Put a value or a file into the network, and print its key.
 ///
-/// Without --key the key is the hash of the content, so that whoever gets it can tell that it is right.
+/// Without --key and --sign the key is the hash of the content, so that whoever gets it can tell that it is right.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -22,6 +23,8 @@ pub struct Args {
     /// A name to find it by, instead of the hash of its content. A later put under the same name replaces it.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    #[command(flatten)]
+    sign: Sign,
     /// A file to put.
     #[arg(long, value_name = "PATH", conflicts_with = "value")]
     file: Option<PathBuf>,
@@ -52,6 +55,10 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         shown.clone_from(name);
     }
     let client = args.network.connect(None)?;
+    if let Some((signed, name)) = args.sign.sign(&client, &record.value)? {
+        (record, shown) = (signed, name);
+    }
+    let seal = record.seal.clone();
     let progress = Progress::new("sent", record.value.attachment().map(|id| id.len));
     let command = Command::Put { record, content };
     let result = client.node().ask(command, |done, _| progress.set(done));
@@ -60,7 +67,10 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         Event::Stored { copies: 0 } => {
             return Err(io::Error::other("no peer was there to keep it"));
         }
-        Event::Stored { .. } => writeln!(io::stdout(), "{shown}")?,
+        Event::Stored { .. } => {
+            seal.as_deref().into_iter().for_each(sign::report);
+            writeln!(io::stdout(), "{shown}")?;
+        }
         other => {
             return Err(io::Error::other(format!(
                 "an answer that fits nothing: {other:?}"

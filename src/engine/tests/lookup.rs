@@ -411,3 +411,81 @@ fn messages_of_who_is_not_there_do_nothing() {
     );
     assert!(bench.sent.is_empty() && bench.closed.is_empty());
 }
+
+#[test]
+fn only_the_record_is_found_where_its_attachment_is_not_wanted() {
+    let sample = Sample::parts(3);
+    let mut bench = Bench::with_peers(1);
+    let query = Query {
+        record_only: true,
+        ..Query::default()
+    };
+    let key = sample.record().key;
+    let ticket = bench.ask(Command::Query { key, query });
+    for (conn, query, _) in bench.finds() {
+        let record = sample.record();
+        bench.hears(conn, ProtoMessage::Found { query, record });
+    }
+    let found = Event::Found(sample.record());
+    assert_eq!(bench.last_events(), [(ticket, found)]);
+    assert!(bench.fetches().is_empty());
+}
+
+/// Whom it asks at first, with how many hops, of thirty peers.
+fn first_asked(mode: QueryMode, priority: QueryPriority) -> Vec<u8> {
+    let limits = Limits {
+        hops: 4,
+        ..Limits::default()
+    };
+    let mut bench = Bench::limited(30, limits);
+    let query = Query {
+        mode: Some(mode),
+        priority,
+        ..Query::default()
+    };
+    let key = Key::named("x");
+    bench.ask(Command::Query { key, query });
+    let finds = bench.finds();
+    // All of them end before the bench does.
+    for (conn, query, _) in &finds {
+        let (query, nodes) = (*query, Vec::new());
+        bench.hears(*conn, ProtoMessage::NotFound { query, nodes });
+    }
+    finds.into_iter().map(|(.., hops)| hops).collect()
+}
+
+#[test]
+fn a_querys_mode_says_how_deep_others_ask_and_its_priority_how_many() {
+    use QueryMode::{AMix, AProxy, Asynch};
+    use QueryPriority::{High, Low, Normal};
+    assert_eq!(first_asked(Asynch, Normal), [0; 3]);
+    assert_eq!(first_asked(AMix(2), Normal), [2; 3]);
+    assert_eq!(first_asked(AProxy, Normal), [4; 3]);
+    assert_eq!(first_asked(Asynch, Low), [0]);
+    assert_eq!(first_asked(Asynch, High), [0; 6]);
+    assert_eq!(first_asked(AProxy, Low), [4]);
+}
+
+/// A query that goes by the neighbours alone opens no connection, whomever they name; one of the asker's own does.
+#[test]
+fn by_proxy_nobody_is_connected_with() {
+    for (mode, dials) in [(QueryMode::AProxy, false), (QueryMode::Asynch, true)] {
+        let mut bench = Bench::with_peers(1);
+        let query = Query {
+            mode: Some(mode),
+            ..Query::default()
+        };
+        let key = Key::named("x");
+        let ticket = bench.ask(Command::Query { key, query });
+        for (conn, query, _) in bench.finds() {
+            let nodes = vec![contact(77)];
+            bench.hears(conn, ProtoMessage::NotFound { query, nodes });
+        }
+        assert_eq!(!bench.dialed.is_empty(), dials);
+        if dials {
+            bench.dialed.clear();
+            bench.handle(Input::Unreachable(peer_id(77)));
+        }
+        assert_eq!(bench.last_events(), [(ticket, Event::NotFound)]);
+    }
+}
