@@ -130,7 +130,10 @@ impl Network {
                 Ok(other) if peer_id(other) == id && !self.gone.contains(&other) => {
                     self.connect(node, other);
                 }
-                _ => self.nodes[node].handle(Input::Unreachable(id)),
+                _ => {
+                    self.nodes[node].handle(Input::Unreachable(id));
+                    self.collect(node);
+                }
             }
         }
     }
