@@ -215,6 +215,38 @@ fn a_loop_may_go_before_its_handle_and_its_sources() {
 }
 
 #[test]
+fn loops_that_keep_each_other_busy_starve_no_other() {
+    let clock = VirtualClock::new(1);
+    let loops: Vec<_> = (0..4).map(|_| clock.numbered_poll()).collect();
+    let mut events = Events::with_capacity(4);
+    let sources: Vec<_> = loops
+        .iter()
+        .map(|(_, poll)| source(poll, 0, PollOpt::edge()))
+        .collect();
+    let waits = |at: usize| (at == 3).then(|| Duration::from_secs(1));
+    for (at, (_, poll)) in loops.iter().enumerate() {
+        assert!(poll.poll(&mut events, waits(at)).is_err());
+    }
+    let wake = |at: usize| sources[at].1.set_readiness(Ready::readable()).unwrap();
+    (0..3).for_each(wake);
+    clock.advance(Duration::from_secs(1));
+    let mut turns = [0; 4];
+    for _ in 0..40 {
+        let number = clock.take_turn().unwrap();
+        let at = loops.iter().position(|(n, _)| *n == number).unwrap();
+        turns[at] += 1;
+        while loops[at].1.poll(&mut events, None).is_ok() {}
+        // The first two never stop to wake each other.
+        match at {
+            0 => wake(1),
+            1 => wake(0),
+            _ => {}
+        }
+    }
+    assert_eq!(turns, [19, 19, 1, 1]);
+}
+
+#[test]
 fn a_clock_names_the_loops_that_have_something_to_do() {
     let clock = VirtualClock::new(1);
     let loops: Vec<_> = (0..100).map(|_| clock.numbered_poll()).collect();

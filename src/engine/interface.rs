@@ -128,6 +128,8 @@ pub enum Input {
     Reachable(ConnId, String),
     /// A message came, with what followed it.
     Message(ConnId, ProtoMessage, Option<ReceivedPart>),
+    /// A connection is in use by others than the protocol.
+    Used(ConnId),
     /// The store did what it was asked.
     Stored(StoreTicket, io::Result<StoreReply>),
     /// Time has passed: nothing else happened.

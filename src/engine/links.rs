@@ -161,6 +161,13 @@ impl Engine {
         }
     }
 
+    /// A connection is in use, and not given up for some time.
+    pub(super) fn used(&mut self, conn: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.used = self.now;
+        }
+    }
+
     /// Gives up connections that were not used for long, while there are more than the limit `links`.
     pub(super) fn trim_links(&mut self) {
         if self.peers.len() <= self.limits.links {

@@ -146,6 +146,7 @@ impl Engine {
             Input::Unreachable(id) => self.unreachable(&id),
             Input::Reachable(conn, address) => self.reachable(conn, address),
             Input::Message(conn, message, part) => self.message(conn, message, part),
+            Input::Used(conn) => self.used(conn),
             Input::Stored(ticket, result) => {
                 let after = self.after_store.remove(&ticket);
                 let after = after.unwrap_or(AfterStore::Nothing);

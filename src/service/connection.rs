@@ -139,6 +139,8 @@ pub(super) struct Conn<MC: MyDHTConf> {
     has_keys: bool,
     /// `Some`: this node opened it, and opens it again if it is lost.
     pub(super) said_hello: bool,
+    /// When the protocol was last told that the user's services use it.
+    pub(super) told_used: Option<Duration>,
     /// The peer takes nothing more. What it still has to say is heard, by a reader that may be on another thread.
     pub(super) deaf: bool,
     pub(super) wanted: Option<Wanted>,
@@ -212,6 +214,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             priority: PeerPriority::default(),
             has_keys: false,
             said_hello: false,
+            told_used: None,
             deaf: false,
             wanted,
             outgoing,

@@ -6,6 +6,7 @@ use crate::Poll;
 use crate::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,8 +39,10 @@ struct Time {
     deadlines: BTreeMap<u64, Duration>,
     /// The same, by time.
     agenda: BTreeSet<(Duration, u64)>,
-    /// Idle loops that were notified since they were last polled.
+    /// Idle loops that were notified since they were last polled, or whose deadline has passed.
     woken: BTreeSet<u64>,
+    /// The loop that had the last turn: the next one is behind it.
+    turn: u64,
     journal: Journal,
 }
 
@@ -106,6 +109,7 @@ impl VirtualClock {
                 deadlines: BTreeMap::new(),
                 agenda: BTreeSet::new(),
                 woken: BTreeSet::new(),
+                turn: 0,
                 journal,
             })),
         }
@@ -161,8 +165,9 @@ impl VirtualClock {
         (id, poll)
     }
 
-    /// A loop that has something to do: one of which a source became ready while it was idle, else one whose deadline
-    /// has passed. It is named once: whoever asks polls it.
+    /// A loop that has something to do: one of which a source became ready while it was idle, or whose deadline has
+    /// passed. It is named once: whoever asks polls it. Loops take turns by their numbers, so that those that keep each
+    /// other busy do not starve the others.
     ///
     /// With many loops on one clock, a step then costs what happens in it, not their number.
     ///
@@ -184,19 +189,23 @@ impl VirtualClock {
     /// ```
     pub fn take_turn(&self) -> Option<u64> {
         let mut time = self.time();
-        if let Some(id) = time.woken.pop_first() {
-            return Some(id);
+        while let Some((deadline, id)) = time.agenda.first().copied()
+            && deadline <= time.now
+        {
+            time.agenda.pop_first();
+            time.deadlines.remove(&id);
+            time.woken.insert(id);
         }
-        let (deadline, id) = *time.agenda.first()?;
-        if deadline > time.now {
-            return None;
-        }
-        time.agenda.pop_first();
-        time.deadlines.remove(&id);
+        let behind = (Bound::Excluded(time.turn), Bound::Unbounded);
+        let next = time.woken.range(behind).next().copied();
+        let id = next.or_else(|| time.woken.first().copied())?;
+        time.woken.remove(&id);
+        time.turn = id;
         Some(id)
     }
 
-    /// True if a source of some idle loop became ready since that loop was last polled.
+    /// True if [`take_turn`](VirtualClock::take_turn) has a loop to name, deadlines that passed since it was last asked
+    /// aside.
     pub fn any_woken(&self) -> bool {
         !self.time().woken.is_empty()
     }

@@ -238,6 +238,27 @@ fn connections_past_the_limit_are_given_up_when_they_are_not_used() {
 }
 
 #[test]
+fn a_connection_that_the_users_services_use_is_kept() {
+    let limits = Limits {
+        links: 2,
+        ..Limits::default()
+    };
+    let idle = limits.link_idle;
+    let mut bench = open(9, limits);
+    nobody_else(&mut bench);
+    let used = [2, 3, 5, 7];
+    for _ in 0..8 {
+        bench.passes(idle / 4);
+        for conn in used {
+            bench.handle(Input::Used(conn));
+        }
+    }
+    assert_eq!(bench.conns, used.into());
+    bench.passes(idle);
+    assert_eq!(bench.conns.len(), 2);
+}
+
+#[test]
 fn a_connection_that_something_is_waited_for_on_is_kept() {
     let limits = Limits {
         links: 0,

@@ -4,7 +4,7 @@ use mydht_spawner::Result;
 
 use super::MainLoop;
 use crate::conf::MyDHTConf;
-use crate::engine::ConnId;
+use crate::engine::{ConnId, Input};
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
 use crate::service::hosted::Way;
@@ -33,6 +33,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return self.refuse(conn, why);
         }
         self.common.metrics.app_in(1);
+        self.used(conn)?;
         let Some(prototype) = self.common.local.clone() else {
             let message = GlobalIn::Message {
                 from,
@@ -134,7 +135,22 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         }
         self.common.metrics.app_out(1);
+        self.used(conn)?;
         let message = ProtoMessage::App { service, body };
         self.send(conn, message, None, &way.span)
+    }
+
+    /// The protocol, which hears none of these messages, is told from time to time that the connection is in use, so that
+    /// it does not give it up for one.
+    fn used(&mut self, conn: ConnId) -> Result<()> {
+        let (now, often) = (self.now(), self.common.limits.link_idle / 4);
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        if found.told_used.is_some_and(|at| now < at + often) {
+            return Ok(());
+        }
+        found.told_used = Some(now);
+        self.tell_api(Input::Used(conn), Way::none())
     }
 }
