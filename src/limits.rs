@@ -73,6 +73,24 @@ pub struct Limits {
     pub lookups: usize,
     /// Attachments of which the node remembers who has them.
     pub known_providers: usize,
+    /// Providers of one attachment that a node tells of, and that it connects with for one that it fetches.
+    pub providers: usize,
+    /// What peers say of who has which attachment, kept for those who ask.
+    pub provider_records: usize,
+    /// Of these, what one peer says.
+    pub provider_records_per_peer: usize,
+    /// What a peer says of what it has is void after so long, unless it says so again.
+    pub provider_expiry: Duration,
+    /// Bytes of values that are kept for a while because others looked for them here. 0: none are, nor are others asked to.
+    pub cache_bytes: usize,
+    /// Records that one peer may put here in a day.
+    pub records_per_peer: usize,
+    /// Bytes of these, with their attachments.
+    pub bytes_per_peer: u64,
+    /// Records of one signer that peers may put here.
+    pub records_per_signer: usize,
+    /// Bytes of these, with their attachments.
+    pub bytes_per_signer: u64,
     /// From a connection's opening to the end of its authentication.
     pub handshake_timeout: Duration,
     /// From a request to its answer.
@@ -123,6 +141,15 @@ impl Default for Limits {
             find_timeout: Duration::from_secs(5),
             lookups: 4096,
             known_providers: 1024,
+            providers: 16,
+            provider_records: 4096,
+            provider_records_per_peer: 512,
+            provider_expiry: Duration::from_secs(2 * 3600),
+            cache_bytes: 4 << 20,
+            records_per_peer: 1 << 16,
+            bytes_per_peer: 64 << 30,
+            records_per_signer: 1 << 14,
+            bytes_per_signer: 64 << 30,
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(20),

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Counts;
+
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident),* $(,)?) => {
         /// The counters of a node, shared by its services. Clones count together.
@@ -79,8 +81,28 @@ counters! {
     lookups_found,
     /// How many nodes were asked one after the other for each of them, in all.
     lookup_hops,
+    /// Records of peers that are not what they say.
+    records_forged,
+    /// Records that peers put here and of which a newer version is here.
+    records_stale,
+    /// Records that were refused because a peer or a signer has too much here.
+    over_quota,
+    /// Questions that were answered with what is cached.
+    cache_hits,
     /// Parts of attachments received whole and right.
     parts_in,
     /// Parts of attachments sent.
     parts_out,
+}
+
+impl Metrics {
+    /// Takes in what the protocol has counted.
+    pub(crate) fn protocol(&self, counts: &Counts) {
+        self.lookups_found(counts.hops.len() as u64);
+        self.lookup_hops(counts.hops.iter().copied().map(u64::from).sum());
+        self.records_forged(counts.records_forged);
+        self.records_stale(counts.records_stale);
+        self.over_quota(counts.over_quota);
+        self.cache_hits(counts.cache_hits);
+    }
 }

@@ -60,6 +60,7 @@ impl Engine {
             gave: self.now,
             at_store: 0,
             strikes: 0,
+            lies: 0,
         };
         self.peers.insert(conn, peer);
         let before = self.links.conn(&id);

@@ -1,6 +1,7 @@
 //! Finding a record: here, then at the nodes nearest to its key.
 
-use super::search::{Goal, Question};
+use super::provide::Named;
+use super::search::{Goal, Holders, Question};
 use super::transfer::OnArrival;
 use super::{AfterStore, ConnId, Engine, Event, Owner, Query, QueryMode, StoreOp, Ticket};
 use crate::id::{Key, PeerId};
@@ -26,6 +27,8 @@ pub(super) struct Lookup {
     newest: Option<Record>,
     /// Why a record that was found could not be taken.
     trouble: Option<String>,
+    /// Whoever is said to have it was looked for too.
+    is_sought: bool,
     /// The download that may still gain providers from this lookup.
     feeds: Option<AttachmentId>,
 }
@@ -37,6 +40,7 @@ impl Lookup {
             origin: Some(origin),
             newest,
             trouble: None,
+            is_sought: false,
             feeds: None,
         })
     }
@@ -104,6 +108,7 @@ impl Engine {
             return self.violation(conn, "it answered FOUND and was asked who is near".into());
         };
         if record.key != lookup.key || record.is_forged() {
+            self.counts.records_forged += u64::from(record.is_forged());
             self.search_failed(search, &peer);
             return self.violation(conn, "it answered with another record".into());
         }
@@ -121,12 +126,15 @@ impl Engine {
             }
         } else if let Some(origin) = lookup.origin.take() {
             if !matches!(origin, Origin::Peer(..)) {
-                self.hops.extend(hops);
+                self.counts.hops.extend(hops);
             }
             // Whoever else has an attachment that this node fetches is worth knowing.
             match (origin, attachment) {
                 (Origin::User(_), Some(_)) => lookup.feeds = attachment,
                 _ => self.search_stops(search),
+            }
+            if !matches!(origin, Origin::Peer(..)) {
+                self.cache_on_the_way(search, &record);
             }
             self.give(origin, record, Some(search));
         }
@@ -147,6 +155,10 @@ impl Engine {
                 if let Some(search) = search {
                     self.hope(id, search);
                 }
+                // Those that keep its record are enough for a few parts.
+                if id.parts() > self.limits.parts_in_flight as u64 {
+                    self.seek_providers(id);
+                }
             }
             (Origin::Curious(ticket), Some(_)) => self.reply(ticket, Event::Found(record)),
             (Origin::User(ticket) | Origin::Curious(ticket), None) => {
@@ -158,8 +170,17 @@ impl Engine {
         }
     }
 
+    /// Those that are said to have what nobody else has are asked for it.
+    pub(super) fn holders_named(&mut self, holders: Holders) {
+        let Holders {
+            lookup, contacts, ..
+        } = holders;
+        let (key, goal) = (lookup.key, Goal::Lookup(lookup));
+        self.ask_only(*key.hash(), contacts, Question::Find(key, 0), goal);
+    }
+
     /// All that were asked have said what they will say.
-    pub(super) fn lookup_done(&mut self, search: u64, lookup: Lookup) {
+    pub(super) fn lookup_done(&mut self, search: u64, mut lookup: Lookup) {
         if let Some(id) = lookup.feeds {
             self.hope_gone(id, search);
         }
@@ -168,6 +189,18 @@ impl Engine {
         };
         if let Some(newest) = lookup.newest {
             return self.give(origin, newest, None);
+        }
+        if let (Key::Content(hash), None) = (lookup.key, &lookup.trouble)
+            && !matches!(origin, Origin::Peer(..))
+            && !std::mem::replace(&mut lookup.is_sought, true)
+        {
+            // An attachment that nobody near its key would keep may be where it was put.
+            let holders = Box::new(Holders {
+                lookup,
+                named: Named::default(),
+                contacts: Vec::new(),
+            });
+            return self.search(hash, Question::Providers(hash), Goal::Holders(holders));
         }
         match (origin, lookup.trouble) {
             (Origin::User(ticket) | Origin::Curious(ticket), trouble) => {

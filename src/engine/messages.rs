@@ -38,9 +38,15 @@ impl Engine {
             ProtoMessage::Store { query, record } => self.asked_to_store(conn, query, record),
             ProtoMessage::Fetch { query, id, part } => self.asked_for_part(conn, query, id, part),
             ProtoMessage::FindNode { query, target } => self.asked_for_nodes(conn, query, target),
+            ProtoMessage::Provide { query, hash } => self.asked_to_provide(conn, query, hash),
+            ProtoMessage::FindProviders { query, target } => {
+                self.asked_for_providers(conn, query, target);
+            }
+            ProtoMessage::Cache { record } => self.asked_to_cache(conn, record),
             ProtoMessage::Found { query, .. }
             | ProtoMessage::NotFound { query, .. }
             | ProtoMessage::Nodes { query, .. }
+            | ProtoMessage::Providers { query, .. }
             | ProtoMessage::Stored { query }
             | ProtoMessage::Part { query, .. }
             | ProtoMessage::Refused { query, .. } => {
@@ -81,6 +87,28 @@ impl Engine {
                         self.violation(conn, what.into());
                     }
                 }
+            }
+            (
+                Request::Search(search, peer),
+                M::Providers {
+                    providers, nodes, ..
+                },
+            ) => match self
+                .check_nodes(&providers)
+                .and_then(|()| self.check_nodes(&nodes))
+            {
+                Ok(()) => {
+                    self.providers_named(search, providers);
+                    self.search_answered(search, &peer, nodes);
+                }
+                Err(what) => {
+                    self.search_failed(search, &peer);
+                    self.violation(conn, what.into());
+                }
+            },
+            (Request::Provide, M::Stored { .. }) => {}
+            (Request::Provide, M::Refused { reason, .. }) => {
+                tracing::debug!(conn, %reason, "a peer does not say what is provided here");
             }
             (Request::Search(search, peer), M::Refused { .. }) => {
                 self.search_failed(search, &peer);

@@ -6,13 +6,18 @@
 //! Every request of the user ends in exactly one last [`Event`], whatever peers and the store do. The store must
 //! answer in the order in which it was asked.
 
+mod cache;
+mod counts;
 mod interface;
 mod links;
 mod lookup;
 mod messages;
+mod provide;
+mod provider_records;
 mod providers;
 mod put;
 mod query;
+mod quota;
 mod republish;
 mod requests;
 mod search;
@@ -24,6 +29,7 @@ mod transfer;
 #[cfg(test)]
 mod tests;
 
+pub use counts::Counts;
 pub use interface::{
     Command, ConnId, Event, Input, Insight, Output, Owner, StoreOp, StoreReply, StoreTicket, Ticket,
 };
@@ -37,8 +43,12 @@ use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::routing::Route;
 
+use cache::Cache;
 use links::Links;
+use provide::ToProvide;
+use provider_records::ProviderRecords;
 use put::Puts;
+use quota::Quotas;
 use republish::Republish;
 use requests::{Request, Requests};
 use search::Searches;
@@ -61,6 +71,8 @@ struct Peer {
     at_store: usize,
     /// Times in a row that it did not answer in time.
     strikes: u32,
+    /// Forged records that it gave.
+    lies: u32,
 }
 
 /// The protocol of one node.
@@ -82,13 +94,16 @@ pub struct Engine {
     puts: Puts,
     republish: Republish,
     transfers: Transfers,
+    provider_records: ProviderRecords,
+    to_provide: ToProvide,
+    cache: Cache,
+    quotas: Quotas,
     /// Who waits for a first peer, and until when.
     awaiting_peer: Vec<(Ticket, Duration)>,
     next_store_ticket: StoreTicket,
     after_store: HashMap<StoreTicket, AfterStore>,
     outputs: VecDeque<Output>,
-    /// Of what was found for the user and not counted yet.
-    hops: Vec<u32>,
+    counts: Counts,
 }
 
 /// A peer that so many times in a row did not answer in time is let go.
@@ -122,11 +137,15 @@ impl Engine {
             puts: Puts::default(),
             republish: Republish::default(),
             transfers: Transfers::default(),
+            provider_records: ProviderRecords::default(),
+            to_provide: ToProvide::default(),
+            cache: Cache::default(),
+            quotas: Quotas::default(),
             awaiting_peer: Vec::new(),
             next_store_ticket: 0,
             after_store: HashMap::new(),
             outputs: VecDeque::new(),
-            hops: Vec::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -166,12 +185,6 @@ impl Engine {
         self.outputs.pop_front()
     }
 
-    /// Of each record that was found for the user at another node since this was last asked: how many nodes were asked
-    /// one after the other until there was one that had it.
-    pub fn take_hops(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.hops)
-    }
-
     /// When `handle` wants to be called, even if nothing happened.
     pub fn next_deadline(&self) -> Option<Duration> {
         let awaiting = self.awaiting_peer.iter().map(|(_, until)| *until);
@@ -183,6 +196,11 @@ impl Engine {
             .chain(transfers)
             .chain(refresh)
             .chain(self.republish_deadline())
+            .chain(
+                self.to_provide
+                    .deadline()
+                    .filter(|_| !self.peers.is_empty()),
+            )
             .chain(self.trim_deadline())
             .chain(self.worse_deadline())
             .min()
@@ -243,7 +261,7 @@ impl Engine {
             let progress = match request {
                 Request::Fetch(..) => peers.get(&conn)?.gave,
                 Request::Store(put) => puts.moved(put, &peers.get(&conn)?.id)?,
-                Request::Search(..) | Request::Abandoned => return None,
+                Request::Search(..) | Request::Provide | Request::Abandoned => return None,
             };
             Some(progress.saturating_add(limits.request_timeout))
         });
@@ -254,7 +272,7 @@ impl Engine {
             match request {
                 Request::Fetch(id, _) => self.provider_gone(id, conn),
                 Request::Search(_, peer) => self.route.failed(&peer),
-                Request::Store(_) | Request::Abandoned => {}
+                Request::Store(_) | Request::Provide | Request::Abandoned => {}
             }
         }
         for conn in silent {
@@ -269,6 +287,10 @@ impl Engine {
         self.expire_downloads();
         self.refresh();
         self.republish();
+        self.provide_due();
+        self.provider_records.expire(now);
+        self.cache.expire(now);
+        self.quotas.expire(now);
         self.leave_worse();
         self.trim_links();
         while let Some(conn) = self.requests.next_debtor() {
@@ -282,7 +304,7 @@ impl Engine {
             Request::Search(search, peer) => self.search_failed(search, &peer),
             Request::Store(put) => self.copy_done(put, conn, Some(why.into())),
             // The provider is dealt with as a whole.
-            Request::Fetch(..) | Request::Abandoned => {}
+            Request::Fetch(..) | Request::Provide | Request::Abandoned => {}
         }
     }
 
@@ -334,6 +356,9 @@ impl Engine {
             ("puts", self.puts.held()),
             ("downloads", downloads),
             ("providers", providers),
+            ("provider_records", self.provider_records.held()),
+            ("to_provide", self.to_provide.held()),
+            ("cached", self.cache.held()),
             ("awaiting_peer", self.awaiting_peer.len()),
             ("after_store", self.after_store.len()),
             ("outputs", self.outputs.len()),

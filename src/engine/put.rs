@@ -195,10 +195,18 @@ impl Engine {
     /// A peer asks this node to keep a record.
     pub(super) fn asked_to_store(&mut self, conn: ConnId, query: QueryId, record: Record) {
         if let Err(what) = record.check(&self.limits) {
-            return self.refuse(conn, query, &what);
+            self.refuse(conn, query, &what);
+            if record.is_forged() {
+                self.lied(conn, "a forged record to keep");
+            }
+            return;
         }
         if record.is_expired(self.unix_millis()) {
             return self.refuse(conn, query, "the record has expired");
+        }
+        if let Err(why) = self.count(conn, &record) {
+            self.counts.over_quota += 1;
+            return self.refuse(conn, query, why);
         }
         match record.value.attachment() {
             None => {

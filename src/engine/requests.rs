@@ -17,6 +17,8 @@ pub(super) enum Request {
     Store(u64),
     /// A part of a download.
     Fetch(AttachmentId, u64),
+    /// To tell others that an attachment is here.
+    Provide,
     /// Given up. Its late answer is no lie.
     Abandoned,
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::lookup::Lookup;
+use super::provide::Named;
 use super::requests::Request;
 use super::{ConnId, Engine, QueryPriority, Ticket};
 use crate::id::{Hash, Key, PeerId};
 use crate::msg::ProtoMessage;
-use crate::record::Record;
+use crate::record::{AttachmentId, Record};
 use crate::routing::{Contact, Distance, Search, SearchParams};
 
 /// What a search asks of each peer.
@@ -17,6 +18,10 @@ pub(super) enum Question {
     Find(Key, u8),
     /// Who is near.
     FindNode(Hash),
+    /// Who has an attachment.
+    Providers(Hash),
+    /// Nothing: whoever is connected is asked for parts of it.
+    Meet(AttachmentId),
 }
 
 /// What is done with what a search finds.
@@ -26,8 +31,35 @@ pub(super) enum Goal {
     Lookup(Lookup),
     /// The peers that a record is to be copied to, for the user or without.
     Copies(Option<Ticket>, Record),
+    /// Those who are to know that an attachment is here.
+    Provide(Hash),
+    /// Those who have an attachment that is on its way here.
+    Providers(AttachmentId, Named),
+    /// The same, where nobody who was asked has the record.
+    Holders(Box<Holders>),
+    /// Those that were named as having it.
+    Meet(AttachmentId),
     /// Peers to know.
     Table,
+}
+
+/// Whom a search may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Whoever is named, wherever it is.
+    All,
+    /// Those that it began with, wherever they are.
+    Seeds,
+    /// Those that it began with and that are connected.
+    Neighbours,
+}
+
+/// A record that nobody near its key has, and who is said to have it.
+#[derive(Debug)]
+pub(super) struct Holders {
+    pub(super) lookup: Lookup,
+    pub(super) named: Named,
+    pub(super) contacts: Vec<Contact<String>>,
 }
 
 #[derive(Debug)]
@@ -35,8 +67,7 @@ struct Open {
     search: Search<String>,
     question: Question,
     goal: Goal,
-    /// Peers are asked only over connections that are there.
-    connected_only: bool,
+    reach: Reach,
     /// Peers that were asked, or are being connected with to be asked.
     waiting: usize,
 }
@@ -67,6 +98,17 @@ impl Searches {
         Some(self.open.get(&search)?.search.depth(peer)? + 1)
     }
 
+    /// What the next search will be called.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// Of those that have answered a search, and not with what it looks for, the nearest.
+    pub(super) fn nearest(&self, search: u64) -> Option<PeerId> {
+        let closest = self.open.get(&search)?.search.closest();
+        closest.first().map(|contact| contact.id)
+    }
+
     pub(super) fn goal(&mut self, search: u64) -> Option<&mut Goal> {
         self.open.get_mut(&search).map(|open| &mut open.goal)
     }
@@ -93,7 +135,7 @@ impl Engine {
             Search::new(target, self.own, seeds, params),
             question,
             goal,
-            false,
+            Reach::All,
         );
     }
 
@@ -112,6 +154,23 @@ impl Engine {
             paths,
             want: self.limits.closest,
         }
+    }
+
+    /// Asks these alone, all at once.
+    pub(super) fn ask_only(
+        &mut self,
+        target: Hash,
+        contacts: Vec<Contact<String>>,
+        question: Question,
+        goal: Goal,
+    ) {
+        let params = SearchParams {
+            parallel: contacts.len(),
+            paths: 1,
+            want: contacts.len(),
+        };
+        let search = Search::new(target, self.own, contacts, params);
+        self.begin_search(search, question, goal, Reach::Seeds);
     }
 
     /// Asks the `few` connected peers that are nearest, but not `asker`.
@@ -136,7 +195,7 @@ impl Engine {
             Search::new(target, self.own, seeds, params),
             question,
             goal,
-            true,
+            Reach::Neighbours,
         );
     }
 
@@ -145,7 +204,7 @@ impl Engine {
         search: Search<String>,
         question: Question,
         goal: Goal,
-        connected_only: bool,
+        reach: Reach,
     ) {
         let number = self.searches.next;
         self.searches.next += 1;
@@ -153,7 +212,7 @@ impl Engine {
             search,
             question,
             goal,
-            connected_only,
+            reach,
             waiting: 0,
         };
         self.searches.open.insert(number, open);
@@ -195,10 +254,10 @@ impl Engine {
                 break;
             };
             open.waiting += 1;
-            let connected_only = open.connected_only;
+            let may_dial = open.reach != Reach::Neighbours;
             match self.links.conn(&contact.id) {
                 Some(conn) => self.question(number, conn, contact.id),
-                None if connected_only || !self.dial(&contact, number) => {
+                None if !may_dial || !self.dial(&contact, number) => {
                     self.search_failed(number, &contact.id);
                 }
                 None => {}
@@ -218,9 +277,13 @@ impl Engine {
             return;
         };
         let question = open.question;
+        if let Question::Meet(id) = question {
+            self.note_provider(id, conn);
+            return self.search_answered(number, &peer, Vec::new());
+        }
         let hops = match question {
             Question::Find(_, hops) => hops,
-            Question::FindNode(_) => 0,
+            _ => 0,
         };
         // Who asks others in turn needs less time the fewer hops are left, so that an answer still finds a waiter.
         let share = self.limits.find_timeout.saturating_mul(u32::from(hops) + 1);
@@ -230,7 +293,10 @@ impl Engine {
             .add(conn, Request::Search(number, peer), deadline);
         let message = match question {
             Question::Find(key, hops) => ProtoMessage::Find { query, key, hops },
-            Question::FindNode(target) => ProtoMessage::FindNode { query, target },
+            Question::Providers(target) => ProtoMessage::FindProviders { query, target },
+            Question::FindNode(target) | Question::Meet(AttachmentId { hash: target, .. }) => {
+                ProtoMessage::FindNode { query, target }
+            }
         };
         self.send(conn, message);
     }
@@ -244,11 +310,10 @@ impl Engine {
     ) {
         if let Some(open) = self.searches.open.get_mut(&number) {
             open.waiting -= 1;
-            // With nobody to be connected with, those that are connected have been chosen already.
-            let nodes = if open.connected_only {
-                Vec::new()
-            } else {
-                nodes
+            // Otherwise those that are to be asked have been chosen already.
+            let nodes = match open.reach {
+                Reach::All => nodes,
+                Reach::Seeds | Reach::Neighbours => Vec::new(),
             };
             open.search.answered(peer, nodes);
             self.step(number);
@@ -276,8 +341,18 @@ impl Engine {
             Goal::Lookup(lookup) => self.lookup_done(number, lookup),
             Goal::Copies(ticket, record) => {
                 let nearest = open.search.closest();
+                // What is put again is still here.
+                if let Some(id) = record.value.attachment().filter(|_| ticket.is_none()) {
+                    match *record.key.hash() == id.hash {
+                        true => self.provide(id.hash, &nearest),
+                        false => self.provide_soon(id),
+                    }
+                }
                 self.send_copies(ticket, record, nearest);
             }
+            Goal::Provide(hash) => self.provide(hash, &open.search.closest()),
+            Goal::Providers(id, _) | Goal::Meet(id) => self.hope_gone(id, number),
+            Goal::Holders(holders) => self.holders_named(*holders),
             Goal::Table => {}
         }
     }

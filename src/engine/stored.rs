@@ -47,7 +47,7 @@ impl Engine {
         };
         match (after, reply) {
             (AfterStore::LocalGet(ticket, key, query), StoreReply::Record(record)) => {
-                match record {
+                match record.or_else(|| self.cached(&key)) {
                     Some(record) if record.seal.is_none() => {
                         self.reply(ticket, Event::Found(record));
                     }
@@ -55,7 +55,7 @@ impl Engine {
                 }
             }
             (AfterStore::PeerGet(conn, query, key, hops), StoreReply::Record(record)) => {
-                match record {
+                match record.or_else(|| self.cached(&key)) {
                     Some(record) => self.send(conn, ProtoMessage::Found { query, record }),
                     None => self.look_up_for_peer(conn, query, key, hops),
                 }
@@ -63,6 +63,9 @@ impl Engine {
             (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
             (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
                 self.republish.note(record.key, self.now);
+                if let Some(id) = record.value.attachment() {
+                    self.provide_soon(id);
+                }
                 self.copy(Some(ticket), record);
             }
             (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
@@ -71,6 +74,7 @@ impl Engine {
                 self.reply(ticket, Event::Failed(why.into()));
             }
             (AfterStore::PeerPut(conn, query, _), StoreReply::Stale) => {
+                self.counts.records_stale += 1;
                 self.refuse(conn, query, "a newer record is kept under this key");
             }
             (AfterStore::PeerPut(conn, query, key), StoreReply::Done) => {

@@ -1,5 +1,7 @@
 //! Attachments on their way here.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -40,11 +42,19 @@ struct Download {
     writing: BTreeSet<u64>,
     /// Lookups which may still name somebody who has it.
     hopes: BTreeSet<u64>,
+    /// It was asked who else has it.
+    is_sought: bool,
     /// When a peer last asked for a part, or one was kept.
     touched: Duration,
 }
 
 impl Download {
+    /// This node's user waits for it.
+    fn is_for_the_user(&self) -> bool {
+        let mut then = self.then.iter();
+        then.any(|then| matches!(then, OnArrival::Found(..)))
+    }
+
     /// Since when nobody waits for it.
     fn idle_since(&self) -> Option<Duration> {
         let wanted = !self.then.is_empty() || !self.waiting.is_empty();
@@ -170,6 +180,7 @@ impl Engine {
             wanted: BTreeSet::new(),
             writing: BTreeSet::new(),
             hopes: BTreeSet::new(),
+            is_sought: false,
             touched: self.now,
         }))
     }
@@ -228,6 +239,7 @@ impl Engine {
             let Some(download) = self.transfers.downloads.get_mut(&id) else {
                 return;
             };
+            let may_seek = !download.is_sought && download.is_for_the_user();
             let Some(plan) = &mut download.plan else {
                 return;
             };
@@ -236,6 +248,9 @@ impl Engine {
                 return self.download_failed(id, STORE_LOST_IT, "the attachment was not kept");
             }
             if settled && plan.is_stuck() && download.hopes.is_empty() {
+                if may_seek {
+                    return self.seek_providers(id);
+                }
                 let (here, parts) = (plan.have().count(), id.parts());
                 let why = format!(
                     "nobody gives out the rest of the attachment now: {here} of {parts} parts are kept, get it \
@@ -363,6 +378,7 @@ impl Engine {
                 OnArrival::Found(ticket, record) => {
                     let keep = StoreOp::Put(record.clone(), Owner::Others);
                     self.store(keep, AfterStore::Nothing);
+                    self.provide_soon(id);
                     self.reply(ticket, Event::Found(record));
                 }
                 OnArrival::Stored(conn, query, record) => {
@@ -398,110 +414,6 @@ impl Engine {
         match then {
             OnArrival::Found(ticket, _) => self.reply(ticket, Event::Failed(why.into())),
             OnArrival::Stored(conn, query, _) => self.refuse(conn, query, for_peers),
-        }
-    }
-
-    /// A provider that will not give out this attachment, or not any more.
-    pub(super) fn provider_gone(&mut self, id: AttachmentId, conn: ConnId) {
-        self.transfers.providers.forget(&id, conn);
-        self.requests.abandon(|asked, request| {
-            asked == conn && matches!(request, Request::Fetch(of, _) if of == id)
-        });
-        if let Some(download) = self.transfers.downloads.get_mut(&id) {
-            download.providers.retain(|other| *other != conn);
-            if let Some(plan) = &mut download.plan {
-                plan.remove_provider(conn);
-            }
-            self.pump(id);
-        }
-    }
-
-    /// A connection that is gone: as provider, and as one that waits.
-    pub(super) fn provider_lost(&mut self, conn: ConnId) {
-        let mut ids: Vec<AttachmentId> = self.transfers.downloads.keys().copied().collect();
-        ids.sort_unstable_by_key(|id| (id.hash, id.len));
-        for id in ids {
-            if let Some(download) = self.transfers.downloads.get_mut(&id) {
-                download.waiting.retain(|_, peers| {
-                    peers.retain(|(peer, _)| *peer != conn);
-                    !peers.is_empty()
-                });
-                download.waiting_count = download.waiting.values().map(Vec::len).sum();
-                download
-                    .then
-                    .retain(|then| !matches!(then, OnArrival::Stored(peer, ..) if *peer == conn));
-                if download.providers.contains(&conn) {
-                    self.provider_gone(id, conn);
-                }
-            }
-        }
-        self.transfers.providers.lost(conn);
-    }
-
-    /// What `from` was seen to have is had over `to` from now on: another, better connection with the same peer. What was
-    /// asked and has not come is asked again there.
-    pub(super) fn provider_moves(&mut self, from: ConnId, to: ConnId) {
-        let mut ids = self.transfers.providers.had_by(from);
-        let downloads = self.transfers.downloads.iter();
-        let asked = downloads.filter(|(_, download)| download.providers.contains(&from));
-        ids.extend(asked.map(|(id, _)| *id));
-        ids.sort_unstable_by_key(|id| (id.hash, id.len));
-        ids.dedup();
-        let most = self.limits.known_providers.max(1);
-        for id in ids {
-            self.transfers.providers.forget(&id, from);
-            self.transfers.providers.note(id, to, most);
-            self.requests.abandon(|asked, request| {
-                asked == from && matches!(request, Request::Fetch(of, _) if of == id)
-            });
-            let Some(download) = self.transfers.downloads.get_mut(&id) else {
-                continue;
-            };
-            download.providers.retain(|conn| ![from, to].contains(conn));
-            download.providers.push(to);
-            if let Some(plan) = &mut download.plan {
-                plan.replace_provider(from, to);
-            }
-            self.pump(id);
-        }
-    }
-
-    /// `conn` says that it has the attachment.
-    pub(super) fn note_provider(&mut self, id: AttachmentId, conn: ConnId) {
-        let most = self.limits.known_providers.max(1);
-        self.transfers.providers.note(id, conn, most);
-        if let Some(download) = self.transfers.downloads.get_mut(&id) {
-            if !download.providers.contains(&conn) {
-                download.providers.push(conn);
-            }
-            if let Some(plan) = &mut download.plan {
-                plan.add_provider(conn);
-            }
-            self.pump(id);
-        }
-    }
-
-    /// Whether anybody but `conn` is known to have the attachment.
-    pub(super) fn others_have(&self, id: &AttachmentId, conn: ConnId) -> bool {
-        let download = self.transfers.downloads.get(id);
-        let asked = download.map_or(&[][..], |download| &download.providers);
-        let mut known = self.transfers.providers.of(id).iter().chain(asked);
-        known.any(|other| *other != conn)
-    }
-
-    /// While the lookup goes on, the download may still come to a provider.
-    pub(super) fn hope(&mut self, id: AttachmentId, lookup: u64) {
-        if let Some(download) = self.transfers.downloads.get_mut(&id) {
-            download.hopes.insert(lookup);
-        }
-    }
-
-    /// The lookup is over.
-    pub(super) fn hope_gone(&mut self, id: AttachmentId, lookup: u64) {
-        if let Some(download) = self.transfers.downloads.get_mut(&id)
-            && download.hopes.remove(&lookup)
-        {
-            self.pump(id);
         }
     }
 }

@@ -146,6 +146,34 @@ pub enum ProtoMessage {
         #[serde(with = "crate::record::bytes_or_hex")]
         sealed: Vec<u8>,
     },
+    /// Says that who sends it has all of an attachment, for those who look for it. Answered by `Stored` or `Refused`.
+    Provide {
+        /// The request.
+        query: QueryId,
+        /// The attachment's hash.
+        hash: Hash,
+    },
+    /// Asks who has an attachment, and who is near its hash.
+    FindProviders {
+        /// The request.
+        query: QueryId,
+        /// The attachment's hash.
+        target: Hash,
+    },
+    /// Those that said so, and those that the answerer knows nearest to the hash.
+    Providers {
+        /// The request.
+        query: QueryId,
+        /// Who has it, as far as is known.
+        providers: Vec<Contact<String>>,
+        /// Nearest first.
+        nodes: Vec<Contact<String>>,
+    },
+    /// A record that the sender looked for here in vain, and found elsewhere. Nothing answers it.
+    Cache {
+        /// The record.
+        record: Record,
+    },
 }
 
 impl ProtoMessage {
@@ -174,6 +202,10 @@ impl ProtoMessage {
             ProtoMessage::FindNode { .. } => "FIND_NODE",
             ProtoMessage::Nodes { .. } => "NODES",
             ProtoMessage::Signal { .. } => "SIGNAL",
+            ProtoMessage::Provide { .. } => "PROVIDE",
+            ProtoMessage::FindProviders { .. } => "FIND_PROVIDERS",
+            ProtoMessage::Providers { .. } => "PROVIDERS",
+            ProtoMessage::Cache { .. } => "CACHE",
         }
     }
 
@@ -185,6 +217,9 @@ impl ProtoMessage {
             | ProtoMessage::NotFound { query, .. }
             | ProtoMessage::FindNode { query, .. }
             | ProtoMessage::Nodes { query, .. }
+            | ProtoMessage::Provide { query, .. }
+            | ProtoMessage::FindProviders { query, .. }
+            | ProtoMessage::Providers { query, .. }
             | ProtoMessage::Store { query, .. }
             | ProtoMessage::Stored { query }
             | ProtoMessage::Fetch { query, .. }
@@ -200,19 +235,25 @@ impl ProtoMessage {
             Value::Bytes(bytes) => bytes.len(),
             Value::Attachment { name, .. } => name.len(),
         };
+        let named = |nodes: &[Contact<String>]| -> usize {
+            let one = |node: &Contact<String>| size_of_val(node) + node.address.len();
+            nodes.iter().map(one).sum()
+        };
         let held = match self {
-            ProtoMessage::Found { record: r, .. } | ProtoMessage::Store { record: r, .. } => {
-                record(r)
-            }
+            ProtoMessage::Found { record: r, .. }
+            | ProtoMessage::Store { record: r, .. }
+            | ProtoMessage::Cache { record: r } => record(r),
             ProtoMessage::Part { proof, .. } => proof.len() * 32,
             ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
             ProtoMessage::App { service, body } => service.len() + body.len(),
             ProtoMessage::Hello { address } => address.len(),
             ProtoMessage::Signal { sealed, .. } => sealed.len(),
-            ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => nodes
-                .iter()
-                .map(|node| size_of_val(node) + node.address.len())
-                .sum(),
+            ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => {
+                named(nodes)
+            }
+            ProtoMessage::Providers {
+                providers, nodes, ..
+            } => named(providers) + named(nodes),
             _ => 0,
         };
         size_of::<Self>() + held
@@ -300,6 +341,22 @@ pub(crate) mod tests {
             ProtoMessage::Signal {
                 to: crate::PeerId(hash),
                 sealed: (0..=255).collect(),
+            },
+            ProtoMessage::Provide { query: 5, hash },
+            ProtoMessage::FindProviders {
+                query: 6,
+                target: hash,
+            },
+            ProtoMessage::Providers {
+                query: 6,
+                providers: vec![Contact {
+                    id: crate::PeerId(hash),
+                    address: "tcp:192.0.2.1:4000".into(),
+                }],
+                nodes: Vec::new(),
+            },
+            ProtoMessage::Cache {
+                record: Record::by_content(Value::Bytes(b"x".to_vec())),
             },
         ]
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 use super::hosted::Recover;
-use crate::engine::{Engine, Input, Output};
+use crate::engine::{Counts, Engine, Input, Output};
 
 /// Something that happened, and when.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct ApiIn {
 pub struct ApiOut {
     pub(super) outputs: Vec<Output>,
     pub(super) deadline: Option<Duration>,
-    /// Of what was found for the user: see [`Engine::take_hops`].
-    pub(super) hops: Vec<u32>,
+    /// See [`Engine::take_counts`].
+    pub(super) counts: Counts,
 }
 
 /// The [`Engine`] as a service. It never waits, so it never yields inside a command.
@@ -37,7 +37,7 @@ impl ApiService {
         ApiOut {
             outputs: std::iter::from_fn(|| self.0.next_output()).collect(),
             deadline: self.0.next_deadline(),
-            hops: self.0.take_hops(),
+            counts: self.0.take_counts(),
         }
     }
 }

@@ -316,10 +316,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn api_said(&mut self, said: Routed<ApiOut>) -> Result<()> {
         let Routed { command: out, way } = said;
         self.api_deadline = out.deadline;
-        for hops in out.hops {
-            self.common.metrics.lookups_found(1);
-            self.common.metrics.lookup_hops(u64::from(hops));
-        }
+        self.common.metrics.protocol(&out.counts);
         let span = way.span.clone();
         span.in_scope(|| {
             out.outputs

@@ -49,7 +49,9 @@ impl Tongue {
     fn say(&self, gang: &Gang, message: &ProtoMessage) -> ProtoMessage {
         let mut said = message.clone();
         match &mut said {
-            ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => {
+            ProtoMessage::NotFound { nodes, .. }
+            | ProtoMessage::Nodes { nodes, .. }
+            | ProtoMessage::Providers { nodes, .. } => {
                 // An honest answer begins with whoever is nearest to what was asked for.
                 if let Some(nearest) = nodes.first() {
                     *nodes = gang.near(&nearest.id.0.clone(), nodes.len());

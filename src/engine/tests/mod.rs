@@ -1,17 +1,21 @@
 //! The protocol, case by case. Every test ends with the check of [`Bench`]: each request of the user had exactly
 //! one last event, and with the peers gone nothing is left in memory.
 
+mod cache;
 mod chaos;
 mod limits;
 mod lookup;
 mod network;
 mod node;
 mod paths;
+mod provide;
 mod put;
+mod quota;
 mod republish;
 mod search;
 mod serve;
 mod signed;
+mod store;
 mod transfer;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -25,7 +29,8 @@ use crate::id::{Hash, Key};
 use crate::msg::QueryId;
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::{Contact, Kademlia, KademliaParams};
-use crate::store::{AttachmentStore, Content, MemoryAttachments, Usage};
+use crate::store::{AttachmentStore, Content};
+use store::ModelStore;
 
 /// An attachment to play with.
 #[derive(Clone)]
@@ -110,71 +115,6 @@ pub(super) fn contact(number: usize) -> Contact<String> {
     }
 }
 
-/// A store in memory: what the store service does with its two stores.
-#[derive(Default)]
-pub(super) struct ModelStore {
-    pub(super) records: HashMap<Key, Record>,
-    pub(super) attachments: MemoryAttachments,
-}
-
-impl ModelStore {
-    pub(super) fn run(&mut self, op: StoreOp) -> io::Result<StoreReply> {
-        let attachments = &mut self.attachments;
-        Ok(match op {
-            StoreOp::Get(key) => {
-                let record = self.records.get(&key).cloned();
-                let whole = match record.as_ref().and_then(|r| r.value.attachment()) {
-                    Some(id) => attachments.is_whole(&id)?,
-                    None => true,
-                };
-                StoreReply::Record(record.filter(|_| whole))
-            }
-            StoreOp::Next(after) => {
-                let later = |key: &&Key| after.is_none_or(|after| **key > after);
-                StoreReply::Key(self.records.keys().filter(later).min().copied())
-            }
-            StoreOp::Put(record, _)
-                if self
-                    .records
-                    .get(&record.key)
-                    .is_some_and(|kept| kept.is_newer_than(&record)) =>
-            {
-                StoreReply::Stale
-            }
-            StoreOp::Put(record, _) => {
-                self.records.insert(record.key, record);
-                StoreReply::Done
-            }
-            StoreOp::Link(tree, content) => {
-                attachments.link(tree, content);
-                StoreReply::Done
-            }
-            StoreOp::Open(id) if attachments.is_whole(&id)? => StoreReply::Whole,
-            StoreOp::Open(id) => StoreReply::Partial(attachments.open(&id)?),
-            StoreOp::Write(id, part, received, proof) => {
-                assert!(id.verify(part, &received.node, &proof), "not verified");
-                StoreReply::Written(attachments.write_part(&id, part, &received, &proof)?)
-            }
-            StoreOp::Read(id, part) => StoreReply::Part(attachments.read_part(&id, part)?),
-            StoreOp::Close(id) => {
-                attachments.close(&id)?;
-                StoreReply::Done
-            }
-            StoreOp::Usage => StoreReply::Usage(Usage {
-                entries: self.records.len(),
-                ..Usage::default()
-            }),
-        })
-    }
-
-    /// The whole content of an attachment, if it is here.
-    pub(super) fn content(&mut self, id: &AttachmentId) -> Option<Vec<u8>> {
-        let parts = (0..id.parts()).map(|part| self.attachments.read_part(id, part).unwrap());
-        let parts: Option<Vec<_>> = parts.collect();
-        Some(parts?.into_iter().flat_map(|(bytes, _)| bytes).collect())
-    }
-}
-
 /// One node, its store, and the hands of everybody around it.
 pub(super) struct Bench {
     pub(super) engine: Engine,
@@ -189,7 +129,7 @@ pub(super) struct Bench {
     pub(super) sent: Vec<(ConnId, ProtoMessage, Option<bytes::Bytes>)>,
     pub(super) events: Vec<(Ticket, Event)>,
     pub(super) closed: Vec<(ConnId, String)>,
-    /// Who is asked who is near answers at once that nobody is.
+    /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and nobody keeps what is to be cached.
     pub(super) quiet: bool,
     /// Whom it wants to be connected with.
     pub(super) dialed: Vec<(PeerId, String)>,
@@ -264,6 +204,19 @@ impl Bench {
                 let nodes = Vec::new();
                 self.hears(conn, ProtoMessage::Nodes { query, nodes });
             }
+            Output::Send(conn, ProtoMessage::FindProviders { query, .. }, _) if self.quiet => {
+                let (providers, nodes) = (Vec::new(), Vec::new());
+                let nobody = ProtoMessage::Providers {
+                    query,
+                    providers,
+                    nodes,
+                };
+                self.hears(conn, nobody);
+            }
+            Output::Send(conn, ProtoMessage::Provide { query, .. }, _) if self.quiet => {
+                self.hears(conn, ProtoMessage::Stored { query });
+            }
+            Output::Send(_, ProtoMessage::Cache { .. }, _) if self.quiet => {}
             Output::Send(conn, message, part) => {
                 assert!(self.conns.contains(&conn), "{message:?} to nobody");
                 self.sent.push((conn, message, part));
@@ -415,6 +368,26 @@ impl Bench {
         // They are asked in the order of their distance, which is another for each key.
         finds.sort_unstable();
         finds
+    }
+
+    /// Takes the questions who has an attachment: to whom, and their number.
+    pub(super) fn finds_providers(&mut self) -> Vec<(ConnId, QueryId)> {
+        self.pick(|conn, message| match message {
+            ProtoMessage::FindProviders { query, .. } => Some((conn, *query)),
+            _ => None,
+        })
+    }
+
+    /// `conn` answers that these have the attachment that it was asked for.
+    pub(super) fn hears_providers(&mut self, conn: ConnId, query: QueryId, providers: &[ConnId]) {
+        let providers = providers.iter().map(|node| contact(*node)).collect();
+        let nodes = Vec::new();
+        let answer = ProtoMessage::Providers {
+            query,
+            providers,
+            nodes,
+        };
+        self.hears(conn, answer);
     }
 
     /// Takes the requests to store: to whom, and their number.

@@ -1,5 +1,7 @@
 //! Several nodes that speak with each other, in any order of what is on its way.
 
+mod wanted;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -63,6 +65,18 @@ impl Network {
             reachable: false,
             gone: BTreeSet::new(),
         }
+    }
+
+    /// The same of nodes that tell where they are found, each of which began with one that was there before.
+    fn of_reachable(nodes: usize, seed: u64, limits: &Limits) -> Self {
+        let mut network = Network::new(nodes, seed, limits);
+        network.reachable = true;
+        for node in 1..nodes {
+            let known = network.random.below(node);
+            network.connect(node, known);
+            while network.step(0) {}
+        }
+        network
     }
 
     /// Connects two nodes. A connection has the same number plus one at its other end.
@@ -403,13 +417,7 @@ proptest! {
     fn a_record_outlives_the_nodes_that_keep_it(seed in any::<u64>()) {
         const NODES: usize = 60;
         let limits = Limits { hops: 0, closest: 8, copies: 4, ..Limits::default() };
-        let mut network = Network::new(NODES, seed, &limits);
-        network.reachable = true;
-        for node in 1..NODES {
-            let known = network.random.below(node);
-            network.connect(node, known);
-            while network.step(0) {}
-        }
+        let mut network = Network::of_reachable(NODES, seed, &limits);
         let record = value(b"lasts");
         let put = Command::Put { record: record.clone(), content: None };
         let request = network.ask(0, put);
@@ -440,13 +448,7 @@ proptest! {
     fn in_a_network_where_nobody_knows_all_every_value_is_found(seed in any::<u64>()) {
         const NODES: usize = 120;
         let limits = Limits { hops: 0, closest: 8, copies: 4, links: 24, ..Limits::default() };
-        let mut network = Network::new(NODES, seed, &limits);
-        network.reachable = true;
-        for node in 1..NODES {
-            let known = network.random.below(node);
-            network.connect(node, known);
-            while network.step(0) {}
-        }
+        let mut network = Network::of_reachable(NODES, seed, &limits);
         network.passes(Duration::from_secs(60));
         while network.step(0) {}
         let mut values = Vec::new();

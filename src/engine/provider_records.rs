@@ -1,0 +1,134 @@
+//! Who says that it has which attachment: kept by the nodes nearest to the attachment's hash, for those who ask.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crate::id::{Hash, PeerId};
+use crate::limits::Limits;
+use crate::routing::{Contact, Distance};
+
+#[derive(Debug)]
+struct Provider {
+    contact: Contact<String>,
+    until: Duration,
+}
+
+/// What peers said, bounded in all, by attachment and by peer.
+///
+/// A peer speaks for itself only, so nobody can send those who ask to somebody else. It is not written down: whoever
+/// provides says so again each hour, and the others that were told still know.
+#[derive(Debug, Default)]
+pub(super) struct ProviderRecords {
+    /// By how far the attachment's hash is from this node: the farthest goes for a nearer one.
+    kept: BTreeMap<Distance, Vec<Provider>>,
+    by_peer: HashMap<PeerId, usize>,
+    count: usize,
+    /// No later than the first of them is void.
+    first_until: Option<Duration>,
+}
+
+impl ProviderRecords {
+    /// `contact` says at `now` that it has the attachment that lies at `distance`.
+    ///
+    /// # Errors
+    /// Which limit it is over.
+    pub(super) fn note(
+        &mut self,
+        distance: Distance,
+        contact: Contact<String>,
+        now: Duration,
+        limits: &Limits,
+    ) -> Result<(), &'static str> {
+        let until = now.saturating_add(limits.provider_expiry);
+        let here = self.kept.get_mut(&distance);
+        let here = here.map(|providers| {
+            let same = |provider: &&mut Provider| provider.contact.id == contact.id;
+            (providers.len(), providers.iter_mut().find(same))
+        });
+        match here {
+            Some((_, Some(provider))) => {
+                *provider = Provider { contact, until };
+                return Ok(());
+            }
+            Some((count, None)) if count >= limits.providers => {
+                return Err("this attachment has providers enough here (limit providers)");
+            }
+            _ => {}
+        }
+        let of_peer = self.by_peer.get(&contact.id).copied().unwrap_or_default();
+        if of_peer >= limits.provider_records_per_peer {
+            return Err("you provide too much (limit provider_records_per_peer)");
+        }
+        if self.count >= limits.provider_records && !self.make_room(&distance) {
+            return Err("too much is provided already (limit provider_records)");
+        }
+        *self.by_peer.entry(contact.id).or_default() += 1;
+        self.count += 1;
+        self.first_until = Some(self.first_until.map_or(until, |first| first.min(until)));
+        let provider = Provider { contact, until };
+        self.kept.entry(distance).or_default().push(provider);
+        Ok(())
+    }
+
+    /// Forgets the farthest attachment, if it is farther than `distance`.
+    fn make_room(&mut self, distance: &Distance) -> bool {
+        let Some(farthest) = self.kept.last_entry().filter(|last| last.key() > distance) else {
+            return false;
+        };
+        for provider in farthest.remove() {
+            self.gone(&provider.contact.id);
+        }
+        true
+    }
+
+    fn gone(&mut self, peer: &PeerId) {
+        self.count -= 1;
+        if let Some(count) = self.by_peer.get_mut(peer) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_peer.remove(peer);
+            }
+        }
+    }
+
+    /// Who has the attachment that lies at `distance`, but not `asker`: who said so last comes first.
+    pub(super) fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact<String>> {
+        let kept = self.kept.get(distance).map_or(&[][..], Vec::as_slice);
+        let others = kept.iter().filter(|p| Some(&p.contact.id) != asker);
+        let mut others: Vec<_> = others.collect();
+        others.sort_by_key(|provider| std::cmp::Reverse(provider.until));
+        others.into_iter().map(|p| p.contact.clone()).collect()
+    }
+
+    /// Forgets what is void at `now`.
+    pub(super) fn expire(&mut self, now: Duration) {
+        if self.first_until.is_none_or(|first| now < first) {
+            return;
+        }
+        let mut void = Vec::new();
+        let mut first: Option<Duration> = None;
+        self.kept.retain(|_, providers| {
+            void.extend(providers.extract_if(.., |p| p.until <= now));
+            let next = providers.iter().map(|provider| provider.until).min();
+            first = first.into_iter().chain(next).min();
+            !providers.is_empty()
+        });
+        self.first_until = first;
+        for provider in void {
+            self.gone(&provider.contact.id);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let kept: usize = self.kept.values().map(Vec::len).sum();
+        assert_eq!(kept, self.count, "out of step");
+        assert_eq!(self.by_peer.values().sum::<usize>(), kept, "out of step");
+        kept
+    }
+}
+
+/// Where an attachment's hash is, seen from the node `own`.
+pub(super) fn place(own: &PeerId, hash: &Hash) -> Distance {
+    Distance::between(&own.0, hash)
+}
