@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 pub struct Server {
     pub process: Child,
     _stdout: BufReader<ChildStdout>,
+    scheme: String,
     pub address: String,
 }
 
@@ -22,17 +23,21 @@ impl Server {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening http://127.0.0.1:");
-        let port = address.unwrap_or_else(|| panic!("the first line is «{line}»"));
+        let address = line
+            .trim_end()
+            .strip_prefix("listening ")
+            .and_then(|url| url.split_once("://"));
+        let (scheme, address) = address.unwrap_or_else(|| panic!("the first line is «{line}»"));
         Server {
-            address: format!("127.0.0.1:{}", port.trim_end()),
+            scheme: scheme.to_owned(),
+            address: address.to_owned(),
             process,
             _stdout: stdout,
         }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The head and the body of what it answers.

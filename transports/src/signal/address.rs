@@ -25,6 +25,12 @@ impl ServerAddress {
         format!("{}:{}", self.0.host(), self.0.port())
     }
 
+    /// The host, without a port; that of an IPv6 address without its brackets.
+    #[cfg(all(feature = "tls", not(target_arch = "wasm32")))]
+    pub(super) fn host(&self) -> &str {
+        self.0.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Whether the connection is encrypted by TLS.
     pub fn is_tls(&self) -> bool {
         self.0.is_secure()

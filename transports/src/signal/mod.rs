@@ -21,6 +21,8 @@ mod post;
 mod proof;
 mod relay;
 mod replay;
+#[cfg(not(target_arch = "wasm32"))]
+mod secured;
 mod server;
 mod shell;
 mod signaller;

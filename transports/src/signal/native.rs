@@ -14,6 +14,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use super::address::ServerAddress;
 use super::client::Event;
+use super::secured::Secured;
 use super::shell::{self, Config, Happened, Running, Shell};
 use crate::websocket::Socket as Tcp;
 
@@ -42,7 +43,7 @@ where
     Ok(running)
 }
 
-type Opening = MidHandshake<ClientHandshake<Tcp>>;
+type Opening = MidHandshake<ClientHandshake<Secured>>;
 
 /// A WebSocket that does not block.
 #[derive(Default)]
@@ -60,17 +61,13 @@ enum State {
     Failed(String),
     Opening(Box<Opening>),
     /// Open, and whether that was said.
-    Open(Box<WebSocket<Tcp>>),
+    Open(Box<WebSocket<Secured>>),
     /// Open since just now.
-    Opened(Box<WebSocket<Tcp>>),
+    Opened(Box<WebSocket<Secured>>),
 }
 
 impl Socket {
     fn connect(&mut self, address: &ServerAddress, poll: &Poll, token: Token) -> io::Result<State> {
-        if address.is_tls() {
-            let why = "TLS is a proxy's work: connect to the server itself by ws://";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
         let name = address.name();
         let found: Vec<SocketAddr> = name.to_socket_addrs()?.collect();
         let at = found
@@ -84,7 +81,8 @@ impl Socket {
             .to_string()
             .into_client_request()
             .map_err(io::Error::other)?;
-        let shaken = ClientHandshake::start(Tcp::of(stream), request, None);
+        let stream = Secured::new(Tcp::of(stream), address)?;
+        let shaken = ClientHandshake::start(stream, request, None);
         Ok(State::Opening(Box::new(shaken.map_err(io::Error::other)?)))
     }
 

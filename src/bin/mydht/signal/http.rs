@@ -14,6 +14,8 @@ use mydht_transports::signal::{PATH, RELAY_HEADER};
 use tokio::net::TcpListener;
 
 use super::place::Place;
+#[cfg(feature = "tls")]
+use super::tls::TlsListener;
 use super::{connection, metrics, page};
 
 /// The two ends of a connection.
@@ -28,6 +30,16 @@ impl Connected<IncomingStream<'_, TcpListener>> for Ends {
         Ends {
             remote: *stream.remote_addr(),
             local: stream.io().local_addr().ok(),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Connected<IncomingStream<'_, TlsListener>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Ends {
+            remote: *stream.remote_addr(),
+            local: stream.io().get_ref().0.local_addr().ok(),
         }
     }
 }

@@ -6,6 +6,8 @@ mod http;
 mod metrics;
 mod page;
 mod place;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
@@ -15,10 +17,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use mydht::signalling::id_of;
 use mydht_transports::signal::{Limits, Server};
 use tokio::net::TcpListener;
 
+use http::Ends;
 use place::Place;
 
 /// How long connections may take to close when the server stops; those that take longer are cut.
@@ -44,8 +49,9 @@ Examples:
   curl http://127.0.0.1:8080/health
   curl http://127.0.0.1:8080/metrics
 
-TLS is a proxy's work (Caddy, nginx, …): it must pass WebSockets on, and --name says what clients call it. Browsers give
-pages WebRTC and cryptography only over https, or from this machine.")]
+Browsers give pages WebRTC and cryptography only over https, or from this machine. TLS is a proxy's work (Caddy, nginx, …),
+which must pass WebSockets on, or the server's own where it is built with the feature `tls` (--certificate, --key). In
+both cases --name says what clients call it.")]
 pub struct Args {
     /// Where to listen, as IP:PORT; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
@@ -64,6 +70,9 @@ pub struct Args {
     /// Change a limit; may be given several times. `--limit list` shows all, with their values.
     #[arg(long, value_name = "NAME=NUMBER")]
     limit: Vec<String>,
+    #[cfg(feature = "tls")]
+    #[command(flatten)]
+    tls: tls::TlsArgs,
 }
 
 pub fn run(args: &Args) -> io::Result<ExitCode> {
@@ -119,6 +128,25 @@ async fn serve(
             format!("cannot listen on {listen}: {error}{hint}"),
         )
     })?;
+    #[cfg(feature = "tls")]
+    if let Some(acceptor) = args.tls.acceptor()? {
+        let listener = tls::TlsListener::new(listener, acceptor)?;
+        return serve_on(listener, "https", args, limits, backplane).await;
+    }
+    serve_on(listener, "http", args, limits, backplane).await
+}
+
+async fn serve_on<L>(
+    listener: L,
+    scheme: &str,
+    args: &Args,
+    limits: Limits,
+    backplane: Option<backplane::Client>,
+) -> io::Result<ExitCode>
+where
+    L: Listener<Addr = SocketAddr>,
+    Ends: for<'a> Connected<IncomingStream<'a, L>>,
+{
     let address = listener.local_addr()?;
     let mut names: BTreeSet<String> = args.name.iter().map(|name| name.to_lowercase()).collect();
     names.insert(format!("localhost:{}", address.port()));
@@ -132,7 +160,7 @@ async fn serve(
     let backplane = backplane.map(|backplane| tokio::spawn(backplane.run(place.clone())));
     tokio::spawn(tick(place.clone()));
     let mut stdout = io::stdout();
-    writeln!(stdout, "listening http://{address}")?;
+    writeln!(stdout, "listening {scheme}://{address}")?;
     stdout.flush()?;
     let app = http::app(place.clone(), args.behind_proxy);
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
