@@ -32,6 +32,9 @@ pub struct Limits {
     pub messages_per_turn: u32,
     /// Bytes of these; past it no more is read from the peer.
     pub bytes_in_flight: usize,
+    /// Messages that a connection's reader or writer handles at once, and requests that the store does, before others have
+    /// their turn. For services that are restarted, on a thread that others need too: a page. 0: no bound.
+    pub messages_at_once: u32,
     /// Messages of one peer in a second, and at once after a quiet second; past it no more is read from it for a while.
     /// 0: no bound.
     pub messages_per_second: u32,
@@ -121,6 +124,7 @@ impl Default for Limits {
             pending_bytes: 32 << 20,
             messages_per_turn: 64,
             bytes_in_flight: 8 << 20,
+            messages_at_once: 0,
             messages_per_second: 50_000,
             app_bytes: 64 << 10,
             signal_bytes: 17 << 10,

@@ -77,6 +77,10 @@ impl traits::Poll for Poll {
     fn now(&self) -> Duration {
         Poll::now(self)
     }
+
+    fn turn_is_over(&self) -> bool {
+        self.shared().turn_is_over()
+    }
 }
 
 impl traits::UserSources for Poll {

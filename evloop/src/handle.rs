@@ -40,6 +40,7 @@ impl Handle {
             shared.enter().turn = Some(TurnBudget {
                 end: now.saturating_add(budget),
                 events: 0,
+                asked: false,
             });
         }
     }

@@ -66,6 +66,8 @@ pub(crate) struct Noted {
 pub(crate) struct TurnBudget {
     pub end: Duration,
     pub events: usize,
+    /// It was asked whether the turn is over.
+    pub asked: bool,
 }
 
 impl State {
@@ -353,6 +355,21 @@ impl Shared {
                 return Ok(self.enter().harvest(capacity, &*self.driver, sink));
             }
         }
+    }
+
+    /// False the first time that it is asked in a turn.
+    pub fn turn_is_over(&self) -> bool {
+        if !self.by_turns {
+            return false;
+        }
+        let mut state = self.enter();
+        let Some(turn) = &mut state.turn else {
+            return false;
+        };
+        let asked = std::mem::replace(&mut turn.asked, true);
+        let end = turn.end;
+        drop(state);
+        asked && self.driver.now() >= end
     }
 
     /// mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40), and, asked not

@@ -67,6 +67,13 @@ pub trait Poll: Sized {
 
     /// Time since the loop's own epoch: never goes back, and jumps on a virtual clock.
     fn now(&self) -> Duration;
+
+    /// Whether whoever gives this loop its turns wants the thread back: ask before each step, and return to the driver
+    /// with what is left. It is false once in a turn, so that every turn does something, and always for a loop that
+    /// waits.
+    fn turn_is_over(&self) -> bool {
+        false
+    }
 }
 
 /// A source that can be registered on the loop `P`, edge-triggered.

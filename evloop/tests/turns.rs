@@ -285,3 +285,26 @@ fn a_clock_names_the_loops_that_have_something_to_do() {
     clock.advance(Duration::from_secs(1));
     assert_eq!(clock.take_turn(), Some(*number));
 }
+
+#[test]
+fn s49_a_turn_is_over_when_its_budget_is_used_up_and_something_was_done() {
+    use mydht_evloop::traits::Poll as _;
+    let clock = VirtualClock::new(0);
+    let poll = clock.poll();
+    let handle = poll.handle();
+    clock.advance(Duration::from_secs(1));
+    assert!(!poll.turn_is_over(), "nobody gives turns");
+    let budget = Duration::from_millis(4);
+    handle.begin_turn(clock.now(), budget);
+    clock.advance(budget);
+    assert!(!poll.turn_is_over(), "one step is done in any case");
+    assert!(poll.turn_is_over());
+    handle.end_turn();
+    assert!(!poll.turn_is_over());
+
+    handle.begin_turn(clock.now(), budget);
+    clock.advance(budget / 2);
+    assert!(!poll.turn_is_over() && !poll.turn_is_over());
+    clock.advance(budget / 2);
+    assert!(poll.turn_is_over());
+}

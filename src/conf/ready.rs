@@ -76,18 +76,18 @@ macro_rules! every_service_under {
             }
 
             fn main_spawn() -> $spawner {
-                $new("main")
+                $new("main", 0)
             }
 
-            fn spawners(_: &Limits) -> Spawners<Self> {
+            fn spawners(limits: &Limits) -> Spawners<Self> {
                 Spawners {
-                    read: $new("read"),
-                    write: $new("write"),
-                    store: $new("store"),
-                    api: $new("api"),
-                    peers: $new("peers"),
-                    global: $new("global"),
-                    local: $new("local"),
+                    read: $new("read", limits.messages_at_once),
+                    write: $new("write", limits.messages_at_once),
+                    store: $new("store", limits.messages_at_once),
+                    api: $new("api", 0),
+                    peers: $new("peers", 0),
+                    global: $new("global", 0),
+                    local: $new("local", 0),
                 }
             }
         }
@@ -96,7 +96,7 @@ macro_rules! every_service_under {
 
 every_service_under! {
     /// Every service on the thread of who runs the node, restarted where it stopped.
-    SingleThread, RestartOrError = |_| RestartOrError::new(), LocalRcChannel, RESTARTABLE = true,
+    SingleThread, RestartOrError = |_, at_once| RestartOrError::with_budget(at_once), LocalRcChannel, RESTARTABLE = true,
     where
 }
 
@@ -107,14 +107,14 @@ const STACK: usize = 512 * 1024;
 #[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
 every_service_under! {
     /// Every service on the thread of who runs the node, each on a stack of its own (feature `coroutine`; natively only).
-    Coroutines, Coroutine = |_| Coroutine::with_stacks(STACK, 64), LocalRcChannel, RESTARTABLE = false,
+    Coroutines, Coroutine = |_, _: u32| Coroutine::with_stacks(STACK, 64), LocalRcChannel, RESTARTABLE = false,
     where
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 every_service_under! {
     /// Every service on a thread of its own: two for each connection (natively only).
-    Threads, ThreadPark = |name| ThreadPark::with_threads(name, None), MpscChannel, RESTARTABLE = false,
+    Threads, ThreadPark = |name, _: u32| ThreadPark::with_threads(name, None), MpscChannel, RESTARTABLE = false,
     where
         P: Poll<Events: Send> + UserSources<Registration: Send, Trigger: Send> + Send,
         T: Transport<P, Address: Send, Stream: Stream<P, ReadStream: Send, WriteStream: Send> + Send> + Send,

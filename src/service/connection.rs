@@ -14,6 +14,7 @@ use tracing::Span;
 use super::flow::Flow;
 use super::hosted::{Hosted, Way};
 use super::rate::Rate;
+use super::rest::Rest;
 use super::{
     FromConn, Link, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
 };
@@ -145,7 +146,9 @@ pub(super) struct Conn<MC: MyDHTConf> {
     pub(super) deaf: bool,
     pub(super) wanted: Option<Wanted>,
     read: ReadHandle<MC>,
+    unread: Rest<MC>,
     write: WriteHandle<MC>,
+    unwritten: Rest<MC>,
     outgoing: Send<MC, Routed<WriteIn>>,
     pub(super) flow: Arc<Flow>,
     rate: Rate,
@@ -207,7 +210,9 @@ impl<MC: MyDHTConf> Conn<MC> {
         Ok(Conn {
             conn,
             read,
+            unread: Rest::new(Who::Read(conn), main),
             write,
+            unwritten: Rest::new(Who::Write(conn), main),
             stream,
             address,
             state: State::Authenticating,
@@ -274,11 +279,22 @@ impl<MC: MyDHTConf> Conn<MC> {
             return;
         };
         if ready.is_readable() && self.state != State::Leaving {
-            let _ = self.read.unyield();
+            self.unread.unyield(&mut self.read);
         }
         if ready.is_writable() {
-            let _ = self.write.unyield();
+            self.unwritten.unyield(&mut self.write);
         }
+    }
+
+    /// Lets the reader, or the writer, go on with the rest of what it has to do.
+    pub(super) fn go_on(&mut self, poll: &MC::Poll, which: Ready) {
+        if which.is_readable() {
+            self.unread.comes();
+        }
+        if which.is_writable() {
+            self.unwritten.comes();
+        }
+        self.ready(poll, which);
     }
 
     /// Sends a message of the handshake; the rest is as with [`send`](Self::send).
@@ -345,8 +361,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     fn tell_writer(&mut self, command: Routed<WriteIn>) -> Result<()> {
         self.outgoing.send(command)?;
-        // That it failed is told by `MainCommand::Ended`.
-        let _ = self.write.unyield();
+        self.unwritten.unyield(&mut self.write);
         Ok(())
     }
 

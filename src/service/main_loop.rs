@@ -8,9 +8,9 @@ mod messages;
 mod signals;
 mod stop;
 mod timers;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -19,8 +19,7 @@ use std::time::Duration;
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
 use mydht_spawner::channel::{MioChannel, MioRecv, MpscChannel, MpscRecv};
 use mydht_spawner::{
-    Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnRecv, SpawnSend, SpawnerYield,
-    YieldReturn,
+    Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnSend, SpawnerYield,
 };
 
 use self::links::{Bootstrap, OfHost};
@@ -49,9 +48,6 @@ const FIRST_CONN: ConnId = 2;
 /// Events taken from the event loop at once.
 const EVENTS: usize = 256;
 
-/// Commands done before the event loop is asked again: services on other threads may say more without end.
-const COMMANDS: usize = 4096;
-
 /// What whoever runs the node on another thread than its own is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
@@ -67,6 +63,12 @@ pub struct MainLoop<MC: MyDHTConf> {
     transport: MC::Transport,
     events: <MC::Poll as Poll>::Events,
     queue: Queue<MC>,
+    /// There may be more in it.
+    queue_left: bool,
+    /// What waits for the rest of the queue: it could go on for ever.
+    later: VecDeque<MainCommand>,
+    /// Events were taken and not handled yet.
+    events_left: bool,
     /// In the order in which they began, also where all of them are gone through: the same seed is the same run.
     conns: BTreeMap<ConnId, Conn<MC>>,
     next_conn: ConnId,
@@ -140,6 +142,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             events: Events::with_capacity(EVENTS),
             transport,
             queue,
+            queue_left: false,
+            later: VecDeque::new(),
+            events_left: false,
             conns: BTreeMap::new(),
             next_conn: FIRST_CONN,
             peers: BTreeMap::new(),
@@ -191,78 +196,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.common.poll.now()
     }
 
-    /// Runs until the node is told to stop, or the event loop says that this thread may not wait.
-    fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<()> {
-        loop {
-            let more = self.drain_queue()?;
-            self.fire_timers()?;
-            self.say_signals()?;
-            if self.is_stopped() {
-                self.close_all();
-                return Ok(());
-            }
-            let timeout = if more {
-                Some(Duration::ZERO)
-            } else {
-                let now = self.now();
-                self.next_deadline().map(|at| at.saturating_sub(now))
-            };
-            match self.common.poll.poll(&mut self.events, timeout) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !more {
-                        self.common.metrics.yields(1);
-                        self.say(Waiting::ForTurns);
-                        if y.spawn_yield() == YieldReturn::Return {
-                            return Err(Error::Yield);
-                        }
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-            while let Some(event) = self.events.next() {
-                match event.token {
-                    // It is drained at every turn anyway.
-                    QUEUE => {}
-                    TRANSPORT => self.accept()?,
-                    conn => self.ready(conn, event.kind),
-                }
-            }
-        }
-    }
-
-    fn say(&mut self, waiting: Waiting) {
-        if let Some(send) = &self.waiting {
-            // Whoever waited may have stopped.
-            let _ = send.send(waiting);
-        }
-    }
-
-    /// Does what services said until now, and what they say meanwhile; true if there is more. What could go on for ever
-    /// waits for the rest: a peer that has more to say, and a user whose reply asks the next thing.
-    fn drain_queue(&mut self) -> Result<bool> {
-        let mut later = Vec::new();
-        let mut more = true;
-        for _ in 0..COMMANDS {
-            match self.queue.recv()? {
-                None => {
-                    more = false;
-                    break;
-                }
-                Some(
-                    command @ (MainCommand::Resume(_)
-                    | MainCommand::Request(..)
-                    | MainCommand::Stop),
-                ) => later.push(command),
-                Some(command) => self.command(command)?,
-            }
-        }
-        later
-            .into_iter()
-            .try_for_each(|command| self.command(command))?;
-        Ok(more)
-    }
-
     fn command(&mut self, command: MainCommand) -> Result<()> {
         match command {
             MainCommand::Request(command, mut reply) => {
@@ -286,6 +219,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             MainCommand::Message(conn, read) => self.message(conn, read),
             MainCommand::Resume(conn) => {
                 self.ready(conn, Ready::Readable);
+                Ok(())
+            }
+            MainCommand::GoOn(who) => {
+                self.go_on(who);
                 Ok(())
             }
             MainCommand::Written(conn) => {

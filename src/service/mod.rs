@@ -14,6 +14,7 @@ mod parts;
 mod peers;
 mod rate;
 mod read;
+mod rest;
 mod route;
 mod slot;
 mod store;

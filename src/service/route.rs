@@ -49,6 +49,8 @@ pub enum MainCommand {
     Message(ConnId, Routed<ReadOut>),
     /// The reader of a connection may go on: it has room now, or something may have come that no event tells of.
     Resume(ConnId),
+    /// A service did as much as it may at once, and has more to do.
+    GoOn(Who),
     /// By a writing service: it has written all that it was to write.
     Written(ConnId),
     /// By a service, at its end: why, if it did not end by itself. It waits behind what the service said before.

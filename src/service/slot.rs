@@ -6,6 +6,7 @@ use mydht_spawner::{Result, SpawnChannel, SpawnHandle, SpawnSend, SpawnUnyield, 
 
 use super::backoff::Backoff;
 use super::hosted::{Hosted, Recover};
+use super::rest::Rest;
 use super::{MainCommand, MainSend, Routed, Who};
 use crate::conf::{MyDHTConf, Recv, Send, new_channel};
 
@@ -25,6 +26,7 @@ where
     handle: Option<P::Handle>,
     send: Send<MC, Routed<S::CommandIn>>,
     backoff: Backoff,
+    rest: Rest<MC>,
 }
 
 impl<MC, S, P> Slot<MC, S, P>
@@ -50,6 +52,7 @@ where
             handle: Some(handle),
             send,
             backoff: Backoff::new(FIRST_RESTART, longest),
+            rest: Rest::new(who, main),
         })
     }
 
@@ -63,8 +66,14 @@ where
     /// Lets it go on. That it failed is told by [`MainCommand::Ended`], under every spawner.
     pub(super) fn unyield(&mut self) {
         if let Some(handle) = &mut self.handle {
-            let _ = handle.unyield();
+            self.rest.unyield(handle);
         }
+    }
+
+    /// Lets it go on with the rest of what it has to do.
+    pub(super) fn go_on(&mut self) {
+        self.rest.comes();
+        self.unyield();
     }
 
     /// It failed: when to start it again.
@@ -90,6 +99,8 @@ where
             main.send(answer)?;
         }
         self.handle = Some(self.spawner.spawn(hosted, out, None, recv, 0)?);
+        // It may have done as much as it may at once already.
+        self.go_on();
         Ok(true)
     }
 }

@@ -16,7 +16,8 @@ use mydht::shadow::Records;
 use mydht::signalling::{Neighbours, Path, Signals, Way, id_of};
 use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
 use mydht::{
-    AttachmentId, Command, Event, Key, Metrics, NodeHandle, Parts, Record, SingleThread, Value,
+    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, SingleThread,
+    Value,
 };
 use mydht_evloop::{Poll, js};
 use mydht_transports::either::EitherOf;
@@ -294,6 +295,10 @@ impl Node {
         let credentials = Credentials::public(identity);
         let parts = Parts {
             courier: Some(Box::new(neighbours)),
+            limits: Limits {
+                messages_at_once: 1,
+                ..Limits::default()
+            },
             ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
         };
         let metrics = parts.metrics.clone();

@@ -81,6 +81,16 @@ impl<T: TriggerReady> Drop for OnDrop<T> {
     }
 }
 
+impl<D, T: TriggerReady> MioSend<D, T> {
+    /// Has the receiver reported although nothing is sent: for one that did not receive all that there was.
+    ///
+    /// # Errors
+    /// `Error::Io` when the loop could not be woken.
+    pub fn report(&self) -> Result<()> {
+        Ok(self.trigger.0.set_readiness(Ready::Readable)?)
+    }
+}
+
 impl<C, D: SpawnSend<C>, T: TriggerReady> SpawnSend<C> for MioSend<D, T> {
     const CAN_SEND: bool = D::CAN_SEND;
 
