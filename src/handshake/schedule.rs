@@ -1,6 +1,6 @@
 //! The keys of a handshake: fresh X25519 keys, the group's secret, and what was said, through HKDF.
 
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Tag};
+use mydht_cipher::ChaCha20Poly1305;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
@@ -52,14 +52,8 @@ impl Schedule {
 
 impl MessageKey {
     /// Encrypts what is said next and appends the tag. A key seals once, so its nonce is zero.
-    #[expect(
-        clippy::expect_used,
-        reason = "ChaCha20 takes 256 GiB at once, and a message has 256 bytes at most"
-    )]
     pub(super) fn seal(self, said: &Transcript, mut body: Vec<u8>) -> Vec<u8> {
-        let tag = ChaCha20Poly1305::new((&*self.0).into())
-            .encrypt_inout_detached(&[0; 12].into(), &said.value(), body.as_mut_slice().into())
-            .expect("a message is short");
+        let tag = ChaCha20Poly1305::new(&self.0).seal(&[0; 12], &said.value(), &mut body);
         body.extend_from_slice(&tag);
         body
     }
@@ -70,14 +64,10 @@ impl MessageKey {
             .split_last_chunk::<TAG>()
             .ok_or(Refusal::Malformed("it is too short"))?;
         let mut body = body.to_vec();
-        ChaCha20Poly1305::new((&*self.0).into())
-            .decrypt_inout_detached(
-                &[0; 12].into(),
-                &said.value(),
-                body.as_mut_slice().into(),
-                &Tag::from(*tag),
-            )
-            .map_err(|_| Refusal::NotProved)?;
-        Ok(body)
+        let inout = body.as_mut_slice().into();
+        match ChaCha20Poly1305::new(&self.0).open(&[0; 12], &said.value(), inout, tag) {
+            true => Ok(body),
+            false => Err(Refusal::NotProved),
+        }
     }
 }

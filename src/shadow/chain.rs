@@ -1,6 +1,6 @@
 use std::fmt;
 
-use ctr::cipher::inout::InOutBuf;
+use mydht_cipher::InOutBuf;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::cipher::{Cipher, Forged, Keyed};

@@ -1,12 +1,6 @@
 use std::fmt;
 
-use aes::Aes256;
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Tag};
-use ctr::cipher::inout::InOutBuf;
-use ctr::cipher::{InnerIvInit, StreamCipher};
-use ctr::{Ctr128BE, CtrCore};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use mydht_cipher::{Aes256CtrHmacSha256, ChaCha20Poly1305, InOutBuf};
 
 use super::kdf::expand;
 
@@ -92,12 +86,7 @@ pub(super) struct Forged;
 /// A cipher under a key. A number seals one record only.
 pub(super) enum Keyed {
     ChaCha(ChaCha20Poly1305),
-    Aes(Box<AesHmac>),
-}
-
-pub(super) struct AesHmac {
-    cipher: Aes256,
-    mac: Hmac<Sha256>,
+    Aes(Box<Aes256CtrHmacSha256>),
 }
 
 impl Keyed {
@@ -107,42 +96,24 @@ impl Keyed {
             Cipher::None => None,
             Cipher::ChaCha20Poly1305 => {
                 let key = expand::<32>(secret, &[b"mydht 1 chacha20-poly1305 key"]);
-                Some(Keyed::ChaCha(ChaCha20Poly1305::new((&*key).into())))
+                Some(Keyed::ChaCha(ChaCha20Poly1305::new(&key)))
             }
             Cipher::Aes256CtrHmacSha256 => {
                 let key = expand::<32>(secret, &[b"mydht 1 aes-256-ctr key"]);
                 // The length of SHA-256's block: the longest key that HMAC takes as it is.
                 let mac = expand::<64>(secret, &[b"mydht 1 hmac-sha-256 key"]);
-                Some(Keyed::Aes(Box::new(AesHmac {
-                    cipher: Aes256::new((&*key).into()),
-                    mac: <Hmac<Sha256> as KeyInit>::new((&*mac).into()),
-                })))
+                Some(Keyed::Aes(Box::new(Aes256CtrHmacSha256::new(&key, &mac))))
             }
         }
     }
 
     /// Encrypts `body` where it is and writes its tag.
-    #[expect(
-        clippy::expect_used,
-        reason = "ChaCha20 takes 256 GiB at once, and a record has 16 KiB at most"
-    )]
     pub(super) fn seal(&self, number: u64, header: &[u8], body: &mut [u8], tag: &mut [u8]) {
         match self {
             Keyed::ChaCha(cipher) => {
-                let made = cipher
-                    .encrypt_inout_detached(&nonce(number).into(), header, body.into())
-                    .expect("a record is short");
-                tag.copy_from_slice(&made);
+                tag.copy_from_slice(&cipher.seal(&nonce(number), header, body));
             }
-            Keyed::Aes(keys) => {
-                let AesHmac { cipher, mac } = &**keys;
-                keystream(cipher, number).apply_keystream(body);
-                tag.copy_from_slice(
-                    &authenticate(mac, number, header, body)
-                        .finalize()
-                        .into_bytes(),
-                );
-            }
+            Keyed::Aes(cipher) => tag.copy_from_slice(&cipher.seal(number, header, body)),
         }
     }
 
@@ -154,23 +125,11 @@ impl Keyed {
         body: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), Forged> {
-        match self {
-            Keyed::ChaCha(cipher) => {
-                let tag = Tag::try_from(tag).map_err(|_| Forged)?;
-                cipher
-                    .decrypt_inout_detached(&nonce(number).into(), header, body, &tag)
-                    .map_err(|_| Forged)
-            }
-            Keyed::Aes(keys) => {
-                let AesHmac { cipher, mac } = &**keys;
-                // Compared in constant time, all 32 bytes of it.
-                authenticate(mac, number, header, body.get_in())
-                    .verify_slice(tag)
-                    .map_err(|_| Forged)?;
-                keystream(cipher, number).apply_keystream_inout(body);
-                Ok(())
-            }
-        }
+        let is_proved = match self {
+            Keyed::ChaCha(cipher) => cipher.open(&nonce(number), header, body, tag),
+            Keyed::Aes(cipher) => cipher.open(number, header, body, tag),
+        };
+        is_proved.then_some(()).ok_or(Forged)
     }
 }
 
@@ -179,20 +138,4 @@ fn nonce(number: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&number.to_le_bytes());
     nonce
-}
-
-/// The counter block: the record's number, then the block's number in it, both big-endian u64.
-fn keystream(cipher: &Aes256, number: u64) -> Ctr128BE<&Aes256> {
-    let mut block = [0; 16];
-    block[..8].copy_from_slice(&number.to_be_bytes());
-    Ctr128BE::from_core(CtrCore::inner_iv_init(cipher, (&block).into()))
-}
-
-/// HMAC over the record's number (u64, big-endian), its header and its encrypted bytes.
-fn authenticate(mac: &Hmac<Sha256>, number: u64, header: &[u8], body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = mac.clone();
-    mac.update(&number.to_be_bytes());
-    mac.update(header);
-    mac.update(body);
-    mac
 }

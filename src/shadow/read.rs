@@ -1,6 +1,6 @@
 use std::io::{self, ErrorKind, Read};
 
-use ctr::cipher::inout::InOutBuf;
+use mydht_cipher::InOutBuf;
 use readwrite_comp::ExtRead;
 
 use super::chain::{Chain, Secret};
