@@ -68,7 +68,7 @@ pub(crate) fn encode(record: &Record) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// `InvalidData` if it is damaged, or of a later form.
-pub(crate) fn decode(bytes: &[u8]) -> io::Result<Record> {
+pub fn decode(bytes: &[u8]) -> io::Result<Record> {
     let kept = bincode::serde::decode_from_slice(bytes, bincode::config::legacy());
     let (kept, _) = kept.map_err(|error| {
         io::Error::new(

@@ -17,6 +17,7 @@ pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
 pub use attachments::{FileAttachments, KeptFile};
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
 pub use folder::{Folder, KeptRecord};
+pub use kept::decode as record_of;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use kv::refused;
 pub(crate) use kv::wall_clock;

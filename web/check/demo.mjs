@@ -75,7 +75,7 @@ try {
     globalThis.large = bytes;
   }, MOVED);
   const moving = Date.now();
-  const large = await a.evaluate(async () => (await mydht.putFile("large", globalThis.large)).key);
+  const large = await a.evaluate(async () => (await mydht.putFile("large", new Blob([globalThis.large]))).key);
   result.movedSeconds = (Date.now() - moving) / 1000;
   result.turns = { giver: await a.evaluate(() => mydht.turns), taker: await b.evaluate(() => mydht.turns) };
   result.moved = await b.evaluate(async (key) => (await mydht.get(key)).size, large);

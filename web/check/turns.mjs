@@ -72,7 +72,7 @@ await giver.evaluate((length) => {
 const ends = [await profiled(giver), await profiled(taker)];
 const trace = await traced(browser);
 const begin = Date.now();
-await giver.evaluate(async () => await mydht.putFile("large", globalThis.large));
+await giver.evaluate(async () => await mydht.putFile("large", new Blob([globalThis.large])));
 const seconds = (Date.now() - begin) / 1000;
 const turns = (page) => page.evaluate(() => mydht.turns);
 const result = { seconds, giver: await turns(giver), taker: await turns(taker) };

@@ -183,21 +183,18 @@ async function put(what, action) {
 }
 
 async function putFile(file) {
-  await put(file.name, async (moved) => {
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    return node.putFile(file.name, bytes, moved);
-  });
+  await put(file.name, (moved) => node.putFile(file.name, file, moved));
 }
 
 let shownFile;
 
-function offer(name, bytes) {
+function offer(name, file) {
   if (shownFile) URL.revokeObjectURL(shownFile);
-  shownFile = URL.createObjectURL(new Blob([bytes]));
+  shownFile = URL.createObjectURL(file);
   const link = find("got-file");
   link.href = shownFile;
   link.download = name;
-  link.textContent = `Save ${name} (${size(bytes.length)})`;
+  link.textContent = `Save ${name} (${size(file.size)})`;
   link.hidden = false;
 }
 
@@ -239,7 +236,7 @@ async function get(key) {
       say("get-result", "Nobody has it.", true);
     } else if (found.kind === "file") {
       say("get-result", `Got ${found.name}; it is checked against its hash.`);
-      offer(found.name, found.bytes);
+      offer(found.name, found.file);
     } else {
       try {
         find("got-text").textContent = new TextDecoder("utf-8", { fatal: true }).decode(found.bytes);
@@ -247,7 +244,7 @@ async function get(key) {
         say("get-result", "Got a text:");
       } catch {
         say("get-result", "Got bytes that are no text.");
-        offer("value", found.bytes);
+        offer("value", new Blob([found.bytes]));
       }
     }
     log(found ? `Got ${short(key)}…` : `Nobody has ${short(key)}…`);
@@ -272,6 +269,10 @@ function listen() {
     const [file] = find("file").files;
     if (file) putFile(file);
   });
+  const shown = () => showStored().catch((error) => (find("stored-summary").textContent = `It cannot be listed: ${words(error)}.`));
+  find("stored").addEventListener("toggle", () => find("stored").open && shown());
+  find("stored-again").addEventListener("click", shown);
+  find("verify").addEventListener("click", verifyStored);
   const drop = find("drop");
   const over = (is) => (event) => {
     event.preventDefault();
@@ -294,6 +295,66 @@ function listen() {
       }
       setTimeout(() => (button.textContent = "Copy"), 1500);
     });
+  }
+}
+
+/** How much of it is here. */
+const share = (part, whole) => (part === whole ? "whole" : `${Math.floor((100 * part) / whole)} %`);
+
+const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+
+/** What the node has in this browser: what `mydht store list`, `inspect` and `size` say of a folder. */
+async function showStored() {
+  const { records, damaged, mostRecords, mostBytes } = await node.stored();
+  const files = records.filter(({ file }) => file !== undefined);
+  const whole = files.filter(({ size, here }) => size === here);
+  const sum = (list, member) => list.reduce((sum, record) => sum + record[member], 0);
+  const values = records.filter(({ file }) => file === undefined);
+  const begun = files.length - whole.length;
+  const lines = [
+    `${count(records.length, "record", "records")} of ${mostRecords} at most; values of ${size(sum(values, "size"))}, of ${size(mostBytes)} at most`,
+    `${count(whole.length, "file", "files")}, ${size(sum(whole, "size"))}; ${begun} begun, ${size(sum(files, "here") - sum(whole, "here"))}`,
+  ];
+  const room = await navigator.storage?.estimate?.();
+  if (room?.quota) lines.push(`This browser gives ${size(room.quota)}; ${size(room.usage)} of it is used`);
+  if (!node.profile) lines.unshift("This node keeps nothing in this browser");
+  find("stored-summary").textContent = `${lines.join(". ")}.`;
+  const cell = (text, kind = "td") => Object.assign(document.createElement(kind), { textContent: text });
+  find("stored-rows").replaceChildren(
+    ...records.map((record) => {
+      const row = document.createElement("tr");
+      const key = cell(record.key, "th");
+      key.scope = "row";
+      key.className = "key";
+      const what = record.file === undefined ? "a value" : `the file ${record.file}`;
+      const until = record.expires ? `, until ${new Date(record.expires).toLocaleString()}` : "";
+      row.append(
+        key,
+        cell(`${what}${until}; its key is ${record.keyIs}`),
+        cell(size(record.size)),
+        cell(share(record.here, record.size)),
+      );
+      row.title = `Content: ${record.content}`;
+      return row;
+    }),
+  );
+  find("stored-damaged").textContent = damaged.length ? `Not readable: ${damaged.join("; ")}.` : "";
+}
+
+/** Reads all of it and checks it, as `mydht store verify` does. */
+async function verifyStored() {
+  find("verify").disabled = true;
+  say("verify-result", "");
+  const moving = bar("verify", "Checking");
+  try {
+    const { right, wrong } = await node.verifyStored(moving.moved);
+    const told = wrong.map(({ key, why }) => (key ? `${key}: ${why}` : why)).join("; ");
+    say("verify-result", `${right} right, ${wrong.length} wrong${told && `: ${told}`}.`, wrong.length > 0);
+  } catch (error) {
+    say("verify-result", `It could not be checked: ${words(error)}.`, true);
+  } finally {
+    moving.end();
+    find("verify").disabled = false;
   }
 }
 

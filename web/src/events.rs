@@ -1,8 +1,11 @@
 //! What the page is told.
 
 use js_sys::{Array, Object, Reflect};
+use mydht::Value;
 use mydht_transports::signal::Event;
 use wasm_bindgen::JsValue;
+
+use crate::inventory::Stored;
 
 /// An object of these members.
 pub(crate) fn object(members: &[(&str, JsValue)]) -> JsValue {
@@ -47,4 +50,24 @@ pub(crate) fn signalling(event: &Event) -> Option<JsValue> {
         | Event::RelayAsked(_)
         | Event::Frame(..) => None,
     }
+}
+
+/// A record that is kept.
+pub(crate) fn stored(stored: &Stored) -> JsValue {
+    let number = |count: u64| JsValue::from(count as f64);
+    let record = &stored.record;
+    let mut members = vec![
+        ("key", record.key.to_string().into()),
+        ("keyIs", stored.kind().into()),
+        ("content", record.value.hash().to_string().into()),
+        ("size", number(stored.size())),
+        ("here", number(stored.here)),
+    ];
+    if let Value::Attachment { name, .. } = &record.value {
+        members.push(("file", name.into()));
+    }
+    if let Some(expires) = stored.expires {
+        members.push(("expires", number(expires)));
+    }
+    object(&members)
 }

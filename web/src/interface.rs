@@ -49,7 +49,37 @@ export interface Kept {
 /** What was found under a key. */
 export type Found =
   | { kind: "bytes"; bytes: Uint8Array }
-  | { kind: "file"; name: string; size: number; bytes: Uint8Array };
+  | { kind: "file"; name: string; size: number; file: Blob };
+
+/** A record that is kept, and how much of its content is here, in bytes. */
+export interface Stored {
+  key: string;
+  /** What its key is, in words. */
+  keyIs: string;
+  /** The hash of its content. */
+  content: string;
+  size: number;
+  here: number;
+  /** What the file is called, if it is one. */
+  file?: string;
+  /** When it goes, in milliseconds since 1970. */
+  expires?: number;
+}
+
+/** What a node keeps in its browser, with the limits of its records. */
+export interface StoredList {
+  records: Stored[];
+  /** What cannot be read, in words. */
+  damaged: string[];
+  mostRecords: number;
+  mostBytes: number;
+}
+
+/** What was checked: how many records are right, and which are not. */
+export interface Verified {
+  right: number;
+  wrong: { key: string; why: string }[];
+}
 
 /** A peer, and how it is connected: from page to page, or over the server. */
 export interface Peer {
@@ -106,6 +136,10 @@ extern "C" {
     pub type Kept;
     #[wasm_bindgen(typescript_type = "Found")]
     pub type Found;
+    #[wasm_bindgen(typescript_type = "StoredList")]
+    pub type StoredList;
+    #[wasm_bindgen(typescript_type = "Verified")]
+    pub type Verified;
     #[wasm_bindgen(typescript_type = "Peer[]")]
     pub type Peers;
     #[wasm_bindgen(typescript_type = "NodeStats")]

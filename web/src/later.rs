@@ -1,11 +1,28 @@
 //! Stores that have to wait, awaited.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use mydht::store::Wake;
 
 use crate::answer::Answer;
+use crate::node::clock;
+use crate::turns::Turns;
+
+/// Awaits `future`, and counts each time that it goes on as a turn.
+pub(crate) async fn counted<T>(turns: &RefCell<Turns>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let begin = clock();
+        let polled = future.as_mut().poll(context);
+        turns.borrow_mut().add(clock() - begin);
+        polled
+    })
+    .await
+}
 
 /// Set when a store that had to wait can go on.
 #[derive(Clone)]

@@ -21,6 +21,8 @@ mod events;
 #[cfg(target_arch = "wasm32")]
 mod interface;
 #[cfg(target_arch = "wasm32")]
+mod inventory;
+#[cfg(target_arch = "wasm32")]
 mod later;
 #[cfg(target_arch = "wasm32")]
 mod lock;
@@ -30,6 +32,8 @@ mod node;
 mod profile;
 #[cfg(target_arch = "wasm32")]
 mod room;
+#[cfg(target_arch = "wasm32")]
+mod stored;
 pub mod turns;
 
 #[cfg(target_arch = "wasm32")]

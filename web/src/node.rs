@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use js_sys::{Array, Function, Reflect, Uint8Array};
+use mydht::attachment::WebFile;
 use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
@@ -26,6 +27,7 @@ use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
+use web_sys::Blob;
 
 use crate::answer::Answer;
 use crate::events::{self, object};
@@ -33,6 +35,7 @@ use crate::interface::{
     Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress,
     TurnStats,
 };
+use crate::later::counted;
 use crate::profile::Profile;
 use crate::room::Room;
 use crate::turns::Turns;
@@ -44,12 +47,15 @@ type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);
 pub(crate) type Conf =
     SingleThread<Poll, Paths, Bincode, Records, Box<dyn KVStore>, Box<dyn AttachmentStore>>;
 
+/// Parts of a file that are given to the browser at once: 4 MiB.
+const PARTS_AT_ONCE: u64 = 64;
+
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = ["globalThis", "location"], js_name = origin)]
     static ORIGIN: Option<String>;
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn clock() -> f64;
+    pub(crate) fn clock() -> f64;
 }
 
 /// A node in a page. It takes part in the network until it is stopped or the page goes.
@@ -59,13 +65,15 @@ pub struct Node {
     metrics: Metrics,
     hub: Hub<Poll>,
     turns: Rc<RefCell<Turns>>,
-    profile: Option<Profile>,
+    pub(crate) profile: Option<Profile>,
+    /// Files that were kept and are damaged.
+    pub(crate) damaged: Vec<String>,
     // These end when they are dropped.
     _room: Rc<Room>,
     _signalling: Rc<Running<Poll>>,
 }
 
-fn error(why: impl std::fmt::Display) -> JsError {
+pub(crate) fn error(why: impl std::fmt::Display) -> JsError {
     JsError::new(&why.to_string())
 }
 
@@ -100,8 +108,11 @@ impl Node {
     pub async fn open(options: KeptOptions, listener: Option<Listener>) -> Result<Node, JsError> {
         let profile = Profile::take(options.profile()).await.map_err(error)?;
         let identity = profile.identity().await.map_err(error)?;
-        let stores: Stores = (Box::new(profile.records()), Box::new(profile.attachments()));
-        Node::start(identity, stores, Some(profile), &options, listener)
+        let (attachments, damaged) = profile.attachments().await.map_err(error)?;
+        let stores: Stores = (Box::new(profile.records()), Box::new(attachments));
+        let mut node = Node::start(identity, stores, Some(profile), &options, listener)?;
+        node.damaged = damaged;
+        Ok(node)
     }
 
     /// Who this node is: 64 hexadecimal digits.
@@ -197,26 +208,29 @@ impl Node {
         self.store(value, None, name, None).await
     }
 
-    /// The same for a file, which can be larger. `progress` hears how much of it has moved to a peer.
+    /// The same for a file, which can be larger: it is read where it is, and never in memory as a whole. `progress` hears
+    /// how much of it has moved to a peer.
     ///
     /// A node that is kept keeps the file too; where the browser has no room for it, `unkept` says so.
     #[wasm_bindgen(js_name = putFile)]
     pub async fn put_file(
         &self,
         file_name: String,
-        bytes: Vec<u8>,
+        file: Blob,
         progress: Option<Progress>,
     ) -> Result<Kept, JsError> {
-        let tree = Tree::of_reader(&bytes[..], |_| ()).map_err(error)?;
+        let file = WebFile::from(file);
+        let tree = counted(&self.turns, file.tree(|_| ())).await;
+        let tree = tree.map_err(error)?;
         let value = Value::Attachment {
             id: tree.id(),
             name: file_name,
         };
         let unkept = match &self.profile {
-            Some(profile) => profile.keep(&tree, &bytes).await.err(),
+            Some(profile) => profile.keep(&tree, &file).await.err(),
             None => None,
         };
-        let content = Some((tree, Content::Bytes(bytes.into())));
+        let content = Some((tree, Content::Web(file)));
         let kept = self.store(value, content, None, progress).await?;
         if let Some(why) = unkept {
             // It fails only for what cannot be extended, and this was just made.
@@ -329,6 +343,7 @@ impl Node {
             hub,
             turns,
             profile,
+            damaged: Vec::new(),
             _room: room,
             _signalling: signalling,
         })
@@ -357,30 +372,38 @@ impl Node {
     }
 
     async fn found(&self, record: Record) -> Result<Found, JsError> {
-        let (kind, name, bytes) = match record.value {
-            Value::Bytes(bytes) => ("bytes", None, bytes),
-            Value::Attachment { id, name } => ("file", Some(name), self.read(id).await?),
-        };
-        let bytes = Uint8Array::from(&bytes[..]);
-        let mut members = vec![("kind", kind.into())];
-        if let Some(name) = name {
-            members.push(("name", name.into()));
-            members.push(("size", bytes.length().into()));
+        Ok(match record.value {
+            Value::Bytes(bytes) => object(&[
+                ("kind", "bytes".into()),
+                ("bytes", Uint8Array::from(&bytes[..]).into()),
+            ]),
+            Value::Attachment { id, name } => object(&[
+                ("kind", "file".into()),
+                ("name", name.into()),
+                ("size", JsValue::from(id.len as f64)),
+                ("file", self.read(id).await?.into()),
+            ]),
         }
-        members.push(("bytes", bytes.into()));
-        Ok(object(&members).unchecked_into())
+        .unchecked_into())
     }
 
-    /// The whole of an attachment that is here.
-    async fn read(&self, id: AttachmentId) -> Result<Vec<u8>, JsError> {
-        let mut bytes = Vec::new();
-        for part in 0..id.parts() {
-            match self.ask(Command::Read { id, part }, None).await? {
-                Event::Part(Some(part)) => bytes.extend(part),
-                _ => return Err(error("the file is not here any more")),
+    /// The whole of an attachment that is here, which the browser has from now on.
+    async fn read(&self, id: AttachmentId) -> Result<Blob, JsError> {
+        let mut file = Blob::new().map_err(|_| error("this browser makes no files"))?;
+        let mut part = 0;
+        while part < id.parts() {
+            let pieces = Array::of1(&file);
+            for _ in 0..PARTS_AT_ONCE.min(id.parts() - part) {
+                match self.ask(Command::Read { id, part }, None).await? {
+                    Event::Part(Some(bytes)) => pieces.push(&Uint8Array::from(&bytes[..])),
+                    _ => return Err(error("the file is not here any more")),
+                };
+                part += 1;
             }
+            file = Blob::new_with_u8_array_sequence(&pieces)
+                .map_err(|_| error("this browser has no room for the file"))?;
         }
-        Ok(bytes)
+        Ok(file)
     }
 
     async fn ask(&self, command: Command, progress: Option<Progress>) -> Result<Event, JsError> {

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use mydht::attachment::ReceivedPart;
-use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::attachment::WebFile;
+use mydht::attachment::tree::Tree;
 use mydht::identity::{Armor, Identity};
-use mydht::store::{AttachmentStore, Chunks, IndexedDb, IndexedDbKV, KVStore};
+use mydht::store::{AttachmentStore, Chunks, Content, IndexedDb, IndexedDbKV, KVStore, WebFiles};
 
 use crate::later::Woken;
 use crate::lock::{self, Lock};
@@ -19,8 +19,8 @@ const PATIENCE: u32 = 20;
 
 const IDENTITY: &[u8] = b"identity";
 
-/// A place in this origin's storage that one tab has at a time. Its databases are `mydht NAME`, `mydht NAME records` and
-/// `mydht NAME attachments`.
+/// A place in this origin's storage that one tab has at a time. Its databases are `mydht NAME`, `mydht NAME records`,
+/// `mydht NAME attachments` and `mydht NAME files`.
 pub(crate) struct Profile {
     pub(crate) name: String,
     /// Given back when the node is dropped, or with the tab.
@@ -98,42 +98,38 @@ impl Profile {
         IndexedDbKV::open(&format!("mydht {} records", self.name))
     }
 
-    /// Where its attachments are.
-    pub(crate) fn attachments(&self) -> Chunks<IndexedDb> {
-        Chunks::new(IndexedDb::new(&format!("mydht {} attachments", self.name)))
+    /// Where its attachments are: those that came from others, and the files that its user put, which are read where the
+    /// browser has them. Also, what is not there although it was put.
+    ///
+    /// # Errors
+    /// When this browser keeps no files.
+    pub(crate) async fn attachments(&self) -> io::Result<(Chunks<IndexedDb>, Vec<String>)> {
+        let mut chunks = Chunks::new(IndexedDb::new(&format!("mydht {} attachments", self.name)));
+        let mut damaged = Vec::new();
+        let files = self.files().await?;
+        for name in files.names().await? {
+            match files.get(&name).await {
+                Ok(Some(kept)) => chunks.link(kept.tree.into(), Content::Web(kept.file)),
+                Ok(None) => {}
+                Err(why) => damaged.push(why.to_string()),
+            }
+        }
+        Ok((chunks, damaged))
     }
-}
 
-impl Profile {
-    /// Keeps the content of an attachment, so that it is there when the page is opened again.
+    async fn files(&self) -> io::Result<WebFiles> {
+        WebFiles::open(&format!("mydht {} files", self.name)).await
+    }
+
+    /// Keeps a file, so that it is there when the page is opened again. It is copied by the browser, not by this page.
     ///
     /// # Errors
     /// When the browser does not keep it: there is no more room, say.
-    pub(crate) async fn keep(&self, tree: &Tree, bytes: &[u8]) -> io::Result<()> {
-        let mut store = self.attachments();
-        let woken = Woken::new();
-        store.on_ready(woken.wake());
+    pub(crate) async fn keep(&self, tree: &Tree, file: &WebFile) -> io::Result<()> {
         let id = tree.id();
-        if woken.done(|| store.is_whole(&id)).await? {
-            return Ok(());
-        }
-        woken.done(|| store.open(&id)).await?;
-        // Of nothing there is one part, which is empty.
-        let parts = bytes
-            .chunks(PART_LEN)
-            .chain(bytes.is_empty().then_some(bytes));
-        for (part, bytes) in (0..id.parts()).zip(parts) {
-            let (Some(node), Some(proof)) = (tree.leaf(part), tree.proof(part)) else {
-                return Err(io::ErrorKind::InvalidInput.into());
-            };
-            let received = ReceivedPart {
-                bytes: bytes.to_vec().into(),
-                node: *node,
-            };
-            let written = woken.done(|| store.write_part(&id, part, &received, &proof));
-            written.await?;
-        }
-        Ok(())
+        // By its content: files of one name are different files.
+        let name = format!("{}-{}", id.hash, id.len);
+        self.files().await?.keep(&name, file, tree).await
     }
 }
 
