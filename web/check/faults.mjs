@@ -47,6 +47,35 @@ async function works(from, to, what) {
   must((await to.textContent("#got-text")) === what, `${what} arrives`);
 }
 
+/** In a page: connections that are begun while `alone` is true find no path, as behind a firewall that lets nothing through. */
+function isolating() {
+  const Real = RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Real {
+    constructor(config) {
+      super(globalThis.alone ? { ...config, iceTransportPolicy: "relay" } : config);
+    }
+  };
+}
+
+/** In a page: changes all that an IndexedDB has in its only store, and gives what is there then as text. */
+function changing() {
+  globalThis.change = async (name, change) => {
+    const done = (request) => new Promise((then, fail) => {
+      request.onsuccess = () => then(request.result);
+      request.onerror = () => fail(request.error);
+    });
+    const database = await done(indexedDB.open(name));
+    const store = database.transaction([...database.objectStoreNames], "readwrite").objectStore(database.objectStoreNames[0]);
+    const keys = await done(store.getAllKeys());
+    const values = await done(store.getAll());
+    for (const [index, key] of keys.entries()) await done(store.put(change(values[index]), key));
+    const now = await done(store.getAll());
+    database.close();
+    const shown = (value) => (value.buffer ? [...value].join() : JSON.stringify(value, (_, inner) => (inner?.buffer ? [...inner].join() : inner)));
+    return now.map(shown).join("\n");
+  };
+}
+
 fault("messages of every length", async (world) => {
   const { a, b } = await pair(world, "lengths");
   for (const length of [1, 16383, 16384, 16385, 65536, 262145, 5_000_000]) {
@@ -109,6 +138,105 @@ fault("a tab is closed, and one is reloaded", async (world) => {
   const d = await open(one, url, world.problems);
   await text(d, "#state", "Online");
   must((await d.textContent("#id")) !== (await a.textContent("#id")), "two tabs are two nodes");
+});
+
+fault("the server is gone, and two that both know a third connect", async (world) => {
+  const server = await signal(program);
+  const url = `${server.url}/?room=neighbours`;
+  const context = await world.context();
+  await context.addInitScript(isolating);
+  const a = await open(context, url, world.problems);
+  const c = await open(await world.context(), url, world.problems);
+  await Promise.all([connected(a, 1, "direct"), connected(c, 1, "direct")]);
+  // The one that comes reaches the third, and the first by the server only.
+  const one = await a.textContent("#id");
+  const third = await c.textContent("#id");
+  await a.evaluate(() => (globalThis.alone = true));
+  const b = await open(await world.context(), url, world.problems);
+  const path = async (id) => (await peers(b)).find((peer) => peer.id === id)?.path;
+  await until(async () => (await path(third)) === "direct" && (await path(one)) === "relayed", "one is reached, one is relayed");
+  await server.stop("SIGKILL");
+  await text(b, "#state", "trying again");
+  await until(async () => (await path(one)) === undefined, "without the server they have no connection");
+  await a.evaluate(() => (globalThis.alone = false));
+  await until(async () => (await path(one)) === "direct", "the third brings them together", 120_000);
+  await works(a, b, "without a server");
+}, true);
+
+fault("what is put is served from where it is, after a reload too", async (world) => {
+  const url = `${world.server.url}/?room=kept`;
+  const a = await open(await world.context(), url, world.problems);
+  await text(a, "#state", "Online");
+  const [first, second] = [random(300_000), random(70_000)];
+  // Two of one name are two files.
+  const keys = [];
+  for (const bytes of [first, second]) keys.push(await putFile(a, file("kept", bytes), "kept"));
+  await a.reload();
+  await text(a, "#state", "Online");
+  await a.click("#stored summary");
+  await text(a, "#stored-summary", "2 files, 370.0 kB");
+  must((await a.locator("#stored-rows tr", { hasText: "the file kept" }).count()) === 2, "both are listed");
+  must((await a.locator("#stored-rows tr", { hasText: "whole" }).count()) === 2, "both are whole");
+  await a.click("#verify");
+  await text(a, "#verify-result", "2 right, 0 wrong");
+  const b = await open(await world.context(), url, world.problems);
+  await connected(b, 1);
+  for (const [index, bytes] of [first, second].entries()) {
+    must((await getFile(b, keys[index])) === sha256(bytes), "it is served after a reload");
+  }
+  // What is damaged is named, and not given out.
+  await a.evaluate(async () => {
+    const name = (await indexedDB.databases()).map(({ name }) => name).find((name) => name.endsWith("files"));
+    await change(name, ({ leaves }) => ({ file: new Blob(["damaged"]), leaves }));
+  });
+  await a.reload();
+  await text(a, "#state", "Online");
+  await a.click("#stored summary");
+  await text(a, "#stored-damaged", "is damaged");
+});
+
+fault("an identity that is damaged", async (world) => {
+  const context = await world.context();
+  const url = `${world.server.url}/?room=damaged`;
+  const a = await open(context, url, world.problems);
+  await text(a, "#state", "Online");
+  const id = await a.textContent("#id");
+  const damaged = (page) => page.evaluate(() => change("mydht 1", (kept) => {
+    const bytes = new Uint8Array(kept.value ?? kept).slice();
+    bytes[bytes.length >> 1] ^= 1;
+    return kept.value ? { ...kept, value: bytes } : bytes;
+  }));
+  const before = await damaged(a);
+  await a.reload();
+  await visible(a, "#choice");
+  await text(a, "#choice-why", "identity that the browser keeps (profile 1)");
+  await a.click("#without");
+  await text(a, "#state", "Online");
+  must((await a.textContent("#id")) !== id, "the node has another identity");
+  const after = await a.evaluate(() => change("mydht 1", (kept) => kept));
+  must(after === before, "what was damaged is still there as it was");
+  const b = await open(await world.context(), url, world.problems);
+  await connected(b, 1, "direct");
+  await works(a, b, "with an identity that is not kept");
+});
+
+fault("a private window that keeps nothing", async (world) => {
+  const context = await world.context();
+  await context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { get: () => undefined }));
+  const url = `${world.server.url}/?room=private`;
+  const a = await open(context, url, world.problems);
+  await visible(a, "#choice");
+  await text(a, "#choice-why", "private window");
+  await text(a, "#state", "Waiting for your choice");
+  await a.click("#without");
+  await text(a, "#state", "Online");
+  await text(a, "#kept", "nothing");
+  const b = await open(await world.context(), url, world.problems);
+  await connected(b, 1, "direct");
+  await works(a, b, "from a private window");
+  const bytes = random(200_000);
+  const key = await putFile(a, file("private", bytes), "private");
+  must((await getFile(b, key)) === sha256(bytes), "a file that is not kept is served while the page is there");
 });
 
 fault("no direct path, and then one", async (world) => {
@@ -256,6 +384,7 @@ for (const { name, run, isLong } of CASES) {
   const contexts = [];
   const context = async () => {
     const made = await browser.newContext({ acceptDownloads: true });
+    await made.addInitScript(changing);
     contexts.push(made);
     return made;
   };
