@@ -315,6 +315,50 @@ fn what_a_node_keeps_is_there_after_it_was_stopped_and_after_it_was_killed() {
     a.stop();
 }
 
+#[test]
+fn a_get_that_is_killed_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, stats) = (dir.path().join("file"), dir.path().join("stats"));
+    let content: Vec<u8> = (0..20_000_000u32).map(|i| (i ^ (i >> 9)) as u8).collect();
+    fs::write(&path, &content).unwrap();
+    let node = Node::start(&[]);
+    let key = prints(&["put", "--bootstrap", &node.address, "--file", text(&path)]);
+    for attempt in 0.. {
+        let out = dir.path().join(format!("out{attempt}"));
+        let parts = dir.path().join(format!("out{attempt}.mydht-part"));
+        let args = [
+            "get",
+            "--bootstrap",
+            &node.address,
+            key.trim_end(),
+            "--out",
+            text(&out),
+        ];
+        let mut cut = mydht().args(args).spawn().unwrap();
+        let come = || {
+            let entries = fs::read_dir(&parts).into_iter().flatten().flatten();
+            let files = entries.filter_map(|entry| entry.metadata().ok());
+            files.map(|file| file.len()).sum::<u64>()
+        };
+        while come() < 2_000_000 && cut.try_wait().unwrap().is_none() {}
+        let was_cut = cut.try_wait().unwrap().is_none();
+        cut.kill().unwrap();
+        cut.wait().unwrap();
+        if !was_cut || out.exists() {
+            assert!(attempt < 20, "it is over before it can be killed");
+            continue;
+        }
+        prints(&[&args[..], &["--stats", text(&stats)]].concat());
+        assert!(fs::read(&out).unwrap() == content);
+        let stats: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
+        let came = stats["bytes_in"].as_u64().unwrap();
+        assert!(came < 19_000_000, "{came} bytes came again");
+        break;
+    }
+    node.stop();
+}
+
 /// Puts a file of `len` zero bytes into a node and gets it out; gives the most memory that any of the three
 /// processes had, in bytes.
 fn peak_memory(len: u64) -> u64 {

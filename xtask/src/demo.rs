@@ -1,6 +1,7 @@
 //! `cargo xtask demo`.
 
 mod content;
+mod cut;
 mod process;
 mod stats;
 
@@ -24,7 +25,7 @@ const NODES: usize = 3;
 /// page (and opens it, where there is a desktop): each tab of it is a node. It goes on until Ctrl-C.
 ///
 /// With --check it shows by itself that all works, and ends: a file goes through a network of three native nodes and comes
-/// back; it is dropped into one of two tabs of Chromium and got in the other, and by the native node; and servers, tabs and
+/// back, also where the one who fetches it is killed and started again; it is dropped into one of two tabs of Chromium and got in the other, and by the native node; and servers, tabs and
 /// networks go away, and peers lie. Screenshots are left in target/demo. Fails if a file comes back different, or anything
 /// takes too long.
 #[derive(clap::Args)]
@@ -57,6 +58,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
     let same = play(args, &program, dir.path())?;
     println!("\nnatively, {}", verdict(same));
+    let limit = Duration::from_secs(args.timeout);
+    let went_on = cut::goes_on(&source(args, dir.path())?, &program, dir.path(), limit)?;
+    println!("after a kill, {}", verdict(went_on));
     let shots = workspace.target_dir.join("demo");
     std::fs::create_dir_all(&shots)?;
     let page = Page::new(program)?;
@@ -69,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("NOT ALL FAULTS WERE LIVED THROUGH");
     }
     dir.close().context("the demo's folder cannot be removed")?;
-    Ok(match same && shown && lived {
+    Ok(match same && went_on && shown && lived {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

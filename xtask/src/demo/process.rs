@@ -280,6 +280,27 @@ impl Program {
         self
     }
 
+    /// Runs it until `enough`, and kills it then: whether that was before its end.
+    pub fn run_until(mut self, limit: Duration, mut enough: impl FnMut() -> bool) -> Result<bool> {
+        let started = Instant::now();
+        let mut process = Guard(self.command.stderr(File::create(&self.stderr)?).spawn()?);
+        while started.elapsed() < limit {
+            if process.0.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if enough() {
+                return Ok(true);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        bail!(
+            "`mydht {}` had not come far after {} s; its standard error ended:\n{}",
+            self.name,
+            limit.as_secs(),
+            tail(&self.stderr)
+        )
+    }
+
     /// Runs it; an error if it fails or has not ended by the limit.
     pub fn run(mut self, limit: Duration) -> Result<Ended> {
         let name = &self.name;
