@@ -5,7 +5,7 @@ mod cut;
 mod process;
 mod stats;
 
-use crate::page::{self, Page};
+use crate::page::{self, Churn, Page};
 use crate::web::Build;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -19,15 +19,24 @@ use std::time::Duration;
 /// How many nodes the native part of the check has.
 const NODES: usize = 3;
 
+/// The network whose nodes are killed.
+const CHURN: Churn = Churn {
+    nodes: 50,
+    seconds: 60,
+    values: 1_000,
+    files: 20,
+};
+
 /// Show MyDHT: a signalling server with its page, and a native node, in one room.
 ///
 /// Builds the page and `mydht` in release, starts the server and the node on this machine, and prints the address of the
 /// page (and opens it, where there is a desktop): each tab of it is a node. It goes on until Ctrl-C.
 ///
 /// With --check it shows by itself that all works, and ends: a file goes through a network of three native nodes and comes
-/// back, also where the one who fetches it is killed and started again; it is dropped into one of two tabs of Chromium and got in the other, and by the native node; and servers, tabs and
-/// networks go away, and peers lie. Screenshots are left in target/demo. Fails if a file comes back different, or anything
-/// takes too long.
+/// back, also where who fetches it is killed and started again; it is dropped into one of two tabs of Chromium and got in the
+/// other, and by the native node; servers, tabs and networks go away, and peers lie; and in a network of 50 native nodes and
+/// three tabs, of which a node is killed each second for a minute, a thousand values and twenty files are found. Screenshots
+/// are left in target/demo. Fails if a file comes back different, or anything takes too long.
 #[derive(clap::Args)]
 pub struct Args {
     /// The file to put, instead of random bytes.
@@ -68,12 +77,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let shown = page.demo(&file, &shots)?;
     println!("\nin the page, {}", verdict(shown));
     let lived = page.faults(&shots, true)?;
+    let kept = page.churn(&shots, &CHURN)?;
     println!("\nscreenshots are in {}", shots.display());
     if !lived {
         println!("NOT ALL FAULTS WERE LIVED THROUGH");
     }
     dir.close().context("the demo's folder cannot be removed")?;
-    Ok(match same && went_on && shown && lived {
+    if !kept {
+        println!("NOT ALL WAS FOUND WHILE NODES WERE KILLED");
+    }
+    Ok(match same && went_on && shown && lived && kept {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

@@ -19,6 +19,14 @@ pub struct Page {
     path: std::ffi::OsString,
 }
 
+/// How large a network is of which nodes are killed, for how long, and what it keeps.
+pub struct Churn {
+    pub nodes: u32,
+    pub seconds: u32,
+    pub values: u32,
+    pub files: u32,
+}
+
 impl Page {
     /// Finds the tools. `program` is a `mydht` that has the page.
     pub fn new(program: PathBuf) -> Result<Self> {
@@ -41,6 +49,21 @@ impl Page {
     pub fn faults(&self, folder: &Path, all: bool) -> Result<bool> {
         let all: &[&std::ffi::OsStr] = if all { &["--all".as_ref()] } else { &[] };
         self.script("faults.mjs", &[&[folder.as_os_str()], all].concat())
+    }
+
+    /// A network of native nodes and tabs, of which one is killed each second: what was put is got.
+    pub fn churn(&self, folder: &Path, network: &Churn) -> Result<bool> {
+        let numbers = [
+            network.nodes,
+            network.seconds,
+            network.values,
+            network.files,
+        ]
+        .map(|number| number.to_string());
+        let args: Vec<&std::ffi::OsStr> = std::iter::once(folder.as_os_str())
+            .chain(numbers.iter().map(|number| number.as_ref()))
+            .collect();
+        self.script("churn.mjs", &args)
     }
 
     /// Whether a script succeeded. It runs in a network of its own where that can be, and prints what it saw.
