@@ -1,13 +1,14 @@
 //! Connections: which peer has which, which are being opened, and which are given up.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::search::{Goal, Question};
 use super::{ConnId, Engine, Output, Peer};
 use crate::id::PeerId;
 use crate::routing::Contact;
+use mydht_small::{BTreeMap, BTreeSet};
 
 /// Which peer has which connections, and which searches wait for one.
 #[derive(Debug, Default)]

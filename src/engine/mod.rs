@@ -35,13 +35,14 @@ pub use interface::{
 };
 pub use query::{Query, QueryMode, QueryPriority};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::routing::Route;
+use mydht_small::{BTreeMap, BTreeSet};
 
 use cache::Cache;
 use links::Links;

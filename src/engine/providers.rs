@@ -1,9 +1,10 @@
 //! Who was seen to have which attachment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::ConnId;
 use crate::record::AttachmentId;
+use mydht_small::BTreeMap;
 
 #[derive(Debug)]
 struct Known {

@@ -1,6 +1,6 @@
 //! Keeping a record: here, and a copy with the nodes nearest to its key.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
 use crate::routing::Contact;
 use crate::store::Content;
+use mydht_small::{BTreeMap, BTreeSet};
 
 #[derive(Debug)]
 struct Put {

@@ -1,6 +1,6 @@
 //! Searches under way: whom they ask, and what they are for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::lookup::Lookup;
 use super::provide::Named;
@@ -10,6 +10,7 @@ use crate::id::{Hash, Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::{AttachmentId, Record};
 use crate::routing::{Contact, Distance, Search, SearchParams};
+use mydht_small::BTreeSet;
 
 /// What a search asks of each peer.
 #[derive(Clone, Copy, Debug)]

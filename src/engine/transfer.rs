@@ -2,7 +2,7 @@
 
 mod sources;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::providers::Providers;
@@ -14,6 +14,7 @@ use crate::attachment::tree::Node;
 use crate::limits::Limits;
 use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record};
+use mydht_small::{BTreeMap, BTreeSet};
 
 /// What waits for an attachment to be whole.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Knowing everyone: for networks of a few dozen.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use super::{Contact, Distance, Noted, Route};
 use crate::id::{Hash, PeerId};
+use mydht_small::BTreeMap;
 
 /// MyDHT's "inefficient map": every contact, up to a bound; nothing is refreshed and no connection is given up.
 ///

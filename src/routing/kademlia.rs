@@ -1,7 +1,6 @@
 //! Kademlia's table: few contacts far away, many nearby.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use super::bucket::Bucket;
 use super::distance::within_bucket;
 use super::{Contact, Distance, Noted, Route};
 use crate::id::{Hash, PeerId};
+use mydht_small::BTreeMap;
 
 /// What can be chosen about a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

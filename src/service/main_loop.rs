@@ -10,13 +10,14 @@ mod stop;
 mod timers;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, UserSources};
+use mydht_small::{BTreeMap, BTreeSet};
 use mydht_spawner::channel::{MioChannel, MioRecv, MpscChannel, MpscRecv};
 use mydht_spawner::{
     Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnSend, SpawnerYield,

@@ -1,8 +1,8 @@
 //! Whom a node connects with by way of a signalling server, by which path, and when. Pure: time is an argument.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mydht_small::BTreeMap;
 use mydht_transports::signal::UserId;
 
 use crate::{Link, PeerId};

@@ -1,9 +1,9 @@
 //! Signalling over a server while there is one, and by the neighbours otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
+use mydht_small::{BTreeMap, BTreeSet};
 use mydht_transports::signal::{Hub, ServerSignaller, State};
 use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 

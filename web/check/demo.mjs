@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import {
-  ask, autopsy, connected, dropFile, getFile, launch, open, peers, run, sha256, signal, start, text, visible,
+  ask, autopsy, connected, dropFile, getFile, launch, open, peers, run, sha256, signal, start, text, traced, visible,
 } from "./lib.mjs";
 
 const [program, file, folder] = process.argv.slice(2);
@@ -74,10 +74,12 @@ try {
     for (let at = 0; at < length; at += 65536) crypto.getRandomValues(bytes.subarray(at, Math.min(length, at + 65536)));
     globalThis.large = bytes;
   }, MOVED);
+  const trace = await traced(browser);
   const moving = Date.now();
   const large = await a.evaluate(async () => (await mydht.putFile("large", new Blob([globalThis.large]))).key);
   result.movedSeconds = (Date.now() - moving) / 1000;
   result.turns = { giver: await a.evaluate(() => mydht.turns), taker: await b.evaluate(() => mydht.turns) };
+  result.turns.processor = await trace([result.turns.giver, result.turns.taker]);
   result.moved = await b.evaluate(async (key) => (await mydht.get(key)).size, large);
 
   // A reload keeps the id and what was put, and the peers come back.

@@ -1,15 +1,14 @@
 // How long the turns of two nodes take while much moves from one to the other, and where their time goes.
 //
-// By the clock, as the nodes count them, and by the processor's time that all calls into a page took (its timers' and callbacks'
-// too), which does not grow when other programs have the processor meanwhile: of these the one that as many are longer than as a
-// hundredth of the turns are, which is no shorter than the turns' own 99th percentile.
+// By the clock, as the nodes count them, and by the processor's time, which does not grow when other programs have the
+// processor meanwhile.
 //
 // node turns.mjs MYDHT BYTES [PROFILE]: prints it as one JSON object. PROFILE is a prefix under which the CPU profiles of both tabs
 // are saved, for the browser's developer tools; with them the functions that took the most time are printed. (Functions have
 // names only in a wasm whose name section is still there.)
 
 import { writeFile } from "node:fs/promises";
-import { connected, launch, open, signal } from "./lib.mjs";
+import { connected, launch, open, signal, traced } from "./lib.mjs";
 
 const [program, bytes, profile] = process.argv.slice(2);
 /** Functions shown. */
@@ -40,24 +39,6 @@ async function profiled(page) {
   };
 }
 
-/** The processor's time that the calls into each page took, in milliseconds, the longest first, by process. */
-async function traced(browser) {
-  const session = await browser.newBrowserCDPSession();
-  const calls = new Map();
-  session.on("Tracing.dataCollected", ({ value }) => {
-    for (const { name, pid, tdur } of value) {
-      if (name === "FunctionCall" && tdur !== undefined) calls.set(pid, [...(calls.get(pid) ?? []), tdur / 1000]);
-    }
-  });
-  await session.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories: ["devtools.timeline"] } });
-  return async () => {
-    const complete = new Promise((then) => session.once("Tracing.tracingComplete", then));
-    await session.send("Tracing.end");
-    await complete;
-    return [...calls.values()].map((times) => times.sort((one, other) => other - one)).sort((one, other) => other.length - one.length);
-  };
-}
-
 const problems = [];
 const server = await signal(program);
 const browser = await launch();
@@ -77,10 +58,7 @@ const seconds = (Date.now() - begin) / 1000;
 const turns = (page) => page.evaluate(() => mydht.turns);
 const result = { seconds, giver: await turns(giver), taker: await turns(taker) };
 const heavy = { giver: await ends[0]("giver"), taker: await ends[1]("taker") };
-const most = Math.max(result.giver.count, result.taker.count);
-result.calls = (await trace())
-  .slice(0, 2)
-  .map((times) => ({ count: times.length, percentile99: times[Math.floor(most / 100)], longest: times.slice(0, 5) }));
+result.processor = await trace([result.giver, result.taker]);
 if (profile) result.heaviest = heavy;
 console.log(JSON.stringify({ ...result, problems }, null, 2));
 await browser.close();

@@ -1,7 +1,6 @@
 //! The node.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use mydht::{
     Value,
 };
 use mydht_evloop::{Poll, js};
+use mydht_small::BTreeMap;
 use mydht_transports::either::EitherOf;
 use mydht_transports::signal::{self, Config, Hub, Relay, Running};
 use mydht_transports::webrtc::WebRtc;

@@ -13,7 +13,9 @@ use std::time::Duration;
 /// The packages whose library must compile for wasm32, and what cargo is told to leave out.
 /// A package's wasm tests are built with the same arguments; a package not named here, with none.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("mydht-cipher", &[]),
     ("mydht-evloop", &[]),
+    ("mydht-small", &[]),
     ("readwrite-comp", &[]),
     // What of its features is not for wasm32 is absent there.
     ("mydht-spawner", &["--all-features"]),

@@ -3,7 +3,7 @@
 use crate::run::Cmd;
 use crate::setup::{self, WASM};
 use crate::workspace::{Workspace, locked_version, root};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,12 +13,22 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub struct Args {}
 
+/// What the wasm may have to be downloaded, in bytes: what was reached, rounded up. The aim is 350,000.
+const MOST_GZIPPED: usize = 420_000;
+
 /// Runs it.
 pub fn run(_: &Args) -> Result<ExitCode> {
     let made = make(&Workspace::load()?.target_dir, Build::Small)?;
     println!("made {}", made.dist.display());
     match made.gzipped {
-        Some(bytes) => println!("the wasm has {} bytes, {bytes} gzipped", made.bytes),
+        Some(bytes) => {
+            println!("the wasm has {} bytes, {bytes} gzipped", made.bytes);
+            if bytes > MOST_GZIPPED {
+                bail!(
+                    "the wasm may have {MOST_GZIPPED} bytes gzipped (MOST_GZIPPED): see what made it larger"
+                );
+            }
+        }
         None => println!("the wasm has {} bytes", made.bytes),
     }
     Ok(ExitCode::SUCCESS)

@@ -7,8 +7,7 @@ mod online;
 #[cfg(test)]
 mod tests;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::proof::{HELLO, Rejected, hello_bytes};
 use super::replay::ReplayGuard;
 use super::user::{IdOf, Identity, Nonce, UserId};
 use backoff::Backoff;
+use mydht_small::{BTreeMap, BTreeSet};
 
 /// How long opening a connection may take, and logging in.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
@@ -348,8 +348,8 @@ impl Client {
         if !matches!(self.state, State::Online { .. }) {
             return Err(Offline);
         }
-        if let Entry::Vacant(new) = self.relays.entry(user) {
-            new.insert(false);
+        if !self.relays.contains_key(&user) {
+            self.relays.insert(user, false);
             self.say(&FromClient::Relay { user });
         }
         Ok(())

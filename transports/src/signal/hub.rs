@@ -1,12 +1,13 @@
 //! One client, used by a node, and run by a shell.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use mydht_evloop::SetReadiness;
 use mydht_evloop::traits::{Ready, TriggerReady, UserSources};
+use mydht_small::BTreeMap;
 
 use super::client::{Action, Client, Event, State, Time};
 use super::user::UserId;

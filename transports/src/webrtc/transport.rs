@@ -1,12 +1,13 @@
 //! The transport: connections by peer, made and closed as they are needed.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 use mydht_evloop::{Handle, Poll, PollOpt, Registration, SetReadiness, Timer};
+use mydht_small::BTreeMap;
 
 use super::body::{Attempt, Body, attempt};
 use super::connection::Connection;

@@ -1,0 +1,26 @@
+//! Sorted maps and sets that are small to download.
+//!
+//! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In wasm, [`BTreeMap`] and
+//! [`BTreeSet`] are sorted vectors with as much of the same interface as a node uses; everywhere else they are the standard
+//! library's. Inserting and removing moves what is behind: they are for what a page has some thousands of at most.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+pub mod map;
+pub mod set;
+
+#[cfg(target_arch = "wasm32")]
+pub use map::SortedMap as BTreeMap;
+#[cfg(target_arch = "wasm32")]
+pub use set::SortedSet as BTreeSet;
+#[cfg(not(target_arch = "wasm32"))]
+pub use std::collections::{BTreeMap, BTreeSet};
