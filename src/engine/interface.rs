@@ -32,6 +32,12 @@ pub enum Command {
         /// Its attachment, if it has one: the whole tree, and where the content is.
         content: Option<(Tree, Content)>,
     },
+    /// Keep a record here, and have the nearest neighbours put it where it belongs, each in its own name: for a node that can
+    /// open no connections. Not for attachments.
+    Propagate {
+        /// The record.
+        record: Record,
+    },
     /// Find a record, here or at the peers, and bring its attachment here.
     Get {
         /// Its key.

@@ -22,6 +22,7 @@ impl Engine {
         match message {
             ProtoMessage::Find { query, .. }
             | ProtoMessage::Store { query, .. }
+            | ProtoMessage::Propagate { query, .. }
             | ProtoMessage::Fetch { query, .. }
                 if peer.at_store >= self.limits.pending_messages =>
             {
@@ -36,6 +37,9 @@ impl Engine {
                 );
             }
             ProtoMessage::Store { query, record } => self.asked_to_store(conn, query, record),
+            ProtoMessage::Propagate { query, record } => {
+                self.asked_to_propagate(conn, query, record);
+            }
             ProtoMessage::Fetch { query, id, part } => self.asked_for_part(conn, query, id, part),
             ProtoMessage::FindNode { query, target } => self.asked_for_nodes(conn, query, target),
             ProtoMessage::Provide { query, hash } => self.asked_to_provide(conn, query, hash),

@@ -215,6 +215,7 @@ impl Engine {
     fn command(&mut self, ticket: Ticket, command: Command) {
         match command {
             Command::Put { record, content } => self.put(ticket, record, content),
+            Command::Propagate { record } => self.put_by_proxy(ticket, record),
             Command::Get { key } => self.query(ticket, key, Query::default()),
             Command::Query { key, query } => self.query(ticket, key, query),
             Command::Read { id, part } => {

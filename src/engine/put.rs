@@ -16,10 +16,20 @@ use crate::routing::Contact;
 use crate::store::Content;
 use mydht_small::{BTreeMap, BTreeSet};
 
+/// For whom a record is copied to others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum For {
+    /// The user, who waits.
+    User(Ticket),
+    /// A peer that cannot do it itself. It was told already that the record is kept here.
+    Peer,
+    /// Nobody: it is put again, and then the next one.
+    Round,
+}
+
 #[derive(Debug)]
 struct Put {
-    /// `None`: it is put again, and no user waits.
-    ticket: Option<Ticket>,
+    whom: For,
     attachment: Option<AttachmentId>,
     /// Peers that were asked and have not answered.
     waiting: usize,
@@ -61,12 +71,8 @@ impl Puts {
 
 impl Engine {
     pub(super) fn put(&mut self, ticket: Ticket, record: Record, content: Option<(Tree, Content)>) {
-        if let Err(what) = record.check(&self.limits) {
+        if let Err(what) = self.check_own(&record) {
             return self.reply(ticket, Event::Failed(what));
-        }
-        if record.is_expired(self.unix_millis()) {
-            let what = "the record has expired already: give it a later time, or set this computer's clock";
-            return self.reply(ticket, Event::Failed(what.into()));
         }
         match (content, record.value.attachment()) {
             (None, None) => {}
@@ -82,39 +88,76 @@ impl Engine {
         self.keep(ticket, record);
     }
 
+    /// The user's put, of which the neighbours do the work.
+    pub(super) fn put_by_proxy(&mut self, ticket: Ticket, record: Record) {
+        if record.value.attachment().is_some() {
+            let what = "a file is put by who has it: use Put";
+            return self.reply(ticket, Event::Failed(what.into()));
+        }
+        if let Err(what) = self.check_own(&record) {
+            return self.reply(ticket, Event::Failed(what));
+        }
+        let after = AfterStore::LocalPut(ticket, record.clone(), true);
+        self.store(StoreOp::Put(record, Owner::Own), after);
+    }
+
+    fn check_own(&self, record: &Record) -> Result<(), String> {
+        record.check(&self.limits)?;
+        if record.is_expired(self.unix_millis()) {
+            let what = "the record has expired already: give it a later time, or set this computer's clock";
+            return Err(what.into());
+        }
+        Ok(())
+    }
+
     /// The content can be given out: now the record.
     pub(super) fn keep(&mut self, ticket: Ticket, record: Record) {
-        let after = AfterStore::LocalPut(ticket, record.clone());
+        let after = AfterStore::LocalPut(ticket, record.clone(), false);
         self.store(StoreOp::Put(record, Owner::Own), after);
     }
 
     /// The record is kept here: now the nodes nearest to its key.
-    pub(super) fn copy(&mut self, ticket: Option<Ticket>, record: Record) {
+    pub(super) fn copy(&mut self, whom: For, record: Record) {
         let target = *record.key.hash();
         if self.stopping {
             let nearest = self.connected_near(&target);
-            return self.send_copies(ticket, record, nearest);
+            return self.send_copies(whom, record, nearest);
         }
-        let goal = Goal::Copies(ticket, record);
+        let goal = Goal::Copies(whom, record);
         self.search(target, Question::FindNode(target), goal);
     }
 
     /// They are found: those that are still connected get a copy.
-    pub(super) fn send_copies(
+    pub(super) fn send_copies(&mut self, whom: For, record: Record, nearest: Vec<Contact<String>>) {
+        let store = |query, record| ProtoMessage::Store { query, record };
+        self.send_to(whom, record, nearest, self.limits.copies, store);
+    }
+
+    /// The record is kept here, and the neighbours are to put it where it belongs.
+    pub(super) fn propagate(&mut self, ticket: Ticket, record: Record) {
+        let nearest = self.connected_near(record.key.hash());
+        let few = self.limits.parallel.max(1);
+        let message = |query, record| ProtoMessage::Propagate { query, record };
+        self.send_to(For::User(ticket), record, nearest, few, message);
+    }
+
+    fn send_to(
         &mut self,
-        ticket: Option<Ticket>,
+        whom: For,
         record: Record,
         nearest: Vec<Contact<String>>,
+        most: usize,
+        message: impl Fn(QueryId, Record) -> ProtoMessage,
     ) {
         let conns = nearest.iter().filter_map(|node| self.links.conn(&node.id));
-        let peers: Vec<ConnId> = conns.take(self.limits.copies).collect();
+        let peers: Vec<ConnId> = conns.take(most).collect();
         if peers.is_empty() {
-            return self.copied(ticket, Event::Stored { copies: 0 });
+            return self.copied(whom, Event::Stored { copies: 0 });
         }
         let put = self.puts.next;
         self.puts.next += 1;
         let open = Put {
-            ticket,
+            whom,
             attachment: record.value.attachment(),
             waiting: peers.len(),
             kept_by: BTreeSet::new(),
@@ -127,7 +170,7 @@ impl Engine {
             let deadline = self.now.saturating_add(self.limits.request_timeout);
             let query = self.requests.add(conn, Request::Store(put), deadline);
             let record = record.clone();
-            self.send(conn, ProtoMessage::Store { query, record });
+            self.send(conn, message(query, record));
         }
     }
 
@@ -152,15 +195,16 @@ impl Engine {
                 }
                 _ => Event::Stored { copies },
             };
-            self.copied(open.ticket, event);
+            self.copied(open.whom, event);
         }
     }
 
     /// Copies are kept, or not.
-    fn copied(&mut self, ticket: Option<Ticket>, event: Event) {
-        match ticket {
-            Some(ticket) => self.reply(ticket, event),
-            None => self.next_kept(),
+    fn copied(&mut self, whom: For, event: Event) {
+        match whom {
+            For::User(ticket) => self.reply(ticket, event),
+            For::Peer => {}
+            For::Round => self.next_kept(),
         }
     }
 
@@ -185,7 +229,9 @@ impl Engine {
             if sent.bytes > put.progress {
                 put.progress = sent.bytes;
                 let (done, total) = (put.progress, id.len);
-                moved.extend(put.ticket.map(|to| (to, Event::Progress { done, total })));
+                if let For::User(ticket) = put.whom {
+                    moved.push((ticket, Event::Progress { done, total }));
+                }
             }
         }
         for (ticket, event) in moved {
@@ -193,21 +239,24 @@ impl Engine {
         }
     }
 
+    /// A peer asks this node to keep a record, and to put it where it belongs.
+    pub(super) fn asked_to_propagate(&mut self, conn: ConnId, query: QueryId, record: Record) {
+        if record.value.attachment().is_some() {
+            return self.refuse(conn, query, "a file is put by who has it");
+        }
+        if self.searches.count() >= self.limits.lookups {
+            return self.refuse(conn, query, "too many lookups at once (limit lookups)");
+        }
+        if self.takes(conn, query, &record) {
+            let after = AfterStore::PeerPropagate(conn, query, record.clone());
+            self.store(StoreOp::Put(record, Owner::Others), after);
+        }
+    }
+
     /// A peer asks this node to keep a record.
     pub(super) fn asked_to_store(&mut self, conn: ConnId, query: QueryId, record: Record) {
-        if let Err(what) = record.check(&self.limits) {
-            self.refuse(conn, query, &what);
-            if record.is_forged() {
-                self.lied(conn, "a forged record to keep");
-            }
+        if !self.takes(conn, query, &record) {
             return;
-        }
-        if record.is_expired(self.unix_millis()) {
-            return self.refuse(conn, query, "the record has expired");
-        }
-        if let Err(why) = self.count(conn, &record) {
-            self.counts.over_quota += 1;
-            return self.refuse(conn, query, why);
         }
         match record.value.attachment() {
             None => {
@@ -219,5 +268,26 @@ impl Engine {
                 self.download(id, OnArrival::Stored(conn, query, record));
             }
         }
+    }
+
+    /// Whether a peer's record may be kept here; if not, the peer is told why.
+    fn takes(&mut self, conn: ConnId, query: QueryId, record: &Record) -> bool {
+        if let Err(what) = record.check(&self.limits) {
+            self.refuse(conn, query, &what);
+            if record.is_forged() {
+                self.lied(conn, "a forged record to keep");
+            }
+            return false;
+        }
+        if record.is_expired(self.unix_millis()) {
+            self.refuse(conn, query, "the record has expired");
+            return false;
+        }
+        if let Err(why) = self.count(conn, record) {
+            self.counts.over_quota += 1;
+            self.refuse(conn, query, why);
+            return false;
+        }
+        true
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::put::For;
 use super::{AfterStore, Engine, StoreOp};
 use crate::id::{Hash, Key};
 use crate::record::Record;
@@ -107,7 +108,7 @@ impl Engine {
     /// Puts a record again, if it is worth it.
     pub(super) fn put_again(&mut self, record: Option<Record>) {
         match record {
-            Some(record) if !record.is_expired(self.unix_millis()) => self.copy(None, record),
+            Some(record) if !record.is_expired(self.unix_millis()) => self.copy(For::Round, record),
             // It is gone, or not whole.
             _ => self.next_kept(),
         }

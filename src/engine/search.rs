@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::lookup::Lookup;
 use super::provide::Named;
+use super::put::For;
 use super::requests::Request;
-use super::{ConnId, Engine, QueryPriority, Ticket};
+use super::{ConnId, Engine, QueryPriority};
 use crate::id::{Hash, Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::{AttachmentId, Record};
@@ -30,8 +31,8 @@ pub(super) enum Question {
 pub(super) enum Goal {
     /// A record that somebody wants.
     Lookup(Lookup),
-    /// The peers that a record is to be copied to, for the user or without.
-    Copies(Option<Ticket>, Record),
+    /// The peers that a record is to be copied to.
+    Copies(For, Record),
     /// Those who are to know that an attachment is here.
     Provide(Hash),
     /// Those who have an attachment that is on its way here.
@@ -340,16 +341,20 @@ impl Engine {
     fn search_done(&mut self, number: u64, open: Open) {
         match open.goal {
             Goal::Lookup(lookup) => self.lookup_done(number, lookup),
-            Goal::Copies(ticket, record) => {
+            Goal::Copies(whom, record) => {
                 let nearest = open.search.closest();
                 // What is put again is still here.
-                if let Some(id) = record.value.attachment().filter(|_| ticket.is_none()) {
+                if let Some(id) = record
+                    .value
+                    .attachment()
+                    .filter(|_| matches!(whom, For::Round))
+                {
                     match *record.key.hash() == id.hash {
                         true => self.provide(id.hash, &nearest),
                         false => self.provide_soon(id),
                     }
                 }
-                self.send_copies(ticket, record, nearest);
+                self.send_copies(whom, record, nearest);
             }
             Goal::Provide(hash) => self.provide(hash, &open.search.closest()),
             Goal::Providers(id, _) | Goal::Meet(id) => self.hope_gone(id, number),
@@ -364,8 +369,8 @@ impl Engine {
         let copies = |open: &Open| matches!(open.goal, Goal::Copies(..));
         let open = self.searches.open.extract_if(|_, open| copies(open));
         for (_, open) in open.collect::<Vec<_>>() {
-            if let Goal::Copies(Some(ticket), record) = open.goal {
-                self.copy(Some(ticket), record);
+            if let Goal::Copies(whom @ (For::User(_) | For::Peer), record) = open.goal {
+                self.copy(whom, record);
             }
         }
     }

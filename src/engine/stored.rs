@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::put::For;
 use super::{ConnId, Engine, Event, Output, Query, StoreOp, StoreReply, Ticket};
 use crate::id::Key;
 use crate::msg::{ProtoMessage, QueryId};
@@ -14,8 +15,10 @@ pub(super) enum AfterStore {
     LocalGet(Ticket, Key, Query),
     PeerGet(ConnId, QueryId, Key, u8),
     LocalLink(Ticket, Record),
-    LocalPut(Ticket, Record),
+    /// Whether the neighbours do the rest of it.
+    LocalPut(Ticket, Record, bool),
     PeerPut(ConnId, QueryId, Key),
+    PeerPropagate(ConnId, QueryId, Record),
     /// The attachment and the number of its download.
     Opened(AttachmentId, u64),
     /// The same, and the part.
@@ -33,6 +36,7 @@ impl AfterStore {
         match self {
             AfterStore::PeerGet(conn, ..)
             | AfterStore::PeerPut(conn, ..)
+            | AfterStore::PeerPropagate(conn, ..)
             | AfterStore::PeerRead(conn, ..) => Some(*conn),
             _ => None,
         }
@@ -61,25 +65,36 @@ impl Engine {
                 }
             }
             (AfterStore::LocalLink(ticket, record), StoreReply::Done) => self.keep(ticket, record),
-            (AfterStore::LocalPut(ticket, record), StoreReply::Done) => {
+            (AfterStore::LocalPut(ticket, record, by_proxy), StoreReply::Done) => {
                 self.republish.note(record.key, self.now);
                 if let Some(id) = record.value.attachment() {
                     self.provide_soon(id);
                 }
-                self.copy(Some(ticket), record);
+                match by_proxy {
+                    true => self.propagate(ticket, record),
+                    false => self.copy(For::User(ticket), record),
+                }
             }
-            (AfterStore::LocalPut(ticket, _), StoreReply::Stale) => {
+            (AfterStore::LocalPut(ticket, ..), StoreReply::Stale) => {
                 let why =
                     "a newer record is kept under this key: sign it with a higher sequence number";
                 self.reply(ticket, Event::Failed(why.into()));
             }
-            (AfterStore::PeerPut(conn, query, _), StoreReply::Stale) => {
+            (
+                AfterStore::PeerPut(conn, query, _) | AfterStore::PeerPropagate(conn, query, _),
+                StoreReply::Stale,
+            ) => {
                 self.counts.records_stale += 1;
                 self.refuse(conn, query, "a newer record is kept under this key");
             }
             (AfterStore::PeerPut(conn, query, key), StoreReply::Done) => {
                 self.republish.note(key, self.now);
                 self.send(conn, ProtoMessage::Stored { query });
+            }
+            (AfterStore::PeerPropagate(conn, query, record), StoreReply::Done) => {
+                self.republish.note(record.key, self.now);
+                self.send(conn, ProtoMessage::Stored { query });
+                self.copy(For::Peer, record);
             }
             (AfterStore::Opened(id, number), StoreReply::Whole) => self.arrived(id, number),
             (AfterStore::Opened(id, number), StoreReply::Partial(have)) => {
@@ -116,13 +131,14 @@ impl Engine {
             AfterStore::NextKept | AfterStore::Republish => self.republish_failed(),
             AfterStore::LocalGet(ticket, ..)
             | AfterStore::LocalLink(ticket, _)
-            | AfterStore::LocalPut(ticket, _)
+            | AfterStore::LocalPut(ticket, ..)
             | AfterStore::LocalRead(ticket)
             | AfterStore::Insight(ticket) => {
                 self.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
             }
             AfterStore::PeerGet(conn, query, ..)
             | AfterStore::PeerPut(conn, query, _)
+            | AfterStore::PeerPropagate(conn, query, _)
             | AfterStore::PeerRead(conn, query, ..) => self.refuse(conn, query, HERE),
             AfterStore::Opened(id, number) | AfterStore::Written(id, number, _) => {
                 self.download_not_kept(id, number, &format!("{HERE}: {error}"));

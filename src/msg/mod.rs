@@ -174,6 +174,13 @@ pub enum ProtoMessage {
         /// The record.
         record: Record,
     },
+    /// Asks to keep a record and to put it with the nodes nearest to its key. Answered as `Store`, before the second is done.
+    Propagate {
+        /// The request.
+        query: QueryId,
+        /// The record.
+        record: Record,
+    },
 }
 
 impl ProtoMessage {
@@ -206,6 +213,7 @@ impl ProtoMessage {
             ProtoMessage::FindProviders { .. } => "FIND_PROVIDERS",
             ProtoMessage::Providers { .. } => "PROVIDERS",
             ProtoMessage::Cache { .. } => "CACHE",
+            ProtoMessage::Propagate { .. } => "PROPAGATE",
         }
     }
 
@@ -221,6 +229,7 @@ impl ProtoMessage {
             | ProtoMessage::FindProviders { query, .. }
             | ProtoMessage::Providers { query, .. }
             | ProtoMessage::Store { query, .. }
+            | ProtoMessage::Propagate { query, .. }
             | ProtoMessage::Stored { query }
             | ProtoMessage::Fetch { query, .. }
             | ProtoMessage::Part { query, .. }
@@ -242,6 +251,7 @@ impl ProtoMessage {
         let held = match self {
             ProtoMessage::Found { record: r, .. }
             | ProtoMessage::Store { record: r, .. }
+            | ProtoMessage::Propagate { record: r, .. }
             | ProtoMessage::Cache { record: r } => record(r),
             ProtoMessage::Part { proof, .. } => proof.len() * 32,
             ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
@@ -357,6 +367,10 @@ pub(crate) mod tests {
             },
             ProtoMessage::Cache {
                 record: Record::by_content(Value::Bytes(b"x".to_vec())),
+            },
+            ProtoMessage::Propagate {
+                query: 8,
+                record: Record::new(Key::named("x"), Value::Bytes(Vec::new())),
             },
         ]
     }

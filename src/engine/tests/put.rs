@@ -286,3 +286,61 @@ fn a_store_whose_asker_does_not_give_the_parts_is_refused() {
         [(1, 4, "the attachment did not arrive".to_owned())]
     );
 }
+
+#[test]
+fn by_proxy_the_nearest_neighbours_are_asked_and_only_they() {
+    let mut bench = Bench::with_peers(9);
+    bench.quiet = false;
+    let record = value(b"a");
+    let ticket = bench.ask(Command::Propagate {
+        record: record.clone(),
+    });
+    let asked = bench.pick(|conn, message| match message {
+        ProtoMessage::Propagate { query, .. } => Some((conn, *query)),
+        _ => None,
+    });
+    assert_eq!(asked.len(), 3);
+    assert!(bench.sent.is_empty() && bench.dialed.is_empty());
+    for (conn, query) in asked {
+        bench.hears(conn, ProtoMessage::Stored { query });
+    }
+    assert_eq!(bench.last_events(), [(ticket, Event::Stored { copies: 3 })]);
+    bench.ask(Command::Propagate {
+        record: Sample::parts(1).record(),
+    });
+    assert!(bench.failure().contains("use Put"));
+}
+
+#[test]
+fn a_proxy_keeps_a_record_answers_and_puts_it_with_others() {
+    let mut bench = Bench::with_peers(3);
+    let record = value(b"a");
+    let given = record.clone();
+    bench.hears(
+        1,
+        ProtoMessage::Propagate {
+            query: 4,
+            record: given,
+        },
+    );
+    assert_eq!(bench.store.records.get(&record.key), Some(&record));
+    assert!(
+        bench
+            .sent
+            .contains(&(1, ProtoMessage::Stored { query: 4 }, None))
+    );
+    let stores = bench.stores();
+    assert_eq!(stores.len(), 3);
+    // What becomes of these is nobody's to hear, and the peer that asked may be gone.
+    bench.down(1);
+    for (conn, query) in stores.into_iter().filter(|(conn, _)| *conn != 1) {
+        bench.hears(conn, ProtoMessage::Stored { query });
+    }
+    assert!(bench.last_events().is_empty());
+    // It is taken as a record to store is: checked, counted.
+    let forged = Record::new(record.key, Value::Bytes(b"b".to_vec()));
+    for record in [forged, Sample::parts(1).record()] {
+        bench.hears(2, ProtoMessage::Propagate { query: 5, record });
+        assert_eq!(bench.refusals().len(), 1);
+    }
+}

@@ -64,4 +64,42 @@ proptest! {
         let content = network.nodes[asker].store.content(&sample.id());
         prop_assert_eq!(content.as_ref(), Some(&sample.content));
     }
+    /// A node that opens no connections puts and gets by its neighbours: in a network of many hops, what it puts is where it
+    /// belongs, and it finds what others have put.
+    #[test]
+    fn by_proxy_a_node_without_connections_of_its_own_is_a_full_member(seed in any::<u64>()) {
+        const NODES: usize = 50;
+        let limits = Limits { hops: 4, closest: 8, copies: 4, links: 64, ..Limits::default() };
+        let mut network = Network::of_reachable(NODES, seed, &limits);
+        // It is connected with two, which nobody told where it is found.
+        let mut mute = Network::new(NODES + 1, seed, &limits).nodes.pop().unwrap();
+        mute.quiet = true;
+        network.nodes.push(mute);
+        network.reachable = false;
+        network.connect(NODES, 0);
+        network.connect(NODES, 1);
+        while network.step(0) {}
+        let (own, others) = (value(b"own"), value(b"others"));
+        let request = network.ask(NODES, Command::Propagate { record: own.clone() });
+        let put = Command::Put { record: others.clone(), content: None };
+        network.ask(NODES / 2, put);
+        while network.step(0) {}
+        let stored = matches!(network.ended.get(&request), Some(Event::Stored { copies: 1.. }));
+        prop_assert!(stored);
+        // The nearest of all have it.
+        let mut all: Vec<usize> = (0..NODES).collect();
+        let far = |node: &usize| crate::routing::Distance::between(&peer_id(*node).0, own.key.hash());
+        all.sort_by_key(far);
+        let has = |node: &usize| network.nodes[*node].store.records.contains_key(&own.key);
+        prop_assert!(all[..4].iter().filter(|node| has(node)).count() >= 3);
+        let before = network.nodes[NODES].conns.len();
+        let query = Query { mode: Some(QueryMode::AProxy), ..Query::default() };
+        let get = network.ask(NODES, Command::Query { key: own.key, query });
+        while network.step(0) {}
+        prop_assert_eq!(network.ended.get(&get), Some(&Event::Found(own)));
+        let get = network.ask(NODES, Command::Query { key: others.key, query });
+        while network.step(0) {}
+        prop_assert_eq!(network.ended.get(&get), Some(&Event::Found(others)));
+        prop_assert_eq!(network.nodes[NODES].conns.len(), before, "it connected with others");
+    }
 }
