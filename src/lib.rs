@@ -39,6 +39,7 @@ pub mod sim;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod synchronous;
+pub mod tunnel;
 mod wire;
 
 pub use conf::{MyDHTConf, SingleThread};

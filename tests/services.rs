@@ -81,6 +81,7 @@ impl Service for Scribe {
                     GlobalDo::Done(user),
                 ]);
             }
+            GlobalIn::Answered { .. } => unreachable!("it asks nothing"),
             GlobalIn::Stop => {
                 let (service, body) = (service(), b"last words".to_vec());
                 return Ok(vec![GlobalDo::SendAll { service, body }]);

@@ -3,7 +3,9 @@
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 use super::hosted::Recover;
-use crate::id::PeerId;
+use crate::engine::{Event, Query};
+use crate::id::{Key, PeerId};
+use crate::record::Record;
 
 /// Names a question of this node's user to the global service.
 pub type UserId = u64;
@@ -30,6 +32,13 @@ pub enum GlobalIn {
         user: UserId,
         /// What is asked.
         body: Vec<u8>,
+    },
+    /// What the service asked with [`GlobalDo::Ask`] is done, or not.
+    Answered {
+        /// The number that it gave it.
+        number: u64,
+        /// The last that is heard of it.
+        event: Event,
     },
     /// The node stops. What is answered to this is still sent.
     Stop,
@@ -61,8 +70,24 @@ pub enum GlobalDo {
         /// The answer.
         body: Vec<u8>,
     },
+    /// Ask the node something, as its user might. Answered by [`GlobalIn::Answered`], unless the node stops before.
+    Ask {
+        /// Names it in the answer.
+        number: u64,
+        /// What.
+        wish: Wish,
+    },
     /// The node's user will hear no more.
     Done(UserId),
+}
+
+/// What a service asks of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Find a record.
+    Get(Key, Query),
+    /// Put a value.
+    Put(Record),
 }
 
 /// All that follows from one command.

@@ -89,6 +89,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     peer_mgmt: Slot<MC, PeerMgmtService, MC::PeerMgmtSpawn>,
     global: Option<Slot<MC, Global<MC::Global>, MC::GlobalSpawn>>,
     replies: HashMap<Ticket, Reply>,
+    /// What the global service asked, by the number that it gave it.
+    wishes: HashMap<Ticket, u64>,
     next_ticket: Ticket,
     answers: HashMap<UserId, Answer>,
     next_user: UserId,
@@ -167,6 +169,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,
             global,
             replies: HashMap::new(),
+            wishes: HashMap::new(),
             next_ticket: 0,
             answers: HashMap::new(),
             next_user: 0,
@@ -288,6 +291,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Ok(())
             }
             Output::Reply(ticket, event) => {
+                if let Some(number) = self.wishes.remove(&ticket) {
+                    return self.wish_done(number, event);
+                }
                 if let Some(mut reply) = self.replies.remove(&ticket) {
                     reply(event);
                 }

@@ -26,7 +26,7 @@ mod tests;
 pub use api::{ApiIn, ApiOut, ApiService};
 pub use courier::Courier;
 pub use flow::NextMessage;
-pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId};
+pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId, Wish};
 pub use hosted::{Hosted, Routed, Who};
 pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
 pub use main_loop::MainLoop;

@@ -4,11 +4,13 @@ use mydht_spawner::Result;
 
 use super::MainLoop;
 use crate::conf::MyDHTConf;
-use crate::engine::{ConnId, Input};
+use crate::engine::{Command, ConnId, Event, Input};
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
 use crate::service::hosted::Way;
-use crate::service::{Answer, GlobalDo, GlobalIn, GlobalOut, LocalDo, LocalIn, LocalOut, Routed};
+use crate::service::{
+    Answer, GlobalDo, GlobalIn, GlobalOut, LocalDo, LocalIn, LocalOut, Routed, Wish,
+};
 
 impl<MC: MyDHTConf> MainLoop<MC> {
     /// A peer's service says something to one of ours.
@@ -97,6 +99,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                         answer(body);
                     }
                 }
+                GlobalDo::Ask { number, wish } => self.wished(number, wish)?,
                 GlobalDo::Done(user) => drop(self.answers.remove(&user)),
             }
         }
@@ -104,6 +107,33 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.global_stopped()?;
         }
         self.done(said.way)
+    }
+
+    /// The global service asks the node something, as its user might.
+    fn wished(&mut self, number: u64, wish: Wish) -> Result<()> {
+        // Nothing new is begun any more.
+        if self.stopping.is_some() {
+            return Ok(());
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.wishes.insert(ticket, number);
+        let command = match wish {
+            Wish::Get(key, query) => Command::Query { key, query },
+            Wish::Put(record) => Command::Put {
+                record,
+                content: None,
+            },
+        };
+        self.tell_api(Input::Command(ticket, command), Way::none())
+    }
+
+    /// What it asked is done.
+    pub(super) fn wish_done(&mut self, number: u64, event: Event) -> Result<()> {
+        match self.stopping {
+            None => self.tell_global(GlobalIn::Answered { number, event }, Way::none()),
+            Some(_) => Ok(()),
+        }
     }
 
     pub(super) fn local_said(&mut self, conn: ConnId, said: Routed<LocalOut>) -> Result<()> {

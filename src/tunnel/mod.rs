@@ -1,0 +1,43 @@
+//! Puts and gets over layered routes (MyDHT's tunnel): each hop knows the one before it and the one behind it, and only the
+//! last what is asked. What that promises and what not is in
+//! [docs/security.md](https://github.com/cheme/mydht/blob/main/docs/security.md).
+//!
+//! [`wrap`], [`peel`] and [`AnswerBlock`] are pure: bytes and keys. [`Tunnel`] is a global service that runs them over any
+//! transport; start a node with it, and tell it [`Request`]s:
+//!
+//! ```
+//! use mydht::Key;
+//! use mydht::tunnel::{Answer, Request};
+//! let request = Request::Get(Key::named("greeting"));
+//! // node.handle().tell(request.to_bytes()?, |answer| { Answer::from_bytes(&answer); })?;
+//! # assert!(Answer::from_bytes(&request.to_bytes()?).is_some());
+//! # Ok::<(), mydht::tunnel::TunnelError>(())
+//! ```
+//!
+//! ```
+//! use mydht::tunnel::{AnswerBlock, Class, Hop, HopSecret, Peeled, peel, wrap};
+//! use mydht::{Hash, PeerId};
+//!
+//! let secrets = [HopSecret::generate()?, HopSecret::generate()?];
+//! let hop = |at: usize| Hop { id: PeerId(Hash::of(&[at as u8])), key: secrets[at].key() };
+//! let packet = wrap(&[hop(0), hop(1)], b"hello", Class::Small)?;
+//! let (_, Peeled::Forward(to, packet)) = peel(&secrets[0], &packet)? else { panic!("it ends") };
+//! assert_eq!((to, packet.len()), (hop(1).id, Class::Small.packet_len()));
+//! assert_eq!(peel(&secrets[1], &packet)?.1, Peeled::Here(b"hello".to_vec()));
+//! # Ok::<(), mydht::tunnel::TunnelError>(())
+//! ```
+
+mod keys;
+mod layer;
+mod packet;
+mod request;
+mod service;
+
+#[cfg(test)]
+mod tests;
+
+pub use packet::{
+    AnswerBlock, AnswerKeys, Class, HOPS, Hop, HopSecret, Peeled, TunnelError, peel, wrap,
+};
+pub use request::{Answer, Request};
+pub use service::{TUNNEL, Tunnel};
