@@ -53,6 +53,8 @@ counters! {
     bytes_in,
     /// Bytes written to peers.
     bytes_out,
+    /// Messages of handshakes read.
+    handshakes_in,
     /// Messages decoded.
     messages_in,
     /// Messages encoded.

@@ -28,7 +28,7 @@ pub struct Node<MC: MyDHTConf> {
 /// The main loop starts when the node is first run: until then it can be sent to the thread that will.
 enum State<MC: MyDHTConf> {
     Ready(Box<MainLoop<MC>>),
-    Running(MainHandle<MC>),
+    Running(Box<MainHandle<MC>>),
     Ended,
 }
 
@@ -88,7 +88,7 @@ impl<MC: MyDHTConf> Node<MC> {
     pub fn turn(&mut self) -> Result<bool> {
         let mut handle = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ready(main_loop) => {
-                MC::main_spawn().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?
+                Box::new(MC::main_spawn().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?)
             }
             State::Running(mut handle) => {
                 handle.unyield()?;

@@ -92,9 +92,11 @@ pub struct Events {
 
 impl Events {
     /// A buffer for at most `capacity` events per poll. Polling with a capacity of 0 is an error.
+    ///
+    /// Its memory is taken when events come: a loop that is idle most of the time needs room for a few.
     pub fn with_capacity(capacity: usize) -> Events {
         Events {
-            list: Vec::with_capacity(capacity),
+            list: Vec::new(),
             capacity,
         }
     }

@@ -14,7 +14,7 @@ use mydht_small::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct Links {
     /// The best first; of equally good ones, that which came first.
-    conns: BTreeMap<PeerId, BTreeSet<(Reverse<u8>, ConnId)>>,
+    conns: BTreeMap<PeerId, Vec<(Reverse<u8>, ConnId)>>,
     /// Connections with peers that have a better one: given up when nothing is under way on them.
     worse: BTreeSet<ConnId>,
     /// Being opened, and the searches that want to ask there.
@@ -29,7 +29,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(1);
 impl Links {
     /// Each connected peer, with the best of its connections.
     pub(super) fn conns(&self) -> impl Iterator<Item = (&PeerId, ConnId)> {
-        let first = |(id, conns): (_, &BTreeSet<(_, ConnId)>)| Some((id, conns.first()?.1));
+        let first = |(id, conns): (_, &Vec<(_, ConnId)>)| Some((id, conns.first()?.1));
         self.conns.iter().filter_map(first)
     }
 
@@ -55,7 +55,6 @@ impl Engine {
         let first = self.peers.is_empty();
         let peer = Peer {
             id,
-            rank,
             address: None,
             used: self.now,
             gave: self.now,
@@ -66,7 +65,9 @@ impl Engine {
         self.peers.insert(conn, peer);
         let before = self.links.conn(&id);
         let of_peer = self.links.conns.entry(id).or_default();
-        of_peer.insert((Reverse(rank), conn));
+        let at = of_peer.partition_point(|other| *other < (Reverse(rank), conn));
+        of_peer.reserve_exact(1);
+        of_peer.insert(at, (Reverse(rank), conn));
         let best = of_peer.first().map_or(rank, |(Reverse(best), _)| *best);
         let worse = of_peer.iter().filter(|(Reverse(rank), _)| *rank < best);
         self.links.worse.extend(worse.map(|(_, conn)| *conn));
@@ -92,7 +93,7 @@ impl Engine {
             return;
         };
         if let Some(conns) = self.links.conns.get_mut(&peer.id) {
-            conns.remove(&(Reverse(peer.rank), conn));
+            conns.retain(|(_, other)| *other != conn);
             match conns.first() {
                 // What was worse may be the best that is left.
                 Some((Reverse(best), _)) => {

@@ -36,6 +36,7 @@ pub use interface::{
 pub use query::{Query, QueryMode, QueryPriority};
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::PeerId;
@@ -60,8 +61,6 @@ use transfer::Transfers;
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
-    /// How good the path to it is.
-    rank: u8,
     /// Where it says it is found.
     address: Option<String>,
     /// When a message last came from it or went to it.
@@ -80,7 +79,7 @@ struct Peer {
 #[derive(Debug)]
 pub struct Engine {
     own: PeerId,
-    limits: Limits,
+    limits: Arc<Limits>,
     route: Box<dyn Route<String> + Send>,
     epoch: Duration,
     /// How often the route was refreshed.
@@ -118,10 +117,11 @@ impl Engine {
     /// (UTC): records expire by the clock that everybody has.
     pub fn new(
         own: PeerId,
-        limits: Limits,
+        limits: impl Into<Arc<Limits>>,
         route: Box<dyn Route<String> + Send>,
         epoch: Duration,
     ) -> Self {
+        let limits = limits.into();
         let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
         Engine {
             own,

@@ -1,7 +1,5 @@
 //! Searches under way: whom they ask, and what they are for.
 
-use std::collections::HashMap;
-
 use super::lookup::Lookup;
 use super::provide::Named;
 use super::put::For;
@@ -11,7 +9,7 @@ use crate::id::{Hash, Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::{AttachmentId, Record};
 use crate::routing::{Contact, Distance, Search, SearchParams};
-use mydht_small::BTreeSet;
+use mydht_small::{BTreeMap, BTreeSet};
 
 /// What a search asks of each peer.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +76,7 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Searches {
     next: u64,
-    open: HashMap<u64, Open>,
+    open: BTreeMap<u64, Box<Open>>,
 }
 
 impl Searches {
@@ -217,7 +215,7 @@ impl Engine {
             reach,
             waiting: 0,
         };
-        self.searches.open.insert(number, open);
+        self.searches.open.insert(number, Box::new(open));
         self.step(number);
     }
 
@@ -266,10 +264,14 @@ impl Engine {
             }
         }
         let done = |open: &Open| open.waiting == 0 && open.search.is_done();
-        if self.searches.open.get(&number).is_some_and(done)
+        if self
+            .searches
+            .open
+            .get(&number)
+            .is_some_and(|open| done(open))
             && let Some(open) = self.searches.open.remove(&number)
         {
-            self.search_done(number, open);
+            self.search_done(number, *open);
         }
     }
 
@@ -366,9 +368,13 @@ impl Engine {
     /// There is no time to search for the best places: what is to be copied goes to those that are connected.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
-        let copies = |open: &Open| matches!(open.goal, Goal::Copies(..));
-        let open = self.searches.open.extract_if(|_, open| copies(open));
-        for (_, open) in open.collect::<Vec<_>>() {
+        let copies = |(_, open): &(_, &Box<Open>)| matches!(open.goal, Goal::Copies(..));
+        let open = self.searches.open.iter().filter(copies);
+        let numbers: Vec<u64> = open.map(|(number, _)| *number).collect();
+        for number in numbers {
+            let Some(open) = self.searches.open.remove(&number) else {
+                continue;
+            };
             if let Goal::Copies(whom @ (For::User(_) | For::Peer), record) = open.goal {
                 self.copy(whom, record);
             }

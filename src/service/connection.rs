@@ -77,7 +77,7 @@ pub(super) struct Common<MC: MyDHTConf> {
     pub(super) shadow: MC::Shadow,
     pub(super) local: Option<MC::Local>,
     pub(super) spawners: ConnSpawners<MC>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) metrics: Metrics,
     pub(super) main: MainSend<MC>,
 }
@@ -321,7 +321,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             return Ok(false);
         }
         let weight = message.weight() + part.as_ref().map_or(0, Bytes::len);
-        self.queue(WriteIn::Message(message, part), weight, span)
+        self.queue(WriteIn::Message(Box::new(message), part), weight, span)
     }
 
     fn queue(

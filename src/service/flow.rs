@@ -42,7 +42,7 @@ impl Level {
 #[derive(Debug)]
 pub(super) struct Flow {
     conn: ConnId,
-    limits: Limits,
+    limits: Arc<Limits>,
     metrics: Metrics,
     /// Read, and not yet handled.
     incoming: Level,
@@ -105,10 +105,10 @@ impl Drop for Permit {
 }
 
 impl Flow {
-    pub(super) fn new(conn: ConnId, limits: &Limits, metrics: &Metrics) -> Arc<Self> {
+    pub(super) fn new(conn: ConnId, limits: &Arc<Limits>, metrics: &Metrics) -> Arc<Self> {
         Arc::new(Flow {
             conn,
-            limits: limits.clone(),
+            limits: Arc::clone(limits),
             metrics: metrics.clone(),
             incoming: Level::default(),
             outgoing: Level::default(),
@@ -155,7 +155,7 @@ impl Flow {
             pending_messages,
             pending_bytes,
             ..
-        } = self.limits;
+        } = *self.limits;
         if self.outgoing.messages.load(SeqCst) >= pending_messages {
             return Err(format!(
                 "it reads too slowly: {pending_messages} messages wait (limit pending_messages)"
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn flow(limits: Limits) -> (Arc<Flow>, NextMessage) {
-        let flow = Flow::new(7, &limits, &Metrics::default());
+        let flow = Flow::new(7, &Arc::new(limits), &Metrics::default());
         (Arc::clone(&flow), NextMessage(flow))
     }
 

@@ -40,7 +40,7 @@ use crate::store::{AttachmentStore, KVStore, Wake};
 
 /// The receiving end of the main loop's queue.
 type Queue<MC> =
-    MioRecv<MpscRecv<MainCommand>, <<MC as MyDHTConf>::Poll as UserSources>::Registration>;
+    MioRecv<MpscRecv<Box<MainCommand>>, <<MC as MyDHTConf>::Poll as UserSources>::Registration>;
 
 const QUEUE: usize = 0;
 const TRANSPORT: usize = 1;
@@ -67,11 +67,11 @@ pub struct MainLoop<MC: MyDHTConf> {
     /// There may be more in it.
     queue_left: bool,
     /// What waits for the rest of the queue: it could go on for ever.
-    later: VecDeque<MainCommand>,
+    later: VecDeque<Box<MainCommand>>,
     /// Events were taken and not handled yet.
     events_left: bool,
     /// In the order in which they began, also where all of them are gone through: the same seed is the same run.
-    conns: BTreeMap<ConnId, Conn<MC>>,
+    conns: BTreeMap<ConnId, Box<Conn<MC>>>,
     next_conn: ConnId,
     /// The connections of each peer, the newest last.
     peers: BTreeMap<PeerId, Vec<ConnId>>,
@@ -112,7 +112,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let (poll, transport) = (parts.poll, parts.transport);
         queue.register(&poll, QUEUE, Ready::Readable)?;
         transport.register(&poll, TRANSPORT, Ready::Readable)?;
-        let limits = parts.limits;
+        let limits = Arc::new(parts.limits);
         let (conn_spawners, spawners) = MC::spawners(&limits).split();
         let longest = limits.service_timeout;
         let (mut records, mut attachments) = (parts.records, parts.attachments);
@@ -123,7 +123,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let store = StoreService::new(records, attachments, ready);
         let credentials = parts.credentials.known_to(&parts.shadow);
         let own = credentials.id();
-        let engine = Engine::new(own, limits.clone(), parts.route, parts.epoch);
+        let engine = Engine::new(own, Arc::clone(&limits), parts.route, parts.epoch);
         let api = ApiService::new(engine);
         let timeout = limits.handshake_timeout;
         let peer_mgmt = PeerMgmtService::new(credentials, parts.policy, timeout);
@@ -216,7 +216,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
             MainCommand::Connect(address) => self.connect_to(&address),
             MainCommand::Links(reply) => {
-                reply(self.conns.values().filter_map(Conn::link).collect());
+                reply(self.conns.values().filter_map(|conn| conn.link()).collect());
                 Ok(())
             }
             MainCommand::Stop => self.stop(),

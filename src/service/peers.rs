@@ -1,6 +1,5 @@
 //! Peer management: who is at the other end of a connection, and whether to talk to them.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use crate::engine::ConnId;
 use crate::handshake::{Channel, Credentials, Fresh, Handshake, Refusal, Session, Step};
 use crate::id::PeerId;
 use crate::policy::{PeerMgmtMeths, PeerPriority};
+use mydht_small::BTreeMap;
 
 /// What happened to a connection that is not authenticated yet, at which time of the event loop.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub struct PeerMgmtService {
     credentials: Arc<Credentials>,
     methods: Box<dyn PeerMgmtMeths>,
     timeout: Duration,
-    handshakes: HashMap<ConnId, Handshake>,
+    handshakes: BTreeMap<ConnId, Box<Handshake>>,
     current: Option<ConnId>,
 }
 
@@ -76,7 +76,7 @@ impl PeerMgmtService {
             credentials: Arc::new(credentials),
             methods,
             timeout,
-            handshakes: HashMap::new(),
+            handshakes: BTreeMap::new(),
             current: None,
         }
     }
@@ -88,14 +88,14 @@ impl PeerMgmtService {
                 let fresh = Fresh::generate()?;
                 let deadline = now.saturating_add(self.timeout);
                 let (handshake, ping) = Handshake::connect(ours, expected, &fresh, deadline);
-                self.handshakes.insert(conn, handshake);
+                self.handshakes.insert(conn, Box::new(handshake));
                 PeersOut::Send(conn, ping)
             }
             PeersIn::Accepted(conn, now) => {
                 let ours = Arc::clone(&self.credentials);
                 let deadline = now.saturating_add(self.timeout);
                 let handshake = Handshake::accept(ours, Fresh::generate()?, deadline);
-                self.handshakes.insert(conn, handshake);
+                self.handshakes.insert(conn, Box::new(handshake));
                 PeersOut::Nothing
             }
             PeersIn::Message(conn, message, channel, now) => {

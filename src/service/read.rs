@@ -22,17 +22,45 @@ use crate::wire::PreambleIn;
 pub struct ReadService<MC: MyDHTConf> {
     stream: IdleReader<Counted<Reader<MC>>>,
     preamble: PreambleIn,
-    handshake: FrameIn,
+    /// While a message of the handshake may come.
+    handshake: Option<Box<FrameIn>>,
     shadow: MC::Shadow,
     /// `None` until the handshake is done.
     layer: Option<<MC::Shadow as Shadow>::Read>,
+    enc: MC::MsgEnc,
+    most: usize,
+    /// A message of which a part is here. Between messages there is nothing: most connections are idle.
+    collected: Option<Box<Collected>>,
+    /// A message whose attachment is on its way.
+    incoming: Option<Box<(ProtoMessage, Part)>>,
+    metrics: Metrics,
+}
+
+/// A message on its way in.
+struct Collected {
     windows: SizedWindowsR,
     replay: Replay,
-    replayed: u64,
-    enc: MC::MsgEnc,
-    /// A message whose attachment is on its way.
-    incoming: Option<(ProtoMessage, Part)>,
-    metrics: Metrics,
+}
+
+impl Collected {
+    /// Nothing, of a message of at most so many bytes.
+    fn new(most: usize) -> Self {
+        Collected {
+            windows: windows(most),
+            replay: Replay::new(ReplayLimits {
+                max_message: most,
+                retain: 0,
+                ..ReplayLimits::default()
+            }),
+        }
+    }
+}
+
+fn windows(most: usize) -> SizedWindowsR {
+    SizedWindowsR::new(WindowLimits {
+        max_window: u32::try_from(most).unwrap_or(u32::MAX),
+        max_total: most as u64,
+    })
 }
 
 /// What a reading service is asked: the next message.
@@ -55,7 +83,7 @@ pub enum FromPeer {
 #[derive(Debug)]
 pub struct ReadOut {
     /// The message.
-    pub from_peer: FromPeer,
+    pub from_peer: Box<FromPeer>,
     /// Bytes that were taken from the transport for it.
     pub bytes: usize,
 }
@@ -86,7 +114,6 @@ impl<MC: MyDHTConf> ReadService<MC> {
         limits: &Limits,
         metrics: Metrics,
     ) -> Self {
-        let most = limits.message_bytes;
         let counted = Counted {
             inner: stream,
             metrics: metrics.clone(),
@@ -95,19 +122,12 @@ impl<MC: MyDHTConf> ReadService<MC> {
         ReadService {
             stream: IdleReader::new(counted),
             preamble: PreambleIn::new(MC::MsgEnc::ID),
-            handshake: FrameIn::default(),
+            handshake: None,
             shadow,
             layer: None,
-            windows: SizedWindowsR::new(WindowLimits {
-                max_window: u32::try_from(most).unwrap_or(u32::MAX),
-                max_total: most as u64,
-            }),
-            replay: Replay::new(ReplayLimits {
-                max_message: most,
-                ..ReplayLimits::default()
-            }),
-            replayed: 0,
             enc,
+            most: limits.message_bytes,
+            collected: None,
             incoming: None,
             metrics,
         }
@@ -134,9 +154,10 @@ impl<MC: MyDHTConf> ReadService<MC> {
             };
             // Only the part of an attachment that has no other has an empty proof.
             let incoming = Part::incoming(*part, len, proof.is_empty())?;
-            self.incoming = Some((message, incoming));
+            self.incoming = Some(Box::new((message, incoming)));
         }
-        if let (Some((_, part)), Some(layer)) = (&mut self.incoming, &mut self.layer) {
+        if let (Some(incoming), Some(layer)) = (&mut self.incoming, &mut self.layer) {
+            let (_, part) = &mut **incoming;
             if MC::RESTARTABLE {
                 part.read_from(&mut CompR::new(layer, &mut self.stream))?;
             } else {
@@ -146,7 +167,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
         }
         let whole = self.incoming.take();
         self.metrics.parts_in(1);
-        Ok(whole.map(|(message, part)| FromPeer::Message(message, part.into_received())))
+        Ok(whole.map(|whole| FromPeer::Message(whole.0, whole.1.into_received())))
     }
 
     fn preamble<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<bool> {
@@ -159,12 +180,14 @@ impl<MC: MyDHTConf> ReadService<MC> {
     }
 
     fn handshake<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<FromPeer>> {
+        let frame = self.handshake.get_or_insert_default();
         let message = if MC::RESTARTABLE {
-            self.handshake.read_from(&mut self.stream)?
+            frame.read_from(&mut self.stream)?
         } else {
             let mut stream = ReadYield::new(&mut self.stream, y);
-            self.handshake.read_from(&mut stream)?
+            frame.read_from(&mut stream)?
         };
+        self.metrics.handshakes_in(u64::from(message.is_some()));
         Ok(message.map(FromPeer::Handshake))
     }
 
@@ -174,17 +197,22 @@ impl<MC: MyDHTConf> ReadService<MC> {
         };
         let message = if MC::RESTARTABLE {
             let mut source = CompR::new(layer, &mut self.stream);
-            let message = self
-                .replay
-                .read_framed(&mut self.windows, &mut source, |r| enc.decode_from(r));
-            let replayed = self.replay.stats().bytes_replayed;
-            self.metrics.bytes_replayed(replayed - self.replayed);
-            self.replayed = replayed;
+            let most = self.most;
+            let collected = self
+                .collected
+                .get_or_insert_with(|| Box::new(Collected::new(most)));
+            let Collected { windows, replay } = &mut **collected;
+            let message = replay.read_framed(windows, &mut source, |r| enc.decode_from(r));
+            if !replay.in_flight() {
+                let again = replay.stats().bytes_replayed;
+                self.metrics.bytes_replayed(again);
+                self.collected = None;
+            }
             message?
         } else {
             let mut stream = ReadYield::new(&mut self.stream, y);
             let source = CompR::new(layer, &mut stream);
-            let mut body = CompR::new(&mut self.windows, source);
+            let mut body = CompR::new(windows(self.most), source);
             let message = enc.decode_from(&mut body)?;
             body.read_end()?;
             Some(message)
@@ -198,6 +226,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             match self.next(y) {
                 Ok(Some(from_peer)) => {
                     let bytes = std::mem::take(&mut self.stream.get_mut().bytes);
+                    let from_peer = Box::new(from_peer);
                     return Ok(ReadOut { from_peer, bytes });
                 }
                 Ok(None) => return Err(Error::End),
@@ -220,6 +249,7 @@ impl<MC: MyDHTConf> Service for ReadService<MC> {
     fn call<Y: SpawnerYield>(&mut self, command: ReadIn, y: &mut Y) -> Result<ReadOut> {
         if let Some(keys) = command.0 {
             self.layer = Some(self.shadow.read_layer(keys));
+            self.handshake = None;
         }
         self.run(y)
     }

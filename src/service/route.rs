@@ -71,7 +71,8 @@ pub enum MainCommand {
 
 /// The sending end of the main loop's queue: any thread may send, and a sleeping loop wakes.
 pub struct MainSend<MC: MyDHTConf>(
-    pub(super) MioSend<MpscSend<MainCommand>, <MC::Poll as UserSources>::Trigger>,
+    // Boxed: a queue keeps room for thirty commands, also while there is none.
+    pub(super) MioSend<MpscSend<Box<MainCommand>>, <MC::Poll as UserSources>::Trigger>,
 );
 
 impl<MC: MyDHTConf> Clone for MainSend<MC> {
@@ -84,7 +85,7 @@ impl<MC: MyDHTConf, C: Into<MainCommand>> SpawnSend<C> for MainSend<MC> {
     const CAN_SEND: bool = true;
 
     fn send(&mut self, command: C) -> Result<()> {
-        self.0.send(command.into())
+        self.0.send(Box::new(command.into()))
     }
 }
 
@@ -126,7 +127,7 @@ impl<MC: MyDHTConf> SpawnSend<Routed<ReadOut>> for FromConn<MC> {
     fn send(&mut self, read: Routed<ReadOut>) -> Result<()> {
         let out = read.command;
         let conn = self.conn;
-        let (name, query) = match &out.from_peer {
+        let (name, query) = match &*out.from_peer {
             FromPeer::Handshake(_) => ("HANDSHAKE", None),
             FromPeer::Message(message, _) => (message.name(), message.query()),
         };

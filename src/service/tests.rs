@@ -141,7 +141,7 @@ fn write_all<E: MsgEnc + Default + 'static, S: Shadow + 'static>(
     let count = messages.len() as u64;
     send.send(WriteIn::Keys(keys_for(shadow))).unwrap();
     for (message, part) in messages {
-        send.send(WriteIn::Message(message, part.map(Into::into)))
+        send.send(WriteIn::Message(message.into(), part.map(Into::into)))
             .unwrap();
     }
     let mut handle = RestartOrError::new()
@@ -168,8 +168,8 @@ impl SpawnSend<ReadOut> for Heard {
     const CAN_SEND: bool = true;
 
     fn send(&mut self, read: ReadOut) -> Result<()> {
-        let FromPeer::Message(message, part) = read.from_peer else {
-            panic!("{read:?}");
+        let FromPeer::Message(message, part) = *read.from_peer else {
+            panic!("a message of a handshake");
         };
         self.0.lock().unwrap().push((message, part));
         Ok(())
@@ -313,7 +313,7 @@ fn a_new_command_during_a_half_written_one_waits_for_its_end() {
     let (mut reader, mut wire) = (far.read_stream(), Vec::new());
     for (message, part) in outgoing() {
         // The pipe is full in the middle of the one before.
-        send.send(WriteIn::Message(message, part.map(Into::into)))
+        send.send(WriteIn::Message(message.into(), part.map(Into::into)))
             .unwrap();
         handle.unyield().unwrap();
         drain(&mut reader, &mut wire);

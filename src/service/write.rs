@@ -25,7 +25,7 @@ pub enum WriteIn {
     /// The handshake is done: everything else is written with these.
     Keys(Keys),
     /// Write a message, and the bytes that follow it.
-    Message(ProtoMessage, Option<Bytes>),
+    Message(Box<ProtoMessage>, Option<Bytes>),
     /// Nothing comes after this: end the stream.
     Last,
 }
@@ -46,25 +46,29 @@ pub struct WriteService<MC: MyDHTConf> {
     shadow: MC::Shadow,
     /// `None` until the handshake is done.
     layer: Option<<MC::Shadow as Shadow>::Write>,
-    windows: SizedWindowsW,
-    skip: Skip,
-    skipped: u64,
     enc: MC::MsgEnc,
+    most: usize,
+    /// Between messages there is nothing: most connections are idle.
     outgoing: Option<Outgoing>,
     metrics: Metrics,
 }
 
 /// What is on its way: each step is done once.
 enum Outgoing {
-    Handshake {
-        bytes: Vec<u8>,
-        written: usize,
-    },
-    Message {
-        message: Option<ProtoMessage>,
-        part: Option<Part>,
-    },
+    Handshake { bytes: Vec<u8>, written: usize },
+    Message(Box<Message>),
     End,
+}
+
+/// A message, and what is needed to write it.
+struct Message {
+    /// Until it is written.
+    message: Option<Box<ProtoMessage>>,
+    windows: SizedWindowsW,
+    skip: Skip,
+    /// Bytes that were made again and are counted.
+    skipped: u64,
+    part: Option<Part>,
 }
 
 /// Counts what is written.
@@ -98,19 +102,13 @@ impl<MC: MyDHTConf> WriteService<MC> {
             inner: stream,
             metrics: metrics.clone(),
         };
-        let most = limits.message_bytes;
         WriteService {
             stream: IdleWriter::new(counted),
             preamble: PreambleOut::new(MC::MsgEnc::ID),
             shadow,
             layer: None,
-            windows: SizedWindowsW::default(),
-            skip: Skip::new(SkipLimits {
-                max_message: most as u64,
-                ..SkipLimits::default()
-            }),
-            skipped: 0,
             enc,
+            most: limits.message_bytes,
             outgoing: None,
             metrics,
         }
@@ -122,10 +120,9 @@ impl<MC: MyDHTConf> WriteService<MC> {
             stream,
             preamble,
             layer,
-            windows,
-            skip,
             enc,
             outgoing,
+            metrics,
             ..
         } = self;
         let Some(outgoing) = outgoing else {
@@ -141,11 +138,22 @@ impl<MC: MyDHTConf> WriteService<MC> {
         preamble.write_into(stream)?;
         match (outgoing, layer) {
             (Outgoing::Handshake { bytes, written }, _) => write_rest(stream, bytes, written),
-            (Outgoing::Message { message, part }, Some(layer)) => {
+            (Outgoing::Message(outgoing), Some(layer)) => {
+                let Message {
+                    message,
+                    windows,
+                    skip,
+                    skipped,
+                    part,
+                } = &mut **outgoing;
                 let mut sink = CompW::new(layer, stream);
                 if MC::RESTARTABLE {
                     if let Some(to_write) = message {
-                        skip.write_framed(windows, &mut sink, |w| enc.encode_into(w, to_write))?;
+                        let result =
+                            skip.write_framed(windows, &mut sink, |w| enc.encode_into(w, to_write));
+                        let again = skip.stats().bytes_skipped;
+                        metrics.bytes_skipped(again - std::mem::replace(skipped, again));
+                        result?;
                         *message = None;
                     }
                 } else if let Some(to_write) = message.take() {
@@ -163,7 +171,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
                 stream.flush()
             }
             (Outgoing::End, None) => stream.flush(),
-            (Outgoing::Message { .. }, None) => Err(io::Error::new(
+            (Outgoing::Message(_), None) => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "a message cannot be written before the handshake is done",
             )),
@@ -172,18 +180,14 @@ impl<MC: MyDHTConf> WriteService<MC> {
 
     fn run<Y: SpawnerYield>(&mut self, y: &mut Y) -> Result<WriteOut> {
         loop {
-            let result = self.write(y);
-            let skipped = self.skip.stats().bytes_skipped;
-            self.metrics.bytes_skipped(skipped - self.skipped);
-            self.skipped = skipped;
-            match result {
+            match self.write(y) {
                 Ok(()) => {
                     tracing::trace!("write");
                     return Ok(match self.outgoing.take() {
                         Some(Outgoing::End) => WriteOut::Last,
-                        Some(Outgoing::Message { part, .. }) => {
+                        Some(Outgoing::Message(written)) => {
                             self.metrics.messages_out(1);
-                            self.metrics.parts_out(u64::from(part.is_some()));
+                            self.metrics.parts_out(u64::from(written.part.is_some()));
                             WriteOut::Message
                         }
                         Some(Outgoing::Handshake { .. }) | None => WriteOut::Message,
@@ -225,10 +229,17 @@ impl<MC: MyDHTConf> Service for WriteService<MC> {
                 return Ok(WriteOut::Message);
             }
             WriteIn::Handshake(bytes) => Outgoing::Handshake { bytes, written: 0 },
-            WriteIn::Message(message, part) => Outgoing::Message {
+            WriteIn::Message(message, part) => Outgoing::Message(Box::new(Message {
                 message: Some(message),
+                windows: SizedWindowsW::default(),
+                skip: Skip::new(SkipLimits {
+                    max_message: self.most as u64,
+                    retain: 0,
+                    ..SkipLimits::default()
+                }),
+                skipped: 0,
                 part: part.map(Part::outgoing),
-            },
+            })),
             WriteIn::Last => Outgoing::End,
         });
         self.run(y)

@@ -112,6 +112,10 @@ impl<C> SpawnSend<C> for LocalRcSend<C> {
         if commands.len() >= self.queue.bound as usize {
             return refuse(Error::Full, command);
         }
+        if commands.capacity() == 0 {
+            // Of most queues, one command at a time is all that they ever hold.
+            commands.reserve_exact(1);
+        }
         commands.push_back(command);
         Ok(())
     }

@@ -106,7 +106,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let host = MC::Transport::host(&address);
         match Conn::start(&mut self.common, conn, stream, address, wanted) {
             Ok(started) => {
-                self.conns.insert(conn, started);
+                self.conns.insert(conn, Box::new(started));
                 let of_host = self.hosts.entry(host).or_default();
                 of_host.connections += 1;
                 of_host.handshakes += 1;
@@ -168,7 +168,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 tracing::info!(%why, "trying again later");
                 let still_tried =
                     |conn: &Conn<MC>| conn.wanted.and_then(Wanted::bootstrap).is_some();
-                let hopeless = !self.conns.values().any(still_tried);
+                let hopeless = !self.conns.values().any(|conn| still_tried(conn));
                 self.tell_api(Input::ConnectFailed(why, hopeless), Way::none())
             }
         }
@@ -262,8 +262,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// Whether there is room for one more peer of this priority: where all is taken, one of the lowest priority below it
     /// is let go, of these the one that came last.
     fn make_room(&mut self, priority: PeerPriority) -> Result<bool> {
-        let up = |conn: &&Conn<MC>| conn.peer().is_some();
-        if self.conns.values().filter(up).count() < self.common.limits.connections {
+        let up = |conn: &Conn<MC>| conn.peer().is_some();
+        if self.conns.values().filter(|conn| up(conn)).count() < self.common.limits.connections {
             return Ok(true);
         }
         let known = self.conns.iter().filter(|(_, conn)| up(conn));

@@ -64,7 +64,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.common.metrics.rate_held(1);
             self.timers.insert((until, Timer::Rate(conn)));
         }
-        match (found.state, out.from_peer) {
+        match (found.state, *out.from_peer) {
             (State::Authenticating, FromPeer::Handshake(message)) => {
                 let message = PeersIn::Message(conn, message, found.channel(), now);
                 self.peer_mgmt.tell(Routed::new(message, way))

@@ -9,7 +9,6 @@ use crate::engine::ConnId;
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
 use crate::routing::Distance;
-use crate::service::connection::Conn;
 use crate::service::hosted::Way;
 
 /// Neighbours that are asked to carry one thing.
@@ -69,7 +68,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return self.done(way);
         }
         let there = self.peers.get(&to).and_then(|conns| conns.last()).copied();
-        let room = |there: &ConnId| self.conns.get(there).is_some_and(Conn::has_room);
+        let room = |there: &ConnId| self.conns.get(there).is_some_and(|conn| conn.has_room());
         match there.filter(|there| *there != conn && room(there)) {
             Some(there) => {
                 self.common.metrics.signals_carried(1);

@@ -98,18 +98,16 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             if self.common.poll.turn_is_over() {
                 return Ok(());
             }
-            match self.queue.recv()? {
-                None => {
-                    self.queue_left = false;
-                    break;
-                }
-                Some(
-                    command @ (MainCommand::Resume(_)
-                    | MainCommand::GoOn(_)
-                    | MainCommand::Request(..)
-                    | MainCommand::Stop),
-                ) => self.later.push_back(command),
-                Some(command) => self.command(command)?,
+            let Some(command) = self.queue.recv()? else {
+                self.queue_left = false;
+                break;
+            };
+            match *command {
+                MainCommand::Resume(_)
+                | MainCommand::GoOn(_)
+                | MainCommand::Request(..)
+                | MainCommand::Stop => self.later.push_back(command),
+                command => self.command(command)?,
             }
         }
         for _ in 0..self.later.len() {
@@ -117,7 +115,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 return Ok(());
             }
             if let Some(command) = self.later.pop_front() {
-                self.command(command)?;
+                self.command(*command)?;
             }
         }
         Ok(())

@@ -39,7 +39,7 @@ fn a_service_that_waits_writes_and_reads_the_same_bytes() {
         let (mut send, recv) = LocalRcChannel::unbounded().new_channel().unwrap();
         send.send(WriteIn::Keys(keys(Cipher::None))).unwrap();
         for (message, part) in outgoing() {
-            send.send(WriteIn::Message(message, part.map(Into::into)))
+            send.send(WriteIn::Message(message.into(), part.map(Into::into)))
                 .unwrap();
         }
         drop(send);
