@@ -112,6 +112,8 @@ pub struct Figures {
     pub virtual_seconds: f64,
     /// Messages that nodes read.
     pub messages: u64,
+    /// Messages of handshakes that they read beside these: up to three for each connection.
+    pub handshakes: u64,
     /// Pieces that arrived at nodes.
     pub deliveries: u64,
     /// Bytes in them.

@@ -366,6 +366,7 @@ impl Simulation {
             trace: trace.hash(),
             virtual_seconds: now.as_secs_f64(),
             messages: self.world.messages(),
+            handshakes: self.world.handshakes(),
             deliveries: trace.deliveries,
             bytes: trace.bytes,
             puts: self.puts,

@@ -51,6 +51,8 @@ pub(super) struct World {
     heard: Arc<Mutex<Vec<(RequestId, Event)>>>,
     /// Messages read by nodes that are gone.
     messages_before: u64,
+    /// Of handshakes, the same.
+    handshakes_before: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -79,6 +81,7 @@ impl World {
             trace,
             heard: Arc::default(),
             messages_before: 0,
+            handshakes_before: 0,
         }
     }
 
@@ -161,7 +164,8 @@ impl World {
 
     fn forget(&mut self, id: NodeId) {
         if let Some(member) = self.members.remove(&id) {
-            self.messages_before += member.node.metrics.snapshot().messages_in;
+            self.messages_before += member.messages();
+            self.handshakes_before += member.handshakes();
         }
     }
 
@@ -217,6 +221,12 @@ impl World {
         let now = self.members.values().map(Member::messages);
         self.messages_before + now.sum::<u64>()
     }
+
+    /// Messages of handshakes that nodes have read.
+    pub(super) fn handshakes(&self) -> u64 {
+        let now = self.members.values().map(Member::handshakes);
+        self.handshakes_before + now.sum::<u64>()
+    }
 }
 
 impl Member {
@@ -226,6 +236,10 @@ impl Member {
 
     pub(super) fn messages(&self) -> u64 {
         self.node.metrics.snapshot().messages_in
+    }
+
+    fn handshakes(&self) -> u64 {
+        self.node.metrics.snapshot().handshakes_in
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -121,14 +121,60 @@ fn traces_agree(command: &Path) -> Result<bool> {
     .succeeds()
 }
 
-/// Networks of 100, 200, 500, 1000… nodes: what a lookup and an idle node cost in each.
+/// A plot: its name, its axis, and its lines, each with where a report has it.
+type Drawn = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// What is drawn against the number of nodes.
+const DRAWN: [Drawn; 6] = [
+    (
+        "hops",
+        "hops of a lookup",
+        &[("mean", "/figures/hops/mean")],
+    ),
+    (
+        "latency",
+        "virtual milliseconds of a lookup",
+        &[
+            ("half have at most", "/figures/latency/p50"),
+            ("99 of 100", "/figures/latency/p99"),
+        ],
+    ),
+    (
+        "load",
+        "messages that a node reads",
+        &[
+            ("mean", "/figures/load/mean"),
+            ("99 of 100 have at most", "/figures/load/p99"),
+        ],
+    ),
+    (
+        "traffic",
+        "bytes that a node reads and writes",
+        &[
+            ("mean", "/figures/traffic/mean"),
+            ("99 of 100 have at most", "/figures/traffic/p99"),
+        ],
+    ),
+    (
+        "memory",
+        "bytes of memory for an idle node",
+        &[("process", "/cost/bytes_per_idle_node")],
+    ),
+    (
+        "speed",
+        "messages in a real second",
+        &[("process", "/cost/messages_per_second")],
+    ),
+];
+
+/// Networks of 100, 200, 500, 1000… nodes, and what each costs, drawn.
 fn scale(command: &Path, folder: &Path, most: u32, seed: u64) -> Result<ExitCode> {
     let sizes = (2..).flat_map(|power| [1, 2, 5].map(|first| first * 10_u32.pow(power)));
-    let mut lines = [
-        ("hops of a lookup", Vec::new()),
-        ("hops, half of log2 of the nodes", Vec::new()),
-        ("messages a node reads for each that joins", Vec::new()),
-    ];
+    let mut reports = Vec::new();
     for peers in sizes.take_while(|peers| *peers <= most) {
         let report = folder.join(format!("scale-{peers}"));
         println!("\n{peers} nodes");
@@ -138,23 +184,25 @@ fn scale(command: &Path, folder: &Path, most: u32, seed: u64) -> Result<ExitCode
             .check()?;
         let json = std::fs::read(report.join("report.json"))?;
         let json: serde_json::Value = serde_json::from_slice(&json)?;
-        let figure = |path: &str| json.pointer(path).and_then(serde_json::Value::as_f64);
-        let hops = figure("/figures/hops/mean").context("a report without hops")?;
-        let load = figure("/figures/load/mean").context("a report without load")?;
-        let x = f64::from(peers);
-        lines[0].1.push((x, hops));
-        lines[1].1.push((x, x.log2() / 2.0));
-        lines[2].1.push((x, load));
+        reports.push((f64::from(peers), json));
     }
-    let mut drawn = plot::Lines::new(
-        ("nodes", |n| format!("{n}")),
-        ("hops, messages", |n| format!("{n}")),
-    );
-    for (name, points) in lines {
-        drawn.line(name, points);
+    for (name, axis, lines) in DRAWN {
+        let mut drawn = plot::Lines::new(("nodes", |n| format!("{n}")), (axis, |n| format!("{n}")));
+        for (line, path) in lines {
+            let figure = |(peers, json): &(f64, serde_json::Value)| {
+                Some((*peers, json.pointer(path)?.as_f64()?))
+            };
+            drawn.line(line, reports.iter().filter_map(figure));
+        }
+        if name == "hops" {
+            let half = reports
+                .iter()
+                .map(|(peers, _)| (*peers, peers.log2() / 2.0));
+            drawn.line("half of log2 of the nodes", half);
+        }
+        let path = folder.join(format!("scale-{name}.svg"));
+        std::fs::write(&path, drawn.svg())?;
+        println!("{}", path.display());
     }
-    let path = folder.join("scale.svg");
-    std::fs::write(&path, drawn.svg())?;
-    println!("\n{}", path.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -138,7 +138,7 @@ struct Kept {
 struct Cost {
     /// Seconds.
     seconds: f64,
-    /// Messages in a second.
+    /// Messages in a second, those of handshakes too.
     messages_per_second: f64,
     /// Bytes of memory for each node, when all have joined and nothing else has happened. `None`: this system does not say.
     bytes_per_idle_node: Option<u64>,
@@ -219,7 +219,7 @@ fn simulate(options: &Args) -> Result<(Figures, Cost), String> {
     bar.finish_and_clear();
     let cost = Cost {
         seconds,
-        messages_per_second: figures.messages as f64 / seconds,
+        messages_per_second: (figures.messages + figures.handshakes) as f64 / seconds,
         bytes_per_idle_node: idle,
     };
     Ok((figures, cost))
@@ -270,8 +270,9 @@ fn print(figures: &Figures, cost: &Cost) {
         }
     }
     println!(
-        "{} messages, {}, in {:.0} virtual seconds",
+        "{} messages and {} of handshakes, {}, in {:.0} virtual seconds",
         HumanCount(figures.messages),
+        HumanCount(figures.handshakes),
         HumanBytes(figures.bytes),
         figures.virtual_seconds,
     );
