@@ -9,11 +9,21 @@ use crate::child::say;
 use crate::{Random, kill, kills, start};
 
 pub fn redb(path: &Path) -> Box<dyn KVStore> {
-    Box::new(RedbKV::open(path).unwrap())
+    Box::new(when_free(|| RedbKV::open(path)))
 }
 
 pub fn file(path: &Path) -> Box<dyn KVStore> {
-    Box::new(FileKV::open(path).unwrap())
+    Box::new(when_free(|| FileKV::open(path)))
+}
+
+/// A process that another test starts has this one's locks for a moment, until it is another program.
+fn when_free<T>(open: impl Fn() -> io::Result<T>) -> T {
+    loop {
+        match open() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// The value under key `i` after commit `n`.
