@@ -348,8 +348,12 @@ impl Client {
         if !matches!(self.state, State::Online { .. }) {
             return Err(Offline);
         }
-        if !self.relays.contains_key(&user) {
-            self.relays.insert(user, false);
+        let mut is_new = false;
+        self.relays.entry(user).or_insert_with(|| {
+            is_new = true;
+            false
+        });
+        if is_new {
             self.say(&FromClient::Relay { user });
         }
         Ok(())
