@@ -1,7 +1,7 @@
 //! What others have looked for in vain here and found elsewhere: kept for a while, so that what many look for is found
 //! sooner (Maymounkov and Mazières, *Kademlia* (2002), §2.3).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{ConnId, Engine};
@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::msg::ProtoMessage;
 use crate::record::{Record, Value};
 use crate::routing::Distance;
+use mydht_small::BTreeSet;
 
 /// One peer has at most this part of the cache.
 const SHARES: usize = 8;

@@ -1,11 +1,12 @@
 //! Who says that it has which attachment: kept by the nodes nearest to the attachment's hash, for those who ask.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::id::{Hash, PeerId};
 use crate::limits::Limits;
 use crate::routing::{Contact, Distance};
+use mydht_small::BTreeMap;
 
 #[derive(Debug)]
 struct Provider {
@@ -72,10 +73,12 @@ impl ProviderRecords {
 
     /// Forgets the farthest attachment, if it is farther than `distance`.
     fn make_room(&mut self, distance: &Distance) -> bool {
-        let Some(farthest) = self.kept.last_entry().filter(|last| last.key() > distance) else {
+        let last = self.kept.last_key_value();
+        if last.is_none_or(|(farthest, _)| farthest <= distance) {
             return false;
-        };
-        for provider in farthest.remove() {
+        }
+        let farthest = self.kept.pop_last();
+        for provider in farthest.into_iter().flat_map(|(_, providers)| providers) {
             self.gone(&provider.contact.id);
         }
         true

@@ -1,11 +1,10 @@
 //! What one signer may have kept here, and what one peer may put here.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash as StdHash;
 use std::time::Duration;
 
 use super::{ConnId, Engine};
-use crate::id::{Hash, Key, PeerId};
+use crate::id::{Hash, Key};
 use crate::record::{Record, Value};
 
 /// What somebody may have.
@@ -24,11 +23,11 @@ struct Share {
 
 /// Who has how much, of all that is remembered of it. In memory: it begins anew when the node is started again, and what is
 /// kept is bounded by the store's own limits all the same.
-#[derive(Debug)]
-struct Ledger<W> {
-    shares: HashMap<W, Share>,
+#[derive(Debug, Default)]
+struct Ledger {
+    shares: HashMap<Hash, Share>,
     /// What counts for the shortest time first.
-    order: BTreeSet<(Duration, W, Key)>,
+    order: BTreeSet<(Duration, Hash, Key)>,
 }
 
 /// Records that are remembered for all peers, and for all signers, at most: of more the one that would be forgotten first.
@@ -37,19 +36,10 @@ const REMEMBERED: usize = 1 << 17;
 /// What a peer has put counts so long.
 const COUNTS: Duration = Duration::from_secs(24 * 3600);
 
-impl<W> Default for Ledger<W> {
-    fn default() -> Self {
-        Ledger {
-            shares: HashMap::new(),
-            order: BTreeSet::new(),
-        }
-    }
-}
-
-impl<W: Copy + Ord + StdHash> Ledger<W> {
+impl Ledger {
     /// Counts a record of `who`, in the place of an earlier one under its key. False, and nothing is counted, if that is over
     /// the quota.
-    fn take(&mut self, who: W, key: Key, bytes: u64, until: Duration, quota: Quota) -> bool {
+    fn take(&mut self, who: Hash, key: Key, bytes: u64, until: Duration, quota: Quota) -> bool {
         let share = self.shares.get(&who);
         let before = share.and_then(|share| share.records.get(&key).copied());
         let (records, all) = share.map_or((0, 0), |share| (share.records.len(), share.bytes));
@@ -73,7 +63,7 @@ impl<W: Copy + Ord + StdHash> Ledger<W> {
         true
     }
 
-    fn forget(&mut self, until: Duration, who: W, key: Key) {
+    fn forget(&mut self, until: Duration, who: Hash, key: Key) {
         self.order.remove(&(until, who, key));
         if let Some(share) = self.shares.get_mut(&who) {
             if let Some((bytes, _)) = share.records.remove(&key) {
@@ -97,8 +87,10 @@ impl<W: Copy + Ord + StdHash> Ledger<W> {
 /// The quotas of all.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
-    signers: Ledger<Hash>,
-    peers: Ledger<PeerId>,
+    /// By public key.
+    signers: Ledger,
+    /// By id.
+    peers: Ledger,
 }
 
 impl Quotas {
@@ -123,7 +115,7 @@ impl Engine {
     /// # Errors
     /// Whose quota it is over, by the names of the limits.
     pub(super) fn count(&mut self, conn: ConnId, record: &Record) -> Result<(), &'static str> {
-        let Some(peer) = self.peers.get(&conn).map(|peer| peer.id) else {
+        let Some(peer) = self.peers.get(&conn).map(|peer| peer.id.0) else {
             return Ok(());
         };
         let (key, bytes, now) = (record.key, size(record), self.now);
@@ -177,16 +169,25 @@ mod tests {
     fn records_and_bytes_are_counted_once_for_each_key_until_they_do_not_count() {
         let mut ledger = Ledger::default();
         let at = Duration::from_secs;
-        assert!(ledger.take('a', key(1), 60, at(10), QUOTA));
-        assert!(!ledger.take('a', key(2), 41, at(10), QUOTA), "bytes");
-        assert!(ledger.take('a', key(2), 40, at(20), QUOTA));
-        assert!(ledger.take('b', key(2), 100, at(20), QUOTA), "another's");
+        assert!(ledger.take(Hash([b'a'; 32]), key(1), 60, at(10), QUOTA));
+        assert!(
+            !ledger.take(Hash([b'a'; 32]), key(2), 41, at(10), QUOTA),
+            "bytes"
+        );
+        assert!(ledger.take(Hash([b'a'; 32]), key(2), 40, at(20), QUOTA));
+        assert!(
+            ledger.take(Hash([b'b'; 32]), key(2), 100, at(20), QUOTA),
+            "another's"
+        );
         // A new version counts in the place of the old one.
-        assert!(ledger.take('a', key(1), 10, at(10), QUOTA));
-        assert!(ledger.take('a', key(3), 0, at(20), QUOTA));
-        assert!(!ledger.take('a', key(4), 0, at(20), QUOTA), "records");
+        assert!(ledger.take(Hash([b'a'; 32]), key(1), 10, at(10), QUOTA));
+        assert!(ledger.take(Hash([b'a'; 32]), key(3), 0, at(20), QUOTA));
+        assert!(
+            !ledger.take(Hash([b'a'; 32]), key(4), 0, at(20), QUOTA),
+            "records"
+        );
         ledger.expire(at(10));
-        assert!(ledger.take('a', key(4), 60, at(20), QUOTA));
+        assert!(ledger.take(Hash([b'a'; 32]), key(4), 60, at(20), QUOTA));
         ledger.expire(at(20));
         assert!(ledger.shares.is_empty() && ledger.order.is_empty());
     }
@@ -199,7 +200,7 @@ mod tests {
             let mut ledger = Ledger::default();
             for (who, number, bytes, time) in takes {
                 ledger.expire(Duration::from_secs(time / 2));
-                ledger.take(who, key(number), bytes, Duration::from_secs(time), QUOTA);
+                ledger.take(Hash([who; 32]), key(number), bytes, Duration::from_secs(time), QUOTA);
                 let counted: usize = ledger.shares.values().map(|share| share.records.len()).sum();
                 prop_assert_eq!(counted, ledger.order.len());
                 for share in ledger.shares.values() {
