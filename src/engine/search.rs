@@ -368,9 +368,9 @@ impl Engine {
     /// There is no time to search for the best places: what is to be copied goes to those that are connected.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
-        let copies = |(_, open): &(_, &Box<Open>)| matches!(open.goal, Goal::Copies(..));
-        let open = self.searches.open.iter().filter(copies);
-        let numbers: Vec<u64> = open.map(|(number, _)| *number).collect();
+        let open = self.searches.open.iter();
+        let copies = open.filter(|(_, open)| matches!(open.goal, Goal::Copies(..)));
+        let numbers: Vec<u64> = copies.map(|(number, _)| *number).collect();
         for number in numbers {
             let Some(open) = self.searches.open.remove(&number) else {
                 continue;
