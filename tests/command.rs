@@ -140,11 +140,11 @@ fn of_what_is_signed_the_signer_puts_a_new_version_and_nobody_else() {
     let (name, said) = put(&mine, &["--expires", "2h", "at home"]);
     let signer = name.trim_end().strip_prefix("signed:").unwrap();
     let signer = signer.strip_suffix("/status").unwrap();
-    assert_eq!(said, format!("version 1, signed by {signer}, for 1h\n"));
+    assert_eq!(said, format!("version 1, signed by {signer}, for 2h\n"));
     assert_eq!(get(&name), ("at home".to_owned(), said));
     let (again, said) = put(&mine, &["away"]);
     assert_eq!(again, name, "one name for all versions");
-    assert_eq!(said, format!("version 2, signed by {signer}, for 29d\n"));
+    assert_eq!(said, format!("version 2, signed by {signer}, for 30d\n"));
     assert_eq!(get(&name), ("away".to_owned(), said));
     // With the same salt another signer has another name.
     let (others, _) = put(&other, &["gone"]);

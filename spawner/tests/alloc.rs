@@ -72,10 +72,14 @@ fn spawn_call_yield_and_unyield_allocate_nothing() {
     let mut channel = LocalRcChannel::unbounded();
     let (mut commands, mut recv) = channel.new_channel().unwrap();
     let (mut out, mut results) = channel.new_channel().unwrap();
-    // The queues have their memory.
-    commands.send(0).unwrap();
-    out.send(0).unwrap();
-    assert_eq!(recv.recv().unwrap(), results.recv().unwrap());
+    // The queues have their memory: never more than two results wait at once.
+    for _ in 0..2 {
+        commands.send(0).unwrap();
+        out.send(0).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(recv.recv().unwrap(), results.recv().unwrap());
+    }
     let (allocations, _, results) = counted(|| {
         let mut handle = RestartOrError::new()
             .spawn(Once::default(), out, Some(1), recv, 0)

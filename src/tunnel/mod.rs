@@ -8,9 +8,10 @@
 //! ```
 //! use mydht::Key;
 //! use mydht::tunnel::{Answer, Request};
-//! let request = Request::Get(Key::named("greeting"));
-//! // node.handle().tell(request.to_bytes()?, |answer| { Answer::from_bytes(&answer); })?;
-//! # assert!(Answer::from_bytes(&request.to_bytes()?).is_some());
+//! let request = Request::Get(Key::named("greeting")).to_bytes()?;
+//! // node.handle().tell(request, |answer| { Answer::from_bytes(&answer); })?;
+//! # assert!(!request.is_empty());
+//! # assert_eq!(Answer::from_bytes(b"nonsense"), None);
 //! # Ok::<(), mydht::tunnel::TunnelError>(())
 //! ```
 //!

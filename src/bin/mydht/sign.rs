@@ -103,12 +103,12 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// In the largest unit of which there is a whole one, rounded down.
+    /// In the largest unit of which there is a whole one, rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
+        let seconds = (self.0 + Duration::from_millis(500)).as_secs();
         let whole = UNITS.iter().find(|(_, unit)| seconds >= *unit);
         let (unit, size) = whole.copied().unwrap_or(('s', 1));
-        write!(f, "{}{unit}", seconds / size)
+        write!(f, "{}{unit}", (seconds + size / 2) / size)
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
     fn times_are_read_and_shown_in_one_unit() {
         for (text, seconds, shown) in [
             ("1s", 1, "1s"),
-            ("90s", 90, "1m"),
+            ("90s", 90, "2m"),
             ("12h", 12 * 3600, "12h"),
             ("24h", 86_400, "1d"),
             ("30d", 30 * 86_400, "30d"),
