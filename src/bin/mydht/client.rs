@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mydht::native::{Address, Config, NativeNode};
-use mydht::{Limits, Metrics};
+use mydht::{Command, Event, Limits, Metrics, PeerId};
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
@@ -71,6 +71,19 @@ impl Client {
     /// The node.
     pub fn node(&self) -> &NativeNode {
         &self.node
+    }
+
+    /// Those that it is connected with, in the order of their ids.
+    pub fn peers(&self) -> io::Result<Vec<PeerId>> {
+        match self.node.ask(Command::Status, |_, _| ())? {
+            Event::Status { mut peers, .. } => {
+                peers.sort_unstable();
+                Ok(peers)
+            }
+            other => Err(io::Error::other(format!(
+                "an answer that fits nothing: {other:?}"
+            ))),
+        }
     }
 
     /// Leaves.

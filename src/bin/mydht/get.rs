@@ -29,6 +29,10 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
+/// A get that found nothing begins again, so often at most, where the peers are others than when it began: it may have asked
+/// one that has only just started, or that has gone.
+const AGAIN: u32 = 3;
+
 pub fn run(args: &Args) -> io::Result<ExitCode> {
     let key: Key = args
         .key
@@ -37,11 +41,23 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     let folder = Folder::new(args.out.as_deref())?;
     let client = args.network.connect(Some(folder.path.clone()))?;
     let mut progress: Option<Progress> = None;
-    let result = client.node().ask(Command::Get { key }, |done, total| {
-        progress
-            .get_or_insert_with(|| Progress::new("received", Some(total)))
-            .set(done);
-    });
+    let mut get = || {
+        client.node().ask(Command::Get { key }, |done, total| {
+            progress
+                .get_or_insert_with(|| Progress::new("received", Some(total)))
+                .set(done);
+        })
+    };
+    let mut asked = client.peers()?;
+    let mut result = get();
+    for _ in 0..AGAIN {
+        let peers = client.peers()?;
+        if !matches!(result, Ok(Event::NotFound)) || peers == asked {
+            break;
+        }
+        asked = peers;
+        result = get();
+    }
     if let Some(progress) = &progress {
         progress.finish();
     }
