@@ -27,6 +27,8 @@ extern "C" {
     fn connect() -> js_sys::Promise;
     fn bulk(bytes: f64) -> js_sys::Promise;
     fn rounds(count: f64) -> js_sys::Promise;
+    #[wasm_bindgen(js_name = collectGarbage)]
+    fn collect_garbage();
 }
 
 /// What one end does whenever its loop had something for it.
@@ -247,15 +249,23 @@ async fn figures() {
     );
     console_log!("|---|---:|---:|---:|");
     for (who, is_ours) in [("ours", true), ("plain", false)] {
-        let (wasm, heap, begin) = (wasm_bytes(), heap_bytes(), now());
-        for _ in 0..cycles {
+        let (wasm, heap) = (wasm_bytes(), heap_bytes());
+        let mut took = 0.0;
+        for cycle in 1..=cycles {
+            let begin = now();
             if is_ours {
                 our_connect().await;
             } else {
                 plain(connect()).await;
             }
+            took += now() - begin;
+            // A browser counts the connections that are closed and not collected yet: past 500 it makes no more.
+            if cycle % 100 == 0 {
+                collect_garbage();
+                sleep(100.0).await;
+            }
         }
-        let each = (now() - begin) / f64::from(cycles);
+        let each = took / f64::from(cycles);
         sleep(1000.0).await;
         console_log!(
             "| {who}, {cycles} | {each:.2} | {} | {:.0} |",

@@ -68,3 +68,8 @@ export async function rounds(count) {
   close();
   return Float64Array.from(times);
 }
+
+/** Collects garbage now, where the browser was started with --expose-gc. */
+export function collectGarbage() {
+  globalThis.gc?.();
+}
