@@ -37,18 +37,21 @@ const REMEMBERED: usize = 1 << 17;
 const COUNTS: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
-    /// Counts a record of `who`, in the place of an earlier one under its key. False, and nothing is counted, if that is over
-    /// the quota.
-    fn take(&mut self, who: Hash, key: Key, bytes: u64, until: Duration, quota: Quota) -> bool {
-        let share = self.shares.get(&who);
-        let before = share.and_then(|share| share.records.get(&key).copied());
-        let (records, all) = share.map_or((0, 0), |share| (share.records.len(), share.bytes));
-        let all = all - before.map_or(0, |(bytes, _)| bytes);
-        let records = records + usize::from(before.is_none());
-        if records > quota.records || all.saturating_add(bytes) > quota.bytes {
-            return false;
-        }
-        if let Some((_, until)) = before {
+    /// Whether a record of `who`, in the place of an earlier one under its key, is within the quota.
+    fn has_room(&self, who: &Hash, key: &Key, bytes: u64, quota: Quota) -> bool {
+        let Some(share) = self.shares.get(who) else {
+            return quota.records > 0 && bytes <= quota.bytes;
+        };
+        let before = share.records.get(key);
+        let all = share.bytes - before.map_or(0, |(bytes, _)| *bytes);
+        let records = share.records.len() + usize::from(before.is_none());
+        records <= quota.records && all.saturating_add(bytes) <= quota.bytes
+    }
+
+    /// Counts a record of `who`, in the place of an earlier one under its key.
+    fn take(&mut self, who: Hash, key: Key, bytes: u64, until: Duration) {
+        let before = self.shares.get(&who);
+        if let Some((_, until)) = before.and_then(|share| share.records.get(&key).copied()) {
             self.forget(until, who, key);
         }
         let share = self.shares.entry(who).or_default();
@@ -60,7 +63,6 @@ impl Ledger {
         {
             self.forget(until, who, key);
         }
-        true
     }
 
     fn forget(&mut self, until: Duration, who: Hash, key: Key) {
@@ -119,35 +121,34 @@ impl Engine {
             return Ok(());
         };
         let (key, bytes, now) = (record.key, size(record), self.now);
-        let until = now.saturating_add(COUNTS);
         let of_peer = Quota {
             records: self.limits.records_per_peer,
             bytes: self.limits.bytes_per_peer,
         };
-        if !self.quotas.peers.take(peer, key, bytes, until, of_peer) {
+        if !self.quotas.peers.has_room(&peer, &key, bytes, of_peer) {
             return Err(
                 "you have put too much here in a day (limits records_per_peer, bytes_per_peer)",
             );
         }
-        let Some(seal) = &record.seal else {
-            return Ok(());
-        };
-        let left = seal.expires.saturating_sub(self.unix_millis());
-        let until = now.saturating_add(Duration::from_millis(left));
-        let of_signer = Quota {
-            records: self.limits.records_per_signer,
-            bytes: self.limits.bytes_per_signer,
-        };
-        match self
-            .quotas
-            .signers
-            .take(seal.signer, key, bytes, until, of_signer)
-        {
-            true => Ok(()),
-            false => {
-                Err("its signer has too much here (limits records_per_signer, bytes_per_signer)")
+        // What is refused for its signer does not count against who brought it.
+        if let Some(seal) = &record.seal {
+            let of_signer = Quota {
+                records: self.limits.records_per_signer,
+                bytes: self.limits.bytes_per_signer,
+            };
+            let signers = &mut self.quotas.signers;
+            if !signers.has_room(&seal.signer, &key, bytes, of_signer) {
+                return Err(
+                    "its signer has too much here (limits records_per_signer, bytes_per_signer)",
+                );
             }
+            let left = seal.expires.saturating_sub(self.unix_millis());
+            let until = now.saturating_add(Duration::from_millis(left));
+            self.quotas.signers.take(seal.signer, key, bytes, until);
         }
+        let until = now.saturating_add(COUNTS);
+        self.quotas.peers.take(peer, key, bytes, until);
+        Ok(())
     }
 }
 
@@ -165,29 +166,29 @@ mod tests {
         Key::of_content(&[number])
     }
 
+    fn takes(ledger: &mut Ledger, who: u8, key: Key, bytes: u64, until: Duration) -> bool {
+        let who = Hash([who; 32]);
+        let has_room = ledger.has_room(&who, &key, bytes, QUOTA);
+        if has_room {
+            ledger.take(who, key, bytes, until);
+        }
+        has_room
+    }
+
     #[test]
     fn records_and_bytes_are_counted_once_for_each_key_until_they_do_not_count() {
         let mut ledger = Ledger::default();
         let at = Duration::from_secs;
-        assert!(ledger.take(Hash([b'a'; 32]), key(1), 60, at(10), QUOTA));
-        assert!(
-            !ledger.take(Hash([b'a'; 32]), key(2), 41, at(10), QUOTA),
-            "bytes"
-        );
-        assert!(ledger.take(Hash([b'a'; 32]), key(2), 40, at(20), QUOTA));
-        assert!(
-            ledger.take(Hash([b'b'; 32]), key(2), 100, at(20), QUOTA),
-            "another's"
-        );
+        assert!(takes(&mut ledger, b'a', key(1), 60, at(10)));
+        assert!(!takes(&mut ledger, b'a', key(2), 41, at(10)), "bytes");
+        assert!(takes(&mut ledger, b'a', key(2), 40, at(20)));
+        assert!(takes(&mut ledger, b'b', key(2), 100, at(20)), "another's");
         // A new version counts in the place of the old one.
-        assert!(ledger.take(Hash([b'a'; 32]), key(1), 10, at(10), QUOTA));
-        assert!(ledger.take(Hash([b'a'; 32]), key(3), 0, at(20), QUOTA));
-        assert!(
-            !ledger.take(Hash([b'a'; 32]), key(4), 0, at(20), QUOTA),
-            "records"
-        );
+        assert!(takes(&mut ledger, b'a', key(1), 10, at(10)));
+        assert!(takes(&mut ledger, b'a', key(3), 0, at(20)));
+        assert!(!takes(&mut ledger, b'a', key(4), 0, at(20)), "records");
         ledger.expire(at(10));
-        assert!(ledger.take(Hash([b'a'; 32]), key(4), 60, at(20), QUOTA));
+        assert!(takes(&mut ledger, b'a', key(4), 60, at(20)));
         ledger.expire(at(20));
         assert!(ledger.shares.is_empty() && ledger.order.is_empty());
     }
@@ -200,7 +201,7 @@ mod tests {
             let mut ledger = Ledger::default();
             for (who, number, bytes, time) in takes {
                 ledger.expire(Duration::from_secs(time / 2));
-                ledger.take(Hash([who; 32]), key(number), bytes, Duration::from_secs(time), QUOTA);
+                takes(&mut ledger, who, key(number), bytes, Duration::from_secs(time));
                 let counted: usize = ledger.shares.values().map(|share| share.records.len()).sum();
                 prop_assert_eq!(counted, ledger.order.len());
                 for share in ledger.shares.values() {

@@ -138,12 +138,13 @@ pub(super) struct Conn<MC: MyDHTConf> {
     pub(super) priority: PeerPriority,
     /// The handshake is done: messages can be written.
     has_keys: bool,
-    /// `Some`: this node opened it, and opens it again if it is lost.
+    /// It has said where it is found: it may do so once.
     pub(super) said_hello: bool,
     /// When the protocol was last told that the user's services use it.
     pub(super) told_used: Option<Duration>,
     /// The peer takes nothing more. What it still has to say is heard, by a reader that may be on another thread.
     pub(super) deaf: bool,
+    /// `Some`: this node opened it, and opens it again if it is lost.
     pub(super) wanted: Option<Wanted>,
     read: ReadHandle<MC>,
     unread: Rest<MC>,

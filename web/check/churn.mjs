@@ -153,13 +153,14 @@ try {
 
   let over = false;
   let kills = 0;
+  const restarts = [];
   const killing = (async () => {
     for (let second = 0; second < SECONDS; second += 1) {
       const node = pick(living());
       await node.kill();
       kills += 1;
       const again = sleep(1000).then(() => node.start([pick(living()), pick(living())]));
-      again.catch((error) => problems.push(String(error)));
+      restarts.push(again.catch((error) => problems.push(String(error))));
       await sleep(1000);
     }
     over = true;
@@ -174,8 +175,8 @@ try {
   result.kills = kills;
   result.during = { ...gets, failed: gets.failed.length };
 
-  // When all is quiet, all of it.
-  await sleep(2000);
+  // When all nodes are back, all of it.
+  await Promise.all(restarts);
   await each(put, getNatively);
 } catch (error) {
   problems.push(String(error.stack));

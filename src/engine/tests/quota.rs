@@ -61,6 +61,20 @@ fn a_signer_has_so_much_here_whoever_puts_it() {
     );
 }
 
+#[test]
+fn what_is_refused_for_its_signer_does_not_count_against_who_brought_it() {
+    let limits = Limits {
+        records_per_signer: 1,
+        records_per_peer: 2,
+        ..Limits::default()
+    };
+    let mut bench = Bench::limited(1, limits);
+    assert_eq!(stores(&mut bench, 1, signed(1, 1, 1)), Ok(()));
+    let why = stores(&mut bench, 1, signed(1, 2, 1)).unwrap_err();
+    assert!(why.contains("records_per_signer"), "{why}");
+    assert_eq!(stores(&mut bench, 1, value(b"a")), Ok(()));
+}
+
 /// An attachment that would be over a quota is not fetched at all.
 #[test]
 fn an_attachment_counts_with_all_its_bytes_before_it_is_fetched() {
