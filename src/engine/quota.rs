@@ -196,10 +196,10 @@ mod tests {
     proptest! {
         #[test]
         fn nobody_is_ever_over_a_quota(
-            takes in prop::collection::vec((0_u8..3, 0_u8..8, 0_u64..120, 0_u64..50), 0..200),
+            steps in prop::collection::vec((0_u8..3, 0_u8..8, 0_u64..120, 0_u64..50), 0..200),
         ) {
             let mut ledger = Ledger::default();
-            for (who, number, bytes, time) in takes {
+            for (who, number, bytes, time) in steps {
                 ledger.expire(Duration::from_secs(time / 2));
                 takes(&mut ledger, who, key(number), bytes, Duration::from_secs(time));
                 let counted: usize = ledger.shares.values().map(|share| share.records.len()).sum();
