@@ -12,6 +12,9 @@ const BULK: usize = 64 * 1024;
 /// once.
 const COLLECTED: usize = 80 * 1024;
 
+/// Room for a message of the usual length, with what is around it: it comes in several pieces.
+const MESSAGE: usize = 512;
+
 /// As [`std::io::BufReader`], but it holds memory only for what was taken from the source and not read yet.
 #[derive(Debug)]
 pub(super) struct IdleReader<R> {
@@ -39,11 +42,13 @@ impl<R> IdleReader<R> {
 }
 
 impl<R: Read> IdleReader<R> {
-    /// Takes as much as there is room for in `chunk`, and gives what `buf` takes.
-    fn fill(
+    /// Takes as much as there is room for in `chunk`, gives what `buf` takes, and keeps the rest by `keep`: of so many
+    /// bytes, those from this one on.
+    fn fill<C: AsMut<[u8]>>(
         &mut self,
-        mut chunk: impl AsMut<[u8]> + Into<Vec<u8>>,
+        mut chunk: C,
         buf: &mut [u8],
+        keep: impl FnOnce(&mut Self, C, usize, usize),
     ) -> io::Result<usize> {
         let bytes = chunk.as_mut();
         let taken = self.inner.read(bytes)?;
@@ -51,9 +56,7 @@ impl<R: Read> IdleReader<R> {
         buf[..count].copy_from_slice(&bytes[..count]);
         self.bulk = taken == bytes.len();
         if count < taken {
-            self.bytes = chunk.into();
-            self.bytes.truncate(taken);
-            self.read = count;
+            keep(self, chunk, taken, count);
         }
         Ok(count)
     }
@@ -66,10 +69,16 @@ impl<R: Read> Read for IdleReader<R> {
             if buf.len() >= SIZE {
                 return self.inner.read(buf);
             }
-            return match self.bulk {
-                true => self.fill(vec![0; BULK], buf),
-                false => self.fill([0; SIZE], buf),
-            };
+            if self.bulk {
+                return self.fill(vec![0; BULK], buf, |here, mut chunk, taken, count| {
+                    chunk.truncate(taken);
+                    here.bytes = chunk;
+                    here.read = count;
+                });
+            }
+            return self.fill([0; SIZE], buf, |here, chunk, taken, count| {
+                here.bytes = chunk[count..taken].to_vec();
+            });
         }
         let count = rest.len().min(buf.len());
         buf[..count].copy_from_slice(&rest[..count]);
@@ -129,6 +138,8 @@ impl<W: Write> Write for IdleWriter<W> {
         if buf.len() >= SIZE {
             // More like it follows.
             self.bytes.reserve_exact(COLLECTED - self.bytes.len());
+        } else if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(MESSAGE.max(buf.len()));
         }
         self.bytes.extend_from_slice(buf);
         Ok(buf.len())

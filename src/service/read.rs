@@ -29,7 +29,8 @@ pub struct ReadService<MC: MyDHTConf> {
     layer: Option<<MC::Shadow as Shadow>::Read>,
     enc: MC::MsgEnc,
     most: usize,
-    /// A message of which a part is here. Between messages there is nothing: most connections are idle.
+    /// A message of which a part is here, and the memory for the next. Where the peer says nothing there is nothing: most
+    /// connections are idle.
     collected: Option<Box<Collected>>,
     /// A message whose attachment is on its way.
     incoming: Option<Box<(ProtoMessage, Part)>>,
@@ -40,6 +41,8 @@ pub struct ReadService<MC: MyDHTConf> {
 struct Collected {
     windows: SizedWindowsR,
     replay: Replay,
+    /// Bytes that were read again and are counted.
+    replayed: u64,
 }
 
 impl Collected {
@@ -49,9 +52,9 @@ impl Collected {
             windows: windows(most),
             replay: Replay::new(ReplayLimits {
                 max_message: most,
-                retain: 0,
                 ..ReplayLimits::default()
             }),
+            replayed: 0,
         }
     }
 }
@@ -201,13 +204,15 @@ impl<MC: MyDHTConf> ReadService<MC> {
             let collected = self
                 .collected
                 .get_or_insert_with(|| Box::new(Collected::new(most)));
-            let Collected { windows, replay } = &mut **collected;
+            let Collected {
+                windows,
+                replay,
+                replayed,
+            } = &mut **collected;
             let message = replay.read_framed(windows, &mut source, |r| enc.decode_from(r));
-            if !replay.in_flight() {
-                let again = replay.stats().bytes_replayed;
-                self.metrics.bytes_replayed(again);
-                self.collected = None;
-            }
+            let again = replay.stats().bytes_replayed;
+            self.metrics
+                .bytes_replayed(again - std::mem::replace(replayed, again));
             message?
         } else {
             let mut stream = ReadYield::new(&mut self.stream, y);
@@ -232,6 +237,8 @@ impl<MC: MyDHTConf> ReadService<MC> {
                 Ok(None) => return Err(Error::End),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.metrics.yields(1);
+                    self.collected
+                        .take_if(|collected| !collected.replay.in_flight());
                     if y.spawn_yield() == YieldReturn::Return {
                         return Err(Error::Yield);
                     }
