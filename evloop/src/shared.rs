@@ -7,7 +7,7 @@ use crate::registration::Source;
 use crate::trace::Trace;
 use crate::{Compat, PollOpt, Ready};
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
     seat: Mutex<Option<Vec<(u32, u16)>>>,
     seat_free: Condvar,
+    /// Whether it is taken, for who only wants to know: written by who has the seat.
+    seated: AtomicBool,
     /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
     population: AtomicUsize,
 }
@@ -111,7 +113,7 @@ impl State {
             Trigger::Level
         };
         Interest {
-            mask: interest.bits(),
+            mask: interest.mask(),
             trigger,
             // mio 0.6 honours oneshot on user sources only together with edge (statement 38).
             oneshot: opts.is_oneshot() && (opts.is_edge() || self.compat == Compat::Fixed),
@@ -224,6 +226,7 @@ impl Shared {
             driver,
             seat: Mutex::new(Some(Vec::new())),
             seat_free: Condvar::new(),
+            seated: AtomicBool::new(false),
             population: AtomicUsize::new(0),
         })
     }
@@ -292,6 +295,13 @@ impl Shared {
         let mut deadline = None;
         loop {
             let mut state = self.lock();
+            // mio 0.6 comes back empty when it is asked not to wait and another thread polls (statement 45).
+            if state.compat == Compat::Mio06
+                && timeout == Some(Duration::ZERO)
+                && self.seated.load(Ordering::Relaxed)
+            {
+                return Ok(0);
+            }
             if self.inbox.drain(&mut state.reports) {
                 let events = state.pass_on(capacity, sink);
                 if events > 0 {
@@ -321,7 +331,11 @@ impl Shared {
                     return Ok(events);
                 }
             }
-            if state.compat == Compat::Mio06 && self.quirk(&mut state, timeout) {
+            // mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40).
+            if state.compat == Compat::Mio06
+                && std::mem::take(&mut state.drained)
+                && !state.core.has_ready()
+            {
                 return Ok(0);
             }
             if self.by_turns {
@@ -370,19 +384,6 @@ impl Shared {
         let end = turn.end;
         drop(state);
         asked && self.driver.now() >= end
-    }
-
-    /// mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40), and, asked not
-    /// to wait, while another thread polls (statement 45).
-    fn quirk(&self, state: &mut State, timeout: Option<Duration>) -> bool {
-        let cleared = std::mem::take(&mut state.drained) && !state.core.has_ready();
-        let taken = timeout == Some(Duration::ZERO)
-            && self
-                .seat
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_none();
-        cleared || taken
     }
 
     /// Nothing is ready and nothing may block.
@@ -484,7 +485,10 @@ impl Shared {
             os.wait_over();
         }
         found.clear();
-        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        *seat = Some(found);
+        self.seated.store(false, Ordering::Relaxed);
+        drop(seat);
         self.seat_free.notify_one();
     }
 
@@ -514,15 +518,12 @@ impl Shared {
             }
             return None;
         }
+        let found = seat.take();
+        self.seated.store(true, Ordering::Relaxed);
+        drop(seat);
         #[cfg(not(target_arch = "wasm32"))]
-        {
-            let found = seat.take();
-            drop(seat);
-            self.enter().os.wait_begins();
-            found
-        }
-        #[cfg(target_arch = "wasm32")]
-        seat.take()
+        self.enter().os.wait_begins();
+        found
     }
 
     /// True if a poll would find something. If not, the loop counts as idle: its next source asks for a turn.

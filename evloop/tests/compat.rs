@@ -73,11 +73,11 @@ fn s40_set_and_cleared_before_a_wait() {
 
 #[test]
 fn s45_a_concurrent_poll_waits_and_with_timeout_zero_comes_back() {
-    for compat in [Compat::Fixed, Compat::Mio06] {
+    for (compat, found) in [(Compat::Fixed, 1), (Compat::Mio06, 0)] {
         let driver = Counted::default();
         let poll = Arc::new(Poll::with_driver(driver.clone()));
         poll.set_compat(compat);
-        let (_registration, set) = user(&poll, PollOpt::edge());
+        let (_registration, set) = user(&poll, PollOpt::level());
         let sleeper = {
             let poll = poll.clone();
             std::thread::spawn(move || {
@@ -88,7 +88,12 @@ fn s45_a_concurrent_poll_waits_and_with_timeout_zero_comes_back() {
         driver.until_parked(1);
         let mut events = Events::with_capacity(4);
         assert_eq!(poll.poll(&mut events, NOW).unwrap(), 0);
+        // Woken, and not yet up: the source is ready, and another thread polls.
+        driver.hold(true);
         set.set_readiness(Ready::readable()).unwrap();
+        assert_eq!(poll.poll(&mut events, NOW).unwrap(), found, "{compat:?}");
+        driver.hold(false);
         assert_eq!(sleeper.join().unwrap(), 1);
+        assert_eq!(poll.poll(&mut events, NOW).unwrap(), 1, "it is level");
     }
 }

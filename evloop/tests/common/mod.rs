@@ -85,15 +85,22 @@ impl Driver for Scripted {
     }
 }
 
-/// A parking driver that counts how often it was woken, and says when its thread is about to park.
+/// A parking driver that counts how often it was woken, and says when its thread is about to park. It can be kept from
+/// waking up.
 #[derive(Clone, Debug, Default)]
 pub struct Counted {
     inner: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
+struct Notified {
+    pending: bool,
+    held: bool,
+}
+
+#[derive(Debug, Default)]
 struct Counts {
-    notified: Mutex<bool>,
+    notified: Mutex<Notified>,
     condvar: Condvar,
     notifies: AtomicUsize,
     parked: Mutex<usize>,
@@ -103,6 +110,12 @@ struct Counts {
 impl Counted {
     pub fn notifies(&self) -> usize {
         self.inner.notifies.load(Ordering::SeqCst)
+    }
+
+    /// While it is held, who waits goes on waiting although it was woken.
+    pub fn hold(&self, held: bool) {
+        self.inner.notified.lock().unwrap().held = held;
+        self.inner.condvar.notify_all();
     }
 
     /// Returns once the loop has gone to sleep for the `n`th time.
@@ -128,17 +141,17 @@ impl Driver for Counted {
         if timeout != NOW {
             *self.inner.parked.lock().unwrap() += 1;
             self.inner.parks.notify_all();
-            while !*notified {
+            while !notified.pending || notified.held {
                 notified = self.inner.condvar.wait(notified).unwrap();
             }
         }
-        *notified = false;
+        notified.pending = false;
         Ok(())
     }
 
     fn notify(&self) -> io::Result<()> {
         self.inner.notifies.fetch_add(1, Ordering::SeqCst);
-        *self.inner.notified.lock().unwrap() = true;
+        self.inner.notified.lock().unwrap().pending = true;
         self.inner.condvar.notify_one();
         Ok(())
     }
