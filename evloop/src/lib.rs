@@ -14,6 +14,7 @@
 
 mod bridge;
 pub mod core;
+mod deprecated;
 pub mod driver;
 pub mod epoll;
 pub mod event;
@@ -57,6 +58,12 @@ pub use token::Token;
 pub use trace::Record;
 
 // mio's default features put these at the root too.
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use deprecated::tcp;
+#[doc(hidden)]
+#[allow(deprecated)]
+pub use deprecated::would_block;
 #[doc(hidden)]
 pub use event::{Event, Evented, Iter as EventsIter};
 #[cfg(not(target_arch = "wasm32"))]

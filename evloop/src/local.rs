@@ -99,7 +99,7 @@ impl Poll {
         let source = &registration.source;
         let home = self.bind(source)?;
         let interest = Interest {
-            mask: interest.bits(),
+            mask: interest.mask(),
             trigger: if opts.is_edge() {
                 Trigger::Edge
             } else {
@@ -324,7 +324,7 @@ impl SetReadiness {
     /// As that.
     #[inline]
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
-        let bits = ready.bits();
+        let bits = ready.mask();
         self.tell(ready, |core, key| core.update(key, bits, bits).is_ok())
     }
 
@@ -334,7 +334,7 @@ impl SetReadiness {
     /// As that.
     #[inline]
     pub fn trigger(&self, ready: Ready) -> io::Result<()> {
-        let bits = ready.bits();
+        let bits = ready.mask();
         self.tell(ready, |core, key| core.trigger(key, bits).is_ok())
     }
 
@@ -351,7 +351,7 @@ impl SetReadiness {
                 return Ok(());
             }
             if !self.look() {
-                self.source.ready.set(ready.bits());
+                self.source.ready.set(ready.mask());
                 return Ok(());
             }
         }

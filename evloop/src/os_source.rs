@@ -20,7 +20,7 @@ fn interests(ready: Ready, opts: PollOpt) -> (Interest, OsInterest) {
     let edge = opts.is_edge() && !opts.is_level();
     (
         Interest {
-            mask: (ready | Ready::ERROR | Ready::HUP).bits(),
+            mask: (ready | Ready::ERROR | Ready::HUP).mask(),
             trigger: Trigger::Pulse,
             oneshot: opts.is_oneshot(),
         },

@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitOr, BitXor, Sub};
 
 /// Edge, level and oneshot.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PollOpt(usize);
+pub struct PollOpt(pub(crate) usize);
 
 impl PollOpt {
     /// No option: level-triggered.

@@ -131,7 +131,7 @@ impl Ready {
 
     /// What the core works with.
     #[inline]
-    pub(crate) const fn bits(self) -> u16 {
+    pub(crate) const fn mask(self) -> u16 {
         self.0 as u16
     }
 

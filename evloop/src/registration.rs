@@ -139,7 +139,7 @@ impl SetReadiness {
     /// What the operating system says when a sleeping loop cannot be woken. Not when the [`Registration`] is gone.
     #[inline]
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
-        if self.source.link.set(ready.bits()) {
+        if self.source.link.set(ready.mask()) {
             return self.push(!ready.is_empty());
         }
         Ok(())
@@ -152,7 +152,7 @@ impl SetReadiness {
     /// As [`set_readiness`](SetReadiness::set_readiness).
     #[inline]
     pub fn trigger(&self, ready: Ready) -> io::Result<()> {
-        if self.source.link.trigger(ready.bits()) {
+        if self.source.link.trigger(ready.mask()) {
             return self.push(!ready.is_empty());
         }
         Ok(())

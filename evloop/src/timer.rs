@@ -87,7 +87,7 @@ impl Timer {
         place.timer = deadline.map(|deadline| {
             state
                 .core
-                .insert_timer(deadline, place.key, Ready::READABLE.bits())
+                .insert_timer(deadline, place.key, Ready::READABLE.mask())
         });
         drop(state);
         // Whoever sleeps or waits for a turn has to reckon with the new deadline.
@@ -119,7 +119,7 @@ impl Timer {
 }
 
 fn interest(interest: Ready) -> Interest {
-    Interest::new(interest.bits(), Trigger::Pulse)
+    Interest::new(interest.mask(), Trigger::Pulse)
 }
 
 impl Evented for Timer {

@@ -26,7 +26,7 @@ impl Record {
         let nanos = u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX);
         bytes[..8].copy_from_slice(&nanos.to_le_bytes());
         bytes[8..16].copy_from_slice(&(self.token.0 as u64).to_le_bytes());
-        bytes[16..18].copy_from_slice(&self.readiness.bits().to_le_bytes());
+        bytes[16..18].copy_from_slice(&self.readiness.mask().to_le_bytes());
         bytes[18] = match self.cause {
             Cause::Registered => 0,
             Cause::Set => 1,

@@ -48,7 +48,8 @@ fn archive() -> zip::result::ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Runs the example.
+pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let archive = archive()?;
     for (name, policy) in [
         ("budgeted (the default)", RetryPolicy::default()),

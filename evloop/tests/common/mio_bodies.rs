@@ -162,6 +162,18 @@ fn s16_set_and_cleared_is_no_event() {
 }
 
 #[test]
+fn s17_ten_thousand_sets_are_one_event() {
+    let poll = Poll::new().unwrap();
+    for opts in [PollOpt::edge(), PollOpt::level()] {
+        let (_registration, set) = user(&poll, 1, opts);
+        for _ in 0..10_000 {
+            set.set_readiness(Ready::readable()).unwrap();
+        }
+        assert_eq!(take(&poll, 64, NOW), [(1, Ready::readable())]);
+    }
+}
+
+#[test]
 fn level_repeats_and_edge_with_oneshot_disarms() {
     let poll = Poll::new().unwrap();
     let (_level, set_level) = user(&poll, 1, PollOpt::level());

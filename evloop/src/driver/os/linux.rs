@@ -79,12 +79,12 @@ fn ready(flags: epoll::EventFlags) -> u16 {
     let mut bits = 0;
     for (flag, ready) in KINDS {
         if flags.contains(flag) {
-            bits |= ready.bits();
+            bits |= ready.mask();
         }
     }
-    if bits & Ready::PRIORITY.bits() != 0 {
+    if bits & Ready::PRIORITY.mask() != 0 {
         // As in mio: something urgent to read is something to read.
-        bits |= Ready::READABLE.bits();
+        bits |= Ready::READABLE.mask();
     }
     bits
 }

@@ -83,7 +83,7 @@ pub(super) fn wait(
         if event.is_err() == Some(true) {
             ready |= Ready::ERROR;
         }
-        sink(event.key as u32, ready.bits());
+        sink(event.key as u32, ready.mask());
     }
     Ok(())
 }
