@@ -14,6 +14,7 @@
 
 mod bridge;
 pub mod core;
+#[allow(missing_docs)]
 mod deprecated;
 pub mod driver;
 pub mod epoll;
@@ -23,6 +24,7 @@ mod inbox;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
 pub mod local;
+mod loop_timer;
 #[cfg(all(feature = "mio06", not(target_arch = "wasm32")))]
 pub mod mio06;
 #[cfg(not(target_arch = "wasm32"))]
@@ -37,7 +39,6 @@ mod ready;
 mod registration;
 mod shared;
 mod sync;
-mod timer;
 mod token;
 mod trace;
 pub mod traits;
@@ -49,21 +50,21 @@ pub use bridge::LoopEvents;
 pub use driver::VirtualClock;
 pub use event::Events;
 pub use handle::{Handle, TurnReport};
+pub use loop_timer::Timer;
 pub use poll::{Compat, Poll};
 pub use poll_opt::PollOpt;
 pub use ready::Ready;
 pub use registration::{Registration, SetReadiness};
-pub use timer::Timer;
 pub use token::Token;
 pub use trace::Record;
 
 // mio's default features put these at the root too.
-#[cfg(not(target_arch = "wasm32"))]
-#[doc(hidden)]
-pub use deprecated::tcp;
 #[doc(hidden)]
 #[allow(deprecated)]
-pub use deprecated::would_block;
+pub use deprecated::{channel, timer, would_block};
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use deprecated::{tcp, udp};
 #[doc(hidden)]
 pub use event::{Event, Evented, Iter as EventsIter};
 #[cfg(not(target_arch = "wasm32"))]

@@ -6,6 +6,7 @@ macro_rules! same_tests {
     ($name:ident, $($mio:tt)*) => {
         mod $name {
             use $($mio)* as mio;
+            use mio::event::Evented;
             use mio::unix::UnixReady;
             use mio::{Events, Poll, PollOpt, Ready, Registration, Token};
             include!("common/mio_deprecated_bodies.rs");

@@ -5,8 +5,8 @@
 //! mio = { git = "https://github.com/cheme/mydht" }
 //! ```
 //!
-//! It keeps every quirk of 0.6.23 ([`mydht_evloop::Compat::Mio06`]). Not there: four modules that mio deprecated in
-//! 0.6.5 and 0.6.6 (`channel`, `timer`, `deprecated`, `udp`), and Windows' `Binding` and `Overlapped`.
+//! It keeps every quirk of 0.6.23 ([`mydht_evloop::Compat::Mio06`]). Not there: the module `deprecated` (the
+//! event loop of mio 0.5), and Windows' `Binding` and `Overlapped`.
 
 pub use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
@@ -31,9 +31,9 @@ pub use mydht_evloop::IoVec;
 
 #[cfg(all(feature = "with-deprecated", not(target_arch = "wasm32")))]
 #[doc(hidden)]
-pub use mydht_evloop::tcp;
+pub use mydht_evloop::{tcp, udp};
 
 #[cfg(feature = "with-deprecated")]
 #[doc(hidden)]
 #[allow(deprecated)]
-pub use mydht_evloop::would_block;
+pub use mydht_evloop::{channel, timer, would_block};

@@ -1,5 +1,10 @@
-//! What mio deprecated and programs of its time still name (tokio 0.1 does). Not here: the modules `channel`, `timer` (they
-//! are the crate mio-extras), `udp` and `deprecated`.
+//! What mio deprecated and programs of its time still name (tokio 0.1 and ws 0.9 do). Not here: the module `deprecated`, the
+//! event loop of mio 0.5.
+
+pub mod channel;
+pub mod timer;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod udp;
 
 use crate::event::{Event, Evented};
 use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};
@@ -106,6 +111,43 @@ impl Not for PollOpt {
     }
 }
 
+#[cfg(unix)]
+mod of_unix {
+    use crate::Ready;
+    use crate::unix::UnixReady;
+    use std::ops::Not;
+
+    #[cfg(not(any(
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "ios",
+        target_os = "macos"
+    )))]
+    impl UnixReady {
+        #[deprecated(note = "it is nothing here")]
+        #[doc(hidden)]
+        pub fn aio() -> UnixReady {
+            Ready::empty().into()
+        }
+
+        #[deprecated(note = "it never is")]
+        #[doc(hidden)]
+        pub fn is_aio(&self) -> bool {
+            false
+        }
+    }
+
+    #[doc(hidden)]
+    impl Not for UnixReady {
+        type Output = UnixReady;
+
+        #[inline]
+        fn not(self) -> UnixReady {
+            (!Ready::from(self)).into()
+        }
+    }
+}
+
 impl Event {
     #[deprecated(note = "use Event::readiness")]
     #[doc(hidden)]
@@ -114,6 +156,7 @@ impl Event {
     }
 }
 
+// Without `deregister`: it would hide that of the loop traits, which is stricter. Who has `Evented` in scope has the same.
 impl Registration {
     /// Where the token is no token ([`Poll::register`] says which), the pair is not registered.
     #[deprecated(note = "use Registration::new2")]
@@ -140,12 +183,6 @@ impl Registration {
         opts: PollOpt,
     ) -> io::Result<()> {
         Evented::reregister(self, poll, token, interest, opts)
-    }
-
-    #[deprecated(note = "use Poll::deregister")]
-    #[doc(hidden)]
-    pub fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        Evented::deregister(self, poll)
     }
 }
 
