@@ -2,7 +2,7 @@
 
 mod webrtc;
 
-use crate::run::Cmd;
+use crate::run::{Cmd, on_path};
 use crate::setup::{self, WASM};
 use crate::wasm::{Host, in_chromium};
 use crate::workspace::{Workspace, locked_version, root};
@@ -26,8 +26,21 @@ const BENCHES: &[(&str, &str, &str)] = &[
 
 /// Measure, and write the figures to docs/benchmarks.
 ///
-/// `crypto`: record layers and the handshake, natively and in wasm. `loop`: the event loop beside its peers. `restart`: decoding and encoding across WouldBlock, natively and in wasm.
-/// `spawn`: the spawners. `store`: records in redb and in IndexedDB beside these alone, attachments on disk, and then all of `transfer`. `transfer`: a file from node to node. `webrtc`: data channels beside the browser's own, in Chromium. Close other programs first: the figures are of this machine as it is now.
+/// Close other programs first: the figures are of this machine as it is now.
+///
+/// crypto: record layers and the handshake, natively and in wasm
+///
+/// loop: the event loop beside its peers; with valgrind, in instructions too
+///
+/// restart: decoding and encoding across WouldBlock, natively and in wasm
+///
+/// spawn: the spawners
+///
+/// store: records in redb and in IndexedDB beside these alone, attachments on disk, and then all of transfer
+///
+/// transfer: a file from node to node
+///
+/// webrtc: data channels beside the browser's own, in Chromium
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
@@ -86,6 +99,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .args(wasm)
         .args(args.quick.then_some("--quick"))
         .check()?;
+    // Not among what is quick.
+    if *bench == "loop" && !args.quick {
+        if on_path("valgrind") {
+            native("instructions").check()?;
+        } else {
+            println!("instructions were not counted: valgrind is not installed");
+        }
+    }
     if *bench == "store" {
         // What stores are for.
         native("transfer")

@@ -1,6 +1,6 @@
 //! The floor, and the three faces of this crate.
 
-use evloop_bench::Contender;
+use evloop_bench::{Contender, Registers};
 use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token, epoll, local};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -44,6 +44,13 @@ impl Contender for Floor {
     }
 }
 
+impl Registers for Floor {
+    fn again(&mut self, index: usize) {
+        let source = self.sources.remove(index);
+        assert_eq!(self.sources.insert(source), index);
+    }
+}
+
 pub struct Local {
     poll: local::Poll,
     events: Events,
@@ -79,6 +86,17 @@ impl Contender for Local {
         }
         self.poll.poll(&mut self.events, NOW).unwrap();
         self.events.iter().map(std::hint::black_box).count()
+    }
+}
+
+impl Registers for Local {
+    fn again(&mut self, index: usize) {
+        let source = &self.sources[index].0;
+        self.poll.deregister(source).unwrap();
+        let (token, ready) = (Token(index), Ready::readable());
+        self.poll
+            .register(source, token, ready, PollOpt::edge())
+            .unwrap();
     }
 }
 
@@ -120,6 +138,17 @@ impl Contender for Shared {
     }
 }
 
+impl Registers for Shared {
+    fn again(&mut self, index: usize) {
+        let source = &self.sources[index].0;
+        self.poll.deregister(source).unwrap();
+        let (token, ready) = (Token(index), Ready::readable());
+        self.poll
+            .register(source, token, ready, PollOpt::edge())
+            .unwrap();
+    }
+}
+
 pub struct Face {
     epoll: epoll::Epoll,
     events: Vec<epoll::Event>,
@@ -155,5 +184,16 @@ impl Contender for Face {
             .iter()
             .map(std::hint::black_box)
             .count()
+    }
+}
+
+impl Registers for Face {
+    fn again(&mut self, index: usize) {
+        let source = &self.sources[index];
+        self.epoll.delete(source).unwrap();
+        let flags = epoll::Flags::IN | epoll::Flags::ET;
+        self.epoll
+            .add(source, epoll::Event::new(flags, index))
+            .unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! What a user would take otherwise.
 
-use evloop_bench::Contender;
+use evloop_bench::{Contender, Registers};
 use rustix::event::{EventfdFlags, eventfd};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -52,6 +52,17 @@ impl Contender for Mio06 {
         }
         self.poll.poll(&mut self.events, NOW).unwrap();
         self.events.iter().map(std::hint::black_box).count()
+    }
+}
+
+impl Registers for Mio06 {
+    fn again(&mut self, index: usize) {
+        let source = &self.sources[index].0;
+        self.poll.deregister(source).unwrap();
+        let (token, ready) = (mio06::Token(index), mio06::Ready::readable());
+        self.poll
+            .register(source, token, ready, mio06::PollOpt::edge())
+            .unwrap();
     }
 }
 

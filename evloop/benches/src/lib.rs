@@ -17,6 +17,12 @@ pub trait Contender {
     fn round(&mut self, ready: &[usize]) -> usize;
 }
 
+/// A contender whose sources can be taken away and put back.
+pub trait Registers: Contender {
+    /// Deregisters a source and registers it again.
+    fn again(&mut self, index: usize);
+}
+
 /// The processor time of this thread: a wait for another program's turn is not the contender's.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
