@@ -52,9 +52,9 @@ pub struct Limits {
     pub parts_in_flight: usize,
     /// How many peers a question may pass on its way, each of which asks others in its own name.
     pub hops: u8,
-    /// How many peers are asked at once while something is searched: Kademlia's α.
+    /// How many peers are asked at once while something is searched, when its paths have come to their ends: Kademlia's α.
     pub parallel: usize,
-    /// On how many paths that have no peer in common.
+    /// How many paths a search goes first, one question at a time each, that have no peer in common.
     pub paths: usize,
     /// How many of the nearest peers are looked for, and told in an answer: Kademlia's k.
     pub closest: usize,
@@ -134,7 +134,7 @@ impl Default for Limits {
             parts_in_flight: 16,
             hops: 1,
             parallel: 3,
-            paths: 3,
+            paths: 8,
             closest: 20,
             copies: 8,
             republish: Duration::from_secs(3600),

@@ -1,7 +1,7 @@
 //! Connections: which peer has which, which are being opened, and which are given up.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::search::{Goal, Question};
@@ -19,6 +19,9 @@ pub(super) struct Links {
     worse: BTreeSet<ConnId>,
     /// Being opened, and the searches that want to ask there.
     dials: HashMap<PeerId, Vec<u64>>,
+    /// Those that a search wants to ask when fewer are being opened, the first that wanted to first. No more than searches
+    /// may ask at once.
+    queue: VecDeque<(Contact<String>, u64)>,
     /// When connections are next given up, while there are too many.
     trim_at: Option<Duration>,
 }
@@ -44,8 +47,9 @@ impl Links {
     }
 
     #[cfg(test)]
-    pub(super) fn held(&self) -> [usize; 3] {
-        [self.conns.len(), self.dials.len(), self.worse.len()]
+    pub(super) fn held(&self) -> [usize; 4] {
+        let queued = self.queue.len();
+        [self.conns.len(), self.dials.len(), queued, self.worse.len()]
     }
 }
 
@@ -80,6 +84,7 @@ impl Engine {
         for search in self.links.dials.remove(&id).unwrap_or_default() {
             self.question(search, conn, id);
         }
+        self.dial_queued();
         if first {
             // Joining: whoever is near this node is to know it, and it them (Kademlia §2.3).
             let own = self.own.0;
@@ -132,19 +137,40 @@ impl Engine {
         self.peers.get(&conn)?.address.as_deref()
     }
 
-    /// Connects with a peer so that `search` can ask it. False if that cannot be done now.
-    pub(super) fn dial(&mut self, contact: &Contact<String>, search: u64) -> bool {
+    /// Connects with a peer so that `search` can ask it, as soon as no more are being opened than may be. False if that
+    /// will not be.
+    pub(super) fn dial(&mut self, contact: Contact<String>, search: u64) -> bool {
         if let Some(waiting) = self.links.dials.get_mut(&contact.id) {
             waiting.push(search);
             return true;
         }
-        if self.links.dials.len() >= self.limits.dials || contact.address.is_empty() {
+        if contact.address.is_empty() || self.limits.dials == 0 {
             return false;
         }
-        self.links.dials.insert(contact.id, vec![search]);
-        let address = contact.address.clone();
-        self.outputs.push_back(Output::Connect(contact.id, address));
+        if self.links.dials.len() < self.limits.dials {
+            self.links.dials.insert(contact.id, vec![search]);
+            let Contact { id, address } = contact;
+            self.outputs.push_back(Output::Connect(id, address));
+        } else {
+            self.links.queue.push_back((contact, search));
+        }
         true
+    }
+
+    /// Goes on with those that wait to be connected with.
+    fn dial_queued(&mut self) {
+        while self.links.dials.len() < self.limits.dials
+            && let Some((contact, search)) = self.links.queue.pop_front()
+        {
+            match self.links.conn(&contact.id) {
+                // It has what it looked for.
+                _ if !self.searches.asks_more(search) => self.search_failed(search, &contact.id),
+                Some(conn) => self.question(search, conn, contact.id),
+                None => {
+                    self.dial(contact, search);
+                }
+            }
+        }
     }
 
     /// A peer could not be connected with, or somebody else was there.
@@ -162,6 +188,7 @@ impl Engine {
                     .for_each(|search| self.search_failed(search, id));
             }
         }
+        self.dial_queued();
     }
 
     /// A connection is in use, and not given up for some time.

@@ -344,7 +344,7 @@ impl Engine {
     #[cfg(test)]
     fn held(&self) -> Vec<(&'static str, usize)> {
         let [pending, owed, debtors] = self.requests.held();
-        let [connected, dials, worse] = self.links.held();
+        let [connected, dials, queued, worse] = self.links.held();
         let [downloads, providers] = self.transfers.held();
         let all = [
             ("peers", self.peers.len()),
@@ -353,6 +353,7 @@ impl Engine {
             ("debtors", debtors),
             ("connected", connected),
             ("dials", dials),
+            ("queued", queued),
             ("worse", worse),
             ("searches", self.searches.count()),
             ("puts", self.puts.held()),

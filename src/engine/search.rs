@@ -98,6 +98,12 @@ impl Searches {
         Some(self.open.get(&search)?.search.depth(peer)? + 1)
     }
 
+    /// It has not found what it looks for.
+    pub(super) fn asks_more(&self, search: u64) -> bool {
+        let open = self.open.get(&search);
+        open.is_some_and(|open| !open.search.is_done())
+    }
+
     /// What the next search will be called.
     pub(super) fn next_number(&self) -> u64 {
         self.next
@@ -257,10 +263,12 @@ impl Engine {
             let may_dial = open.reach != Reach::Neighbours;
             match self.links.conn(&contact.id) {
                 Some(conn) => self.question(number, conn, contact.id),
-                None if !may_dial || !self.dial(&contact, number) => {
-                    self.search_failed(number, &contact.id);
+                None => {
+                    let id = contact.id;
+                    if !may_dial || !self.dial(contact, number) {
+                        self.search_failed(number, &id);
+                    }
                 }
-                None => {}
             }
         }
         let done = |open: &Open| open.waiting == 0 && open.search.is_done();

@@ -61,6 +61,8 @@ impl<A: Clone> Bucket<A> {
         }
         self.waiting.retain(|other| other.id != contact.id);
         if self.entries.len() < size {
+            // Most of an idle node is its table: no room is kept for those that may never come.
+            self.entries.reserve_exact(1);
             self.entries.push(Entry {
                 contact,
                 failures: 0,
@@ -78,6 +80,7 @@ impl<A: Clone> Bucket<A> {
         if self.waiting.len() == size {
             self.waiting.pop_front();
         }
+        self.waiting.reserve_exact(1);
         self.waiting.push_back(contact);
         Noted::Waiting
     }

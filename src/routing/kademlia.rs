@@ -71,6 +71,17 @@ impl<A: Clone> Kademlia<A> {
         Distance::between(&self.own.0, id).shared_bits()
     }
 
+    /// The first of the buckets that have no more contacts than one has room for, all of them together: who searches this
+    /// node's own id meets them all.
+    fn near(&self) -> usize {
+        let mut contacts = 0;
+        let fits = |bucket: &&Bucket<A>| {
+            contacts += bucket.len();
+            contacts <= self.params.bucket
+        };
+        self.buckets.len() - self.buckets.iter().rev().take_while(fits).count()
+    }
+
     /// The buckets in groups: every contact of a group is nearer to `target` than any of the next group.
     ///
     /// With c bits shared by this node and `target`: bucket c shares at least one bit more with `target`; the deeper ones
@@ -126,8 +137,15 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
     fn refresh(&mut self, now: Duration, random: &Hash) -> Option<Hash> {
         let due = |bucket: &Bucket<A>| bucket.searched + self.params.refresh <= now;
         let shared = self.buckets.iter().position(due)?;
-        self.buckets[shared].searched = now;
-        Some(within_bucket(&self.own.0, shared, random))
+        let near = self.near();
+        if shared < near {
+            self.buckets[shared].searched = now;
+            return Some(within_bucket(&self.own.0, shared, random));
+        }
+        for bucket in &mut self.buckets[near..] {
+            bucket.searched = now;
+        }
+        Some(self.own.0)
     }
 
     fn next_refresh(&self) -> Option<Duration> {
@@ -232,13 +250,31 @@ mod tests {
         assert_eq!(table.refresh(hour - SECOND, &random), None);
         table.searched(&id(1).0, SECOND);
         let mut refreshed = Vec::new();
+        let mut own = 0;
         while let Some(target) = table.refresh(hour, &random) {
-            refreshed.push(table.shared(&target));
+            match target == table.own.0 {
+                true => own += 1,
+                false => refreshed.push(table.shared(&target)),
+            }
         }
         let spared = table.shared(&id(1).0);
-        let expected: Vec<_> = (0..table.buckets.len()).filter(|b| *b != spared).collect();
+        let near = table.near();
+        assert!(spared < near && near + 3 < table.buckets.len());
+        let expected: Vec<_> = (0..near).filter(|b| *b != spared).collect();
         assert_eq!(refreshed, expected);
+        assert_eq!(own, 1, "all that are near by one search");
         assert_eq!(table.next_refresh(), Some(hour + SECOND));
+    }
+
+    #[test]
+    fn near_are_those_that_one_search_meets() {
+        for (others, size) in [(0, 20), (3, 20), (20, 20), (1000, 20), (1000, 4), (1000, 1)] {
+            let table = table(size, others);
+            let near = table.near();
+            let in_all = |from: usize| table.buckets[from..].iter().map(Bucket::len).sum::<usize>();
+            assert!(in_all(near) <= size);
+            assert!(near == 0 || in_all(near - 1) > size, "{others} {size}");
+        }
     }
 
     #[test]

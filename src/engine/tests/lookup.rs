@@ -458,11 +458,11 @@ fn first_asked(mode: QueryMode, priority: QueryPriority) -> Vec<u8> {
 fn a_querys_mode_says_how_deep_others_ask_and_its_priority_how_many() {
     use QueryMode::{AMix, AProxy, Asynch};
     use QueryPriority::{High, Low, Normal};
-    assert_eq!(first_asked(Asynch, Normal), [0; 3]);
-    assert_eq!(first_asked(AMix(2), Normal), [2; 3]);
+    assert_eq!(first_asked(Asynch, Normal), [0; 8]);
+    assert_eq!(first_asked(AMix(2), Normal), [2; 8]);
     assert_eq!(first_asked(AProxy, Normal), [4; 3]);
     assert_eq!(first_asked(Asynch, Low), [0]);
-    assert_eq!(first_asked(Asynch, High), [0; 6]);
+    assert_eq!(first_asked(Asynch, High), [0; 16]);
     assert_eq!(first_asked(AProxy, Low), [4]);
 }
 

@@ -43,7 +43,12 @@ fn a_node_that_joins_looks_for_itself_once() {
 
 #[test]
 fn nodes_that_an_answer_names_are_connected_with_and_asked() {
-    let mut bench = open(1, Limits::default());
+    let limits = Limits {
+        paths: 1,
+        parallel: 1,
+        ..Limits::default()
+    };
+    let mut bench = open(1, limits);
     nobody_else(&mut bench);
     let record = value(b"far away");
     let ticket = bench.get(record.key);
@@ -116,6 +121,53 @@ fn no_more_connections_are_opened_at_once_than_may_be() {
     let nodes = (5..12).map(contact).collect();
     bench.hears(conn, ProtoMessage::NotFound { query, nodes });
     assert_eq!(bench.dialed.len(), 2);
+    // The others wait for their turn.
+    for done in 3..=7 {
+        let (id, _) = bench.dialed.remove(0);
+        bench.handle(Input::Unreachable(id));
+        assert_eq!(bench.dialed.len(), 2, "{done} of 7");
+    }
+    let (id, _) = bench.dialed.remove(0);
+    bench.up_as(20, id);
+    let (_, query, _) = bench.finds()[0];
+    let nodes = vec![];
+    bench.hears(20, ProtoMessage::NotFound { query, nodes });
+    assert_eq!(bench.dialed.len(), 1);
+}
+
+#[test]
+fn nobody_is_connected_with_for_a_search_that_has_ended_meanwhile() {
+    let limits = Limits {
+        dials: 1,
+        ..Limits::default()
+    };
+    let mut bench = open(2, limits);
+    nobody_else(&mut bench);
+    let record = value(b"there");
+    let ticket = bench.get(record.key);
+    let asked = bench.finds();
+    let nodes = vec![contact(5), contact(6)];
+    bench.hears(
+        asked[0].0,
+        ProtoMessage::NotFound {
+            query: asked[0].1,
+            nodes,
+        },
+    );
+    assert_eq!(bench.dialed.len(), 1);
+    let (conn, query, _) = asked[1];
+    let found = record.clone();
+    bench.hears(
+        conn,
+        ProtoMessage::Found {
+            query,
+            record: found,
+        },
+    );
+    assert_eq!(bench.last_events(), [(ticket, Event::Found(record))]);
+    let (id, _) = bench.dialed.remove(0);
+    bench.handle(Input::Unreachable(id));
+    assert!(bench.dialed.is_empty());
 }
 
 #[test]
@@ -289,10 +341,27 @@ fn ranges_of_the_table_are_refreshed_every_hour_while_there_are_peers() {
     nobody_else(&mut bench);
     assert_eq!(bench.engine.next_deadline(), Some(bench.now + HOUR));
     bench.passes(HOUR);
-    let target = bench.find_nodes()[0].2;
-    assert_ne!(target, OWN.0);
+    // It has room for all of them around itself.
+    assert!(matches!(bench.find_nodes()[..], [(1, _, OWN_PLACE)]));
     bench.down(1);
     assert_eq!(bench.engine.next_deadline(), None);
+    let mut bench = open(60, Limits::default());
+    nobody_else(&mut bench);
+    bench.passes(HOUR);
+    // One range at a time.
+    let mut targets = BTreeSet::new();
+    for _ in 0..10 {
+        targets.extend(bench.find_nodes().iter().map(|asked| asked.2));
+        nobody_else(&mut bench);
+        bench.passes(Duration::ZERO);
+    }
+    assert!(
+        targets.contains(&OWN_PLACE) && targets.len() > 1,
+        "{targets:?}"
+    );
 }
+
+/// What a node that looks for its neighbours asks for.
+const OWN_PLACE: Hash = OWN.0;
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -1,8 +1,9 @@
-//! One of the paths of a search.
+//! One of the paths of a search, or the pool that they end in.
 
 use std::collections::HashSet;
 
 use super::super::{Contact, Distance};
+use super::SearchParams;
 use crate::id::PeerId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,39 +39,71 @@ impl<A> Candidate<A> {
 pub(super) struct Path<A> {
     candidates: Vec<Candidate<A>>,
     at_once: usize,
+    /// So many of the nearest must have answered.
     want: usize,
+    /// How many it remembers.
+    most: usize,
     asked: usize,
+    /// After so many more failures it ends where it is.
+    patience: u32,
 }
 
 /// A path remembers so many times the contacts that are wanted: whoever lies cannot make it remember more.
 pub(super) const REMEMBERED: usize = 8;
 
+/// A path on which so many did not answer ends. Whoever names contacts that are not there holds up no search by a path:
+/// those that it has not asked are left to the pool, which asks several at once.
+const PATIENCE: u32 = 3;
+
 impl<A: Clone> Path<A> {
-    pub(super) fn new(at_once: usize, want: usize) -> Self {
+    /// A path that asks the nearest that it has heard of, one at a time, until there is none nearer.
+    pub(super) fn walk(params: &SearchParams) -> Self {
+        Path {
+            at_once: 1,
+            want: 1,
+            patience: PATIENCE,
+            ..Path::pool(params)
+        }
+    }
+
+    /// One that asks until the nearest [`SearchParams::want`] have answered.
+    pub(super) fn pool(params: &SearchParams) -> Self {
         Path {
             candidates: Vec::new(),
-            at_once,
-            want,
+            at_once: params.parallel.max(1),
+            want: params.want,
+            most: REMEMBERED * params.want,
             asked: 0,
+            patience: u32::MAX,
         }
     }
 
     pub(super) fn offer(&mut self, contact: Contact<A>, distance: Distance, depth: u32) {
-        let Err(at) = self
-            .candidates
-            .binary_search_by_key(&distance, |candidate| candidate.distance)
-        else {
-            // Equal distances are equal ids: whoever was heard of first counts.
-            return;
-        };
-        let candidate = Candidate {
+        self.insert(Candidate {
             contact,
             distance,
             depth,
             state: State::Fresh,
+        });
+    }
+
+    fn insert(&mut self, candidate: Candidate<A>) {
+        let at = match self
+            .candidates
+            .binary_search_by_key(&candidate.distance, |known| known.distance)
+        {
+            Err(at) => at,
+            // Equal distances are equal ids: of two paths that have heard of it, one has asked it.
+            Ok(at) if self.candidates[at].state == State::Fresh => {
+                if candidate.state != State::Fresh {
+                    self.candidates[at] = candidate;
+                }
+                return;
+            }
+            Ok(_) => return,
         };
         self.candidates.insert(at, candidate);
-        if self.candidates.len() > REMEMBERED * self.want
+        if self.candidates.len() > self.most
             && let Some(furthest) = self
                 .candidates
                 .iter()
@@ -80,9 +113,16 @@ impl<A: Clone> Path<A> {
         }
     }
 
+    /// Takes in what `other`, which waits for no answer, has heard of.
+    pub(super) fn absorb(&mut self, other: Path<A>) {
+        for candidate in other.candidates {
+            self.insert(candidate);
+        }
+    }
+
     /// The nearest that was not asked yet, if it is among those that are wanted and there is room for a question.
     pub(super) fn next(&mut self, taken: &HashSet<PeerId>) -> Option<Contact<A>> {
-        if self.asked >= self.at_once {
+        if self.asked >= self.at_once || self.patience == 0 {
             return None;
         }
         let candidate = self
@@ -107,15 +147,28 @@ impl<A: Clone> Path<A> {
         }
         self.asked -= 1;
         candidate.state = state;
-        Some(candidate.depth)
+        let depth = candidate.depth;
+        if state == State::Failed {
+            self.patience = self.patience.saturating_sub(1);
+        }
+        Some(depth)
     }
 
+    /// It has asked all that it is to ask, and heard of them.
     pub(super) fn is_done(&self, taken: &HashSet<PeerId>) -> bool {
+        if self.patience == 0 {
+            return self.asked == 0;
+        }
         self.candidates
             .iter()
             .filter(|candidate| candidate.counts(taken))
             .take(self.want)
             .all(|candidate| candidate.state == State::Answered)
+    }
+
+    /// It has nobody to ask and nobody who answered: whatever it is given to ask is a gain.
+    pub(super) fn is_idle(&self, taken: &HashSet<PeerId>) -> bool {
+        self.patience > 0 && !self.candidates.iter().any(|c| c.counts(taken))
     }
 
     pub(super) fn answered(&self) -> impl Iterator<Item = &Candidate<A>> {
