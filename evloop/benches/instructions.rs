@@ -2,6 +2,7 @@
 //! per deregistration and registration, which a busy machine does not disturb. It runs itself under valgrind's callgrind;
 //! with `--out DIR` it writes the page DIR/loop-instructions.md.
 
+#[allow(dead_code, unused_imports)] // Not all of them are counted.
 mod contenders;
 
 use contenders::*;
@@ -125,8 +126,7 @@ fn main() -> std::io::Result<()> {
          Made by `cargo xtask bench loop`, with valgrind: instructions in user space, on one thread. What the kernel does \
          for a system call is not among them, so mio 0.6's `epoll_wait` for each poll is not; its time is in \
          [loop.md](loop.md).\n\n{events}\n\
-         A source that goes takes its entry out of the middle of the ready list: what that costs does not depend on how many \
-         others there are.\n\n{registrations}"
+         What a registration costs does not depend on how many other sources there are.\n\n{registrations}"
     );
     println!("{page}");
     if let Some(out) = out {
