@@ -176,9 +176,8 @@ fn s23_s36_no_wake_is_lost_across_threads() {
     }
 }
 
-/// 10^8 wakes take minutes: `cargo test --release -p mydht-evloop --test waiting -- --ignored`.
+/// Some seconds: who sets what is set already leaves it at that.
 #[test]
-#[ignore = "takes minutes"]
 fn s36_no_wake_is_lost_in_a_hundred_million() {
     no_wake_is_lost(&Poll::new().unwrap(), 2, 50_000_000);
 }
