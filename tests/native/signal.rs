@@ -1,5 +1,4 @@
 //! `mydht signal`, as its users see it.
-#![cfg(all(unix, feature = "signal"))]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,9 +16,7 @@ use mydht_transports::signal::{
 use mydht_transports::signaller::{Signal, SignalKind, Signaller};
 use mydht_transports::{Stream, Transport};
 
-mod server;
-
-use server::Server;
+use crate::server::Server;
 
 /// Far more than anything takes, so that only what hangs fails.
 const LONG: Duration = Duration::from_secs(60);

@@ -1,11 +1,9 @@
 //! The native stores.
-#![cfg(not(target_arch = "wasm32"))]
-
-mod kv;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::kv;
 use mydht::store::{FileKV, MemoryKV};
 
 /// Runs what has nothing to wait for.

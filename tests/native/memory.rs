@@ -1,5 +1,4 @@
 //! Nodes on a virtual clock, over pipes that are choppy on purpose.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! The same nodes with all of their services under each spawner: on one thread and restarted, on one thread and on
 //! stacks of their own, each on a thread of its own, and mixed.
-#![cfg(all(not(target_arch = "wasm32"), feature = "coroutine"))]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

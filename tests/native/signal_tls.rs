@@ -1,5 +1,4 @@
 //! `mydht signal` with TLS of its own, and nodes that connect with it by `https://`.
-#![cfg(all(unix, feature = "tls"))]
 
 use std::fs;
 use std::io::Write;
@@ -26,9 +25,7 @@ use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
 
 #[allow(dead_code, reason = "a part of what the other suites use")]
-mod server;
-
-use server::Server;
+use crate::server::Server;
 
 /// A certificate of 127.0.0.1, signed by itself.
 struct OfThisComputer(Name);

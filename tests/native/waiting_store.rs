@@ -1,5 +1,4 @@
 //! A node over a store that has to wait for everything, as IndexedDB does, and that fails when it is told to.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::cell::{Cell, RefCell};
 use std::io;

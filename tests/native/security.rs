@@ -1,5 +1,4 @@
 //! What a node proves, hides and refuses, over TCP.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

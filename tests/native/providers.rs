@@ -1,5 +1,4 @@
 //! Attachments that only those who want them keep, between whole nodes in memory.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! The user's own services, and what happens to a service that fails: on a virtual clock, and on threads where it matters.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::io;
 use std::sync::mpsc::{self, Receiver};

@@ -1,7 +1,6 @@
 //! The short form of `cargo xtask soak`.
-#![cfg(all(not(target_arch = "wasm32"), feature = "redb"))]
 
-#[path = "../benches/soak/run.rs"]
+#[path = "../../benches/soak/run.rs"]
 mod run;
 
 use std::time::Duration;

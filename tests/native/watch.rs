@@ -1,5 +1,4 @@
 //! What a running node says of itself, over HTTP and on the command line.
-#![cfg(all(unix, feature = "signal"))]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,4 @@
 //! Nodes over transports whose calls wait: the listener and the connector are services on threads.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};

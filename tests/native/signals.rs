@@ -1,5 +1,4 @@
 //! What finds ways to peers, carried by the node that both ends are connected with.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::VecDeque;
 use std::sync::mpsc;

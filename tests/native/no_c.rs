@@ -1,5 +1,4 @@
 //! No default build compiles C, or links a library of the system's cryptography.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::process::Command;
 

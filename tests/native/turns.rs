@@ -1,5 +1,4 @@
 //! A node gives its thread back in time, whatever moves: where a page waits for it.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{self, Read, Write};
 use std::sync::mpsc;

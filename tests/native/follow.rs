@@ -1,5 +1,4 @@
 //! One message is followed through the services by its span.
-#![cfg(all(not(target_arch = "wasm32"), feature = "cli"))]
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};

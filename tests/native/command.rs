@@ -1,5 +1,4 @@
 //! The `mydht` command, as a user runs it.
-#![cfg(all(unix, feature = "cli"))]
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};

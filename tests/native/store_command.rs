@@ -1,5 +1,4 @@
 //! `mydht store`, as a user runs it.
-#![cfg(all(unix, feature = "cli"))]
 
 use std::fs;
 use std::path::Path;

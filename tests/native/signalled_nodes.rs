@@ -1,5 +1,4 @@
 //! Native nodes that know of each other by a signalling server only.
-#![cfg(all(unix, feature = "signal"))]
 
 use std::fs;
 use std::process::Command;
@@ -10,9 +9,7 @@ use mydht::Link;
 use mydht::native::{Config, NativeNode, Signalling};
 
 #[allow(dead_code, reason = "a part of what the other suites use")]
-mod server;
-
-use server::Server;
+use crate::server::Server;
 
 /// Far more than anything takes, so that only what hangs fails.
 const LONG: Duration = Duration::from_secs(60);

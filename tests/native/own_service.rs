@@ -1,11 +1,15 @@
 //! The example of a service of one's own runs, and is as short as it is meant to be.
-#![cfg(all(not(target_arch = "wasm32"), feature = "redb"))]
 
-#[path = "../examples/own_service.rs"]
+#[path = "../../examples/own_service.rs"]
 mod example;
 
 #[test]
 fn the_example_runs_and_stays_short() {
     example::main().unwrap();
-    assert!(include_str!("../examples/own_service.rs").lines().count() <= 80);
+    assert!(
+        include_str!("../../examples/own_service.rs")
+            .lines()
+            .count()
+            <= 80
+    );
 }

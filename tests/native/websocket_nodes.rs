@@ -1,5 +1,4 @@
 //! Nodes that are reached by WebSocket, and by TCP too.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::Arc;
 use std::time::Duration;

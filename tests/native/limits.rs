@@ -1,5 +1,4 @@
 //! What one peer may have of a node: each limit is reached, named, and no other peer's trouble.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver};

@@ -1,5 +1,4 @@
 //! Nodes over TCP, in one process: what they exchange, and what they survive.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;
 use std::io::{Read, Write};
