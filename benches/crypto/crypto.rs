@@ -1,10 +1,14 @@
-//! `cargo xtask bench crypto`: measures natively and writes the page; `--wasm FILE` adds what was measured in wasm.
+//! `cargo xtask bench crypto`: measures natively and writes the page; `--wasm FILE` adds what was measured in wasm, `--wasm
+//! simd=FILE` what was measured there with SIMD.
 
 use std::fs;
 use std::path::Path;
 
-fn argument(name: &str) -> Option<String> {
-    std::env::args().skip_while(|arg| arg != name).nth(1)
+/// What follows this argument, each time that it is given.
+fn arguments(name: &str) -> Vec<String> {
+    let all: Vec<String> = std::env::args().collect();
+    let pairs = all.windows(2).filter(|pair| pair[0] == name);
+    pairs.map(|pair| pair[1].clone()).collect()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,13 +27,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if quick {
         page += "\nA quick run, to see that it works: no figures to publish.\n";
     }
-    if let Some(file) = argument("--wasm") {
-        page += &format!("\n## In wasm (Node)\n\n{}", fs::read_to_string(file)?);
+    for wasm in arguments("--wasm") {
+        let (title, file) = match wasm.strip_prefix("simd=") {
+            None => ("In wasm (Node)", &wasm[..]),
+            Some(file) => ("In wasm with SIMD (Node)", file),
+        };
+        page += &format!("\n## {title}\n\n{}", fs::read_to_string(file)?);
+        if title.contains("SIMD") {
+            page += "\nBuilt with `-Ctarget-feature=+simd128`. The page is built without: it then runs in browsers that have no \
+                     SIMD (Safari before 16.4) too.\n";
+        }
     }
     println!("{page}");
-    if let Some(out) = argument("--out") {
-        fs::create_dir_all(&out)?;
-        let out = Path::new(&out);
+    if let [out, ..] = &arguments("--out")[..] {
+        fs::create_dir_all(out)?;
+        let out = Path::new(out);
         fs::write(out.join("crypto.md"), page)?;
         fs::write(out.join("crypto.svg"), drawing(&figures))?;
     }

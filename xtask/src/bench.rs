@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     if *bench == "bench_webrtc" {
         let manifest = root().join(folder).join("Cargo.toml");
-        let tables = wasm_tables(&manifest, bench, Host::Chromium, args.quick)?;
+        let tables = wasm_tables(&manifest, bench, Host::Chromium, args.quick, None)?;
         webrtc::write_page(&std::fs::read_to_string(tables.path())?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -67,19 +67,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let out = root().join("docs").join("benchmarks");
     let wasm = match *bench {
         "crypto" => {
-            let tables = wasm_tables(&manifest, "wasm_node_figures", Host::Node, args.quick)?;
-            vec![("", tables)]
+            let with = |flags| {
+                let figures = "wasm_node_figures";
+                wasm_tables(&manifest, figures, Host::Node, args.quick, flags)
+            };
+            vec![("", with(None)?), ("simd=", with(Some(SIMD))?)]
         }
         "restart" => {
             let figures = root().join(folder).join("benches/wasm/Cargo.toml");
-            let on = |host| wasm_tables(&figures, "wasm_figures", host, args.quick);
+            let on = |host| wasm_tables(&figures, "wasm_figures", host, args.quick, None);
             vec![
                 ("Node=", on(Host::Node)?),
                 ("Chromium=", on(Host::Chromium)?),
             ]
         }
         "store" => {
-            let tables = wasm_tables(&manifest, "bench_indexed_db", Host::Chromium, args.quick)?;
+            let figures = "bench_indexed_db";
+            let tables = wasm_tables(&manifest, figures, Host::Chromium, args.quick, None)?;
             vec![("", tables)]
         }
         _ => Vec::new(),
@@ -116,8 +120,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the package's figures in wasm and keeps the tables that they print.
-fn wasm_tables(manifest: &Path, test: &str, host: Host, quick: bool) -> Result<NamedTempFile> {
+/// rustc's flags for WebAssembly's SIMD.
+const SIMD: &str = "-Ctarget-feature=+simd128";
+
+/// Runs the package's figures in wasm, built with these flags of rustc's, and keeps the tables that they print.
+fn wasm_tables(
+    manifest: &Path,
+    test: &str,
+    host: Host,
+    quick: bool,
+    flags: Option<&str>,
+) -> Result<NamedTempFile> {
     // The default features of the node are the native command line.
     let features = match manifest == root().join("Cargo.toml") {
         true => &["--no-default-features"][..],
@@ -128,7 +141,10 @@ fn wasm_tables(manifest: &Path, test: &str, host: Host, quick: bool) -> Result<N
         let args = ["test", "--release", "--target", WASM, "--test", test];
         let cmd = setup::wasm_rust()?.cargo(&target, &args)?;
         let cmd = cmd.args(["--manifest-path"]).args([manifest]);
-        let cmd = cmd.args(features).args(what);
+        let mut cmd = cmd.args(features).args(what);
+        if let Some(flags) = flags {
+            cmd = cmd.env("RUSTFLAGS", flags);
+        }
         Ok(cmd.env("ROUNDS", if quick { "3" } else { "21" }))
     };
     // Built first: then the lock file says which test runner fits.
