@@ -43,3 +43,4 @@ mod waiting_store;
 #[cfg(all(unix, feature = "signal"))]
 mod watch;
 mod websocket_nodes;
+mod wiped;

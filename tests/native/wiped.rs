@@ -1,5 +1,4 @@
 //! Key material is wiped from memory when what holds it is dropped.
-#![cfg(not(target_arch = "wasm32"))]
 
 use std::mem::MaybeUninit;
 
