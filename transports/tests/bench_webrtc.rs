@@ -70,7 +70,7 @@ async fn run(near: Step, far: Step, done: &Rc<Cell<f64>>) -> f64 {
     let far = end(&hub, "far", None, far);
     let begin = now();
     let near = end(&hub, "near", Some("far"), near);
-    until(|| done.get() > 0.0).await;
+    until("the far end", || done.get() > 0.0).await;
     drop((near, far));
     done.get() - begin
 }

@@ -141,7 +141,7 @@ async fn datagrams_go_beside_the_streams() {
     let ((), _) = futures_join(send(&near, b"hello"), receive(&far, 5)).await;
     let to = "bob".parse().unwrap();
     let mut message = Vec::new();
-    until(|| {
+    until("a datagram", || {
         // The second channel may open later than the first.
         let _ = alice.rtc.borrow().send_datagram(&to, b"ping");
         bob.rtc.borrow().receive_datagram(&mut message).is_ok()
@@ -278,7 +278,10 @@ async fn connects_and_disconnects_leave_nothing() {
         let ((), got) = futures_join(send(&near, b"hello"), receive(&far, 5)).await;
         assert_eq!(got, b"hello", "round {round}");
         drop((near, far));
-        until(|| alice.rtc.borrow().connections() + bob.rtc.borrow().connections() == 0).await;
+        until("no connections", || {
+            alice.rtc.borrow().connections() + bob.rtc.borrow().connections() == 0
+        })
+        .await;
         assert_eq!(open_peers(), before, "round {round}");
         if round + 1 == rounds / 2 {
             warm = (page::wasm_bytes(), page::heap_bytes());

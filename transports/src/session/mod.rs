@@ -191,6 +191,15 @@ impl Session {
 
     /// The next message to be sent, in the place of what is in `message`; false if there is none.
     pub fn transmit(&mut self, message: &mut Vec<u8>) -> bool {
+        self.next_message(message, true)
+    }
+
+    /// The same, but no message that more bytes of its stream could still go with.
+    pub fn transmit_whole(&mut self, message: &mut Vec<u8>) -> bool {
+        self.next_message(message, false)
+    }
+
+    fn next_message(&mut self, message: &mut Vec<u8>, even_short: bool) -> bool {
         message.clear();
         if let Some(reason) = self.bye.take() {
             Frame::Bye(&reason).encode(message);
@@ -206,16 +215,23 @@ impl Session {
         } else if let Some(id) = self.refused.pop_front() {
             Frame::Close(id).encode(message);
         } else {
-            return self.let_one_speak(message);
+            return self.let_one_speak(message, even_short);
         }
         true
     }
 
-    fn let_one_speak(&mut self, message: &mut Vec<u8>) -> bool {
-        while let Some(id) = self.speakers.pop_front() {
+    fn let_one_speak(&mut self, message: &mut Vec<u8>, even_short: bool) -> bool {
+        for _ in 0..self.speakers.len() {
+            let Some(id) = self.speakers.pop_front() else {
+                break;
+            };
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
             };
+            if !even_short && stream.has_to_say(&self.limits) && !stream.has_whole(&self.limits) {
+                self.speakers.push_back(id);
+                continue;
+            }
             stream.queued = false;
             if !stream.has_to_say(&self.limits) {
                 continue;

@@ -24,6 +24,11 @@ pub trait Pipe {
         Ok(())
     }
 
+    /// It has so much to send that it will say when it has less: what is short can wait for more until then.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// Takes the next message, in the place of what is in `message`; false if what came concerns the pipe alone.
     ///
     /// # Errors
@@ -83,12 +88,25 @@ impl Pump {
 
     /// Sends what the session has to say and the pipe takes.
     pub fn send(&mut self, session: &mut Session, pipe: &mut impl Pipe) {
+        self.send_some(session, pipe, true);
+    }
+
+    /// The same, but leaves bytes that do not fill a message, which more may be added to: they go with the next turn.
+    pub fn send_whole(&mut self, session: &mut Session, pipe: &mut impl Pipe) {
+        self.send_some(session, pipe, false);
+    }
+
+    fn send_some(&mut self, session: &mut Session, pipe: &mut impl Pipe, even_short: bool) {
         loop {
             let message = match self.waiting.take() {
                 Some(message) => message,
                 None => {
                     let mut message = std::mem::take(&mut self.spare);
-                    if !session.transmit(&mut message) {
+                    let some = match even_short && !pipe.is_busy() {
+                        true => session.transmit(&mut message),
+                        false => session.transmit_whole(&mut message),
+                    };
+                    if !some {
                         self.spare = message;
                         break;
                     }

@@ -149,6 +149,13 @@ impl Stream {
             || (self.closing && self.to_send.is_empty())
     }
 
+    /// As [`has_to_say`](Stream::has_to_say), but of bytes only as many as fill a message.
+    pub fn has_whole(&self, limits: &SessionLimits) -> bool {
+        let sendable = self.to_send.len().min(self.credit as usize);
+        let is_short = (1..MAX_FRAGMENT).contains(&sendable);
+        self.announce || self.credit_is_due(limits) || (self.has_to_say(limits) && !is_short)
+    }
+
     /// Appends its next frame; true if it has said its last one. Only if it [has](Stream::has_to_say) one.
     pub fn say(&mut self, message: &mut Vec<u8>, limits: &SessionLimits) -> bool {
         if std::mem::take(&mut self.announce) {

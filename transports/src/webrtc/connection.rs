@@ -1,6 +1,7 @@
 //! One connection to a peer: negotiation, channel, session, end. Told the time; it never waits.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -42,6 +43,20 @@ pub(super) struct Connection<B> {
     /// The peer has to be told by signal that this ended.
     bye: Option<String>,
     triggers: HashMap<StreamId, SetReadiness>,
+}
+
+impl<B: fmt::Debug> fmt::Debug for Connection<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .field("peer", &self.peer)
+            .field("negotiation", &self.negotiation)
+            .field("path", &self.path)
+            .field("open_deadline", &self.open_deadline)
+            .field("end", &self.session.end())
+            .field("streams", &self.session.streams())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<B: Peer> Connection<B> {
@@ -257,6 +272,13 @@ impl<B: Peer> Connection<B> {
     pub fn flush(&mut self) {
         if let (Some(peer), None) = (&mut self.peer, self.open_deadline) {
             self.pump.send(&mut self.session, peer);
+        }
+    }
+
+    /// The same, but leaves what does not fill a message to the next turn.
+    pub fn flush_whole(&mut self) {
+        if let (Some(peer), None) = (&mut self.peer, self.open_deadline) {
+            self.pump.send_whole(&mut self.session, peer);
         }
     }
 

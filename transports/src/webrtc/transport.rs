@@ -1,6 +1,7 @@
 //! The transport: connections by peer, made and closed as they are needed.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -405,12 +406,14 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
             .get_mut(&key)
             .ok_or(io::ErrorKind::BrokenPipe)?;
         let mut result = connection.session.write(stream, buf);
-        connection.flush();
+        connection.flush_whole();
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             result = connection.session.write(stream, buf);
-            connection.flush();
+            connection.flush_whole();
         }
         connection.report();
+        // What is short goes with what else is written until then: a message costs the same whatever is in it.
+        self.ask(key);
         result
     }
 
@@ -444,6 +447,23 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         }
         self.by_peer.clear();
         self.accepted.clear();
+    }
+}
+
+/// Its connections, for who looks for what one waits for.
+impl<S: Signaller<Poll>, B: Backend> fmt::Debug for WebRtc<S, B>
+where
+    B::Peer: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = lock(&self.inner);
+        f.debug_struct("WebRtc")
+            .field("mute", &inner.mute)
+            .field(
+                "connections",
+                &inner.connections.values().collect::<Vec<_>>(),
+            )
+            .finish_non_exhaustive()
     }
 }
 

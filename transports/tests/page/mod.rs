@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::ControlFlow;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll, js};
@@ -32,10 +32,62 @@ pub async fn sleep(milliseconds: f64) {
     JsFuture::from(promise).await.unwrap();
 }
 
-/// Looks again and again; the runner's own limit ends it otherwise.
-pub async fn until(mut done: impl FnMut() -> bool) {
+/// How long what a test waits for may take, in milliseconds: longer than any deadline of the transport, and less than the
+/// runner gives a suite, which would end without saying why.
+const PATIENCE: f64 = 40_000.0;
+
+thread_local! {
+    /// All ends that are there: what was waited for in vain may be the fault of any.
+    static ENDS: RefCell<Vec<(String, Weak<RefCell<Rtc>>)>> = RefCell::default();
+}
+
+/// Waits for `what`, a little at a time.
+struct Waiting<'a> {
+    what: &'a str,
+    since: f64,
+}
+
+impl<'a> Waiting<'a> {
+    fn for_(what: &'a str) -> Self {
+        let since = now();
+        Waiting { what, since }
+    }
+
+    /// # Panics
+    /// When it took too long, with the state of all ends.
+    async fn a_little(&self, milliseconds: f64) {
+        let waited = now() - self.since;
+        assert!(
+            waited < PATIENCE,
+            "waited {:.0} s for {}\n{}",
+            waited / 1000.0,
+            self.what,
+            ends()
+        );
+        sleep(milliseconds).await;
+    }
+}
+
+/// The state of all ends, for who looks for what went wrong.
+fn ends() -> String {
+    ENDS.with_borrow(|ends| {
+        let there = ends
+            .iter()
+            .filter_map(|(name, rtc)| Some((name, rtc.upgrade()?)));
+        there
+            .map(|(name, rtc)| match rtc.try_borrow() {
+                Ok(rtc) => format!("{name}: {rtc:#?}\n"),
+                Err(_) => format!("{name}: in a turn\n"),
+            })
+            .collect()
+    })
+}
+
+/// Looks again and again whether `what` has come about.
+pub async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = Waiting::for_(what);
     while !done() {
-        sleep(1.0).await;
+        waiting.a_little(1.0).await;
     }
 }
 
@@ -67,6 +119,7 @@ pub type Stream = RtcStream<HubSignaller<Poll>, Browser>;
 
 /// One end: a transport on a loop of its own.
 pub struct End {
+    name: String,
     pub rtc: Rc<RefCell<Rtc>>,
     accepted: Rc<RefCell<VecDeque<Stream>>>,
     poll: Rc<Poll>,
@@ -91,6 +144,10 @@ impl End {
         let rtc = WebRtc::with_limits(signaller, Browser::new(config), limits.clone());
         rtc.register(&poll, 0, Ready::Readable).unwrap();
         let rtc = Rc::new(RefCell::new(rtc));
+        ENDS.with_borrow_mut(|ends| {
+            ends.retain(|(_, rtc)| rtc.strong_count() > 0);
+            ends.push((name.to_owned(), Rc::downgrade(&rtc)));
+        });
         let accepted = Rc::<RefCell<VecDeque<Stream>>>::default();
         let (turn_rtc, turn_accepted, turn_poll) = (rtc.clone(), accepted.clone(), poll.clone());
         let mut events = LoopEvents::with_capacity(64);
@@ -107,6 +164,7 @@ impl End {
             ControlFlow::Continue(())
         });
         End {
+            name: name.to_owned(),
             rtc,
             accepted,
             poll,
@@ -133,7 +191,8 @@ impl End {
 
     /// The next stream that was opened to this end.
     pub async fn accepted(&self) -> Held {
-        until(|| !self.accepted.borrow().is_empty()).await;
+        let what = format!("a stream that {} is to accept", self.name);
+        until(&what, || !self.accepted.borrow().is_empty()).await;
         let stream = self.accepted.borrow_mut().pop_front().unwrap();
         self.hold(stream)
     }
@@ -153,11 +212,14 @@ impl Drop for Held {
 impl Held {
     /// Waits for the end of what is read.
     pub async fn end(&self) -> io::Result<()> {
+        let waiting = Waiting::for_("the end of a stream");
         loop {
             match self.stream.clone().read(&mut [0; 64]) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(5.0).await,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    waiting.a_little(5.0).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -165,10 +227,11 @@ impl Held {
 }
 
 pub async fn send(held: &Held, mut bytes: &[u8]) {
+    let waiting = Waiting::for_("a stream that takes what is sent");
     while !bytes.is_empty() {
         match held.stream.clone().write(bytes) {
             Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(0.0).await,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => waiting.a_little(0.0).await,
             Err(error) => panic!("{error}"),
         }
     }
@@ -177,11 +240,12 @@ pub async fn send(held: &Held, mut bytes: &[u8]) {
 pub async fn receive(held: &Held, len: usize) -> Vec<u8> {
     let mut got = Vec::with_capacity(len);
     let mut buf = vec![0; 256 << 10];
+    let waiting = Waiting::for_("bytes of a stream");
     while got.len() < len {
         match held.stream.clone().read(&mut buf) {
             Ok(0) => panic!("the end after {} bytes", got.len()),
             Ok(count) => got.extend_from_slice(&buf[..count]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(0.0).await,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => waiting.a_little(0.0).await,
             Err(error) => panic!("{error}"),
         }
     }

@@ -46,7 +46,7 @@ pub async fn answer(signaller: &mut HubSignaller<Poll>) -> Raw {
     let channel = connection.create_data_channel_with_data_channel_dict("mydht", &how);
     while channel.ready_state() != RtcDataChannelState::Open {
         let mut heard = None;
-        until(|| {
+        until("a signal to the raw peer, or its channel", || {
             heard = signaller.receive().ok();
             heard.is_some() || channel.ready_state() == RtcDataChannelState::Open
         })
@@ -62,7 +62,10 @@ pub async fn answer(signaller: &mut HubSignaller<Poll>) -> Raw {
                 JsFuture::from(connection.set_local_description(answer.unchecked_ref()))
                     .await
                     .unwrap();
-                until(|| connection.ice_gathering_state() == RtcIceGatheringState::Complete).await;
+                until("the raw peer's candidates", || {
+                    connection.ice_gathering_state() == RtcIceGatheringState::Complete
+                })
+                .await;
                 let own = connection.local_description().unwrap().sdp();
                 let theirs = &head[2..18];
                 let body = format!("1 00000000000000cc {theirs}\n{own}");

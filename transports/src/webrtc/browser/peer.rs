@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::rc::Rc;
 
@@ -202,6 +203,19 @@ pub struct BrowserPeer {
     datagrams: Option<RtcDataChannel>,
 }
 
+/// As the browser says.
+impl fmt::Debug for BrowserPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connection = &self.state.connection;
+        f.debug_struct("BrowserPeer")
+            .field("signalling", &connection.signaling_state())
+            .field("gathering", &connection.ice_gathering_state())
+            .field("path", &connection.ice_connection_state())
+            .field("channel", &self.channel.ready_state())
+            .finish_non_exhaustive()
+    }
+}
+
 impl BrowserPeer {
     pub(super) fn new(
         configuration: &RtcConfiguration,
@@ -324,6 +338,10 @@ impl Peer for BrowserPeer {
 impl Pipe for BrowserPeer {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         send(&self.channel, message)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.channel.buffered_amount() > LOW
     }
 
     fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool> {
