@@ -4,12 +4,15 @@
 
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 /** How long anything may take, in milliseconds. */
 export const LONG = 60_000;
+
+/** Functions of a profile that are shown. */
+const SHOWN = 25;
 
 const { chromium } = createRequire(join(process.env.MYDHT_MODULES ?? ".", "from"))("playwright-core");
 
@@ -67,24 +70,29 @@ export async function signal(program, port = 0) {
   return { ...server, url: server.line.replace("listening ", "") };
 }
 
-export function launch(args = []) {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      // A tab that nobody looks at is a node all the same.
-      "--disable-background-timer-throttling",
-      "--disable-backgrounding-occluded-windows",
-      "--disable-renderer-backgrounding",
-      ...args,
-    ],
-  });
-}
+/** How Chromium is started. */
+const options = (args) => ({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // A tab that nobody looks at is a node all the same.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    ...args,
+  ],
+});
+
+/** A browser whose contexts are gone with it. */
+export const launch = (args = []) => chromium.launch(options(args));
+
+/** A context of a browser that keeps on disk what its pages are given, as a user's does. */
+export const launchKept = (folder, args = []) => chromium.launchPersistentContext(folder, options(args));
 
 /** What a page may complain of while a server is away: that it is. */
 const EXPECTED = /WebSocket connection to .* failed|net::ERR_|Failed to load resource/;
@@ -125,6 +133,31 @@ export async function until(holds, what, timeout = LONG) {
     if (Date.now() > end) throw new Error(`not within ${timeout / 1000} s: ${what}`);
     await sleep(100);
   }
+}
+
+/** The functions of a CPU profile by the milliseconds that were spent in them. */
+function heaviest({ nodes, samples, timeDeltas }) {
+  const spent = new Map();
+  const names = new Map(nodes.map(({ id, callFrame }) => [id, callFrame.functionName || "(no name)"]));
+  samples.forEach((id, index) => {
+    const name = names.get(id);
+    spent.set(name, (spent.get(name) ?? 0) + timeDeltas[index] / 1000);
+  });
+  const sorted = [...spent].sort(([, one], [, other]) => other - one).slice(0, SHOWN);
+  return Object.fromEntries(sorted.map(([name, milliseconds]) => [name, Math.round(milliseconds)]));
+}
+
+/** Takes a CPU profile of a page from now on: what it gives saves it under a name, and gives the heaviest functions. */
+export async function profiled(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Profiler.enable");
+  await session.send("Profiler.setSamplingInterval", { interval: 200 });
+  await session.send("Profiler.start");
+  return async (name) => {
+    const ended = await session.send("Profiler.stop");
+    await writeFile(`${name}.cpuprofile`, JSON.stringify(ended.profile));
+    return heaviest(ended.profile);
+  };
 }
 
 /**

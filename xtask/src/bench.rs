@@ -2,9 +2,11 @@
 
 mod webrtc;
 
+use crate::page::{self, Page};
 use crate::run::{Cmd, on_path};
 use crate::setup::{self, WASM};
 use crate::wasm::{Host, in_chromium};
+use crate::web::Build;
 use crate::workspace::{Workspace, locked_version, root};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -40,7 +42,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
 ///
 /// transfer: a file from node to node
 ///
-/// webrtc: data channels beside the browser's own, in Chromium
+/// webrtc: data channels beside the browser's own in Chromium, and a file from page to page beside these
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
@@ -59,7 +61,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if *bench == "bench_webrtc" {
         let manifest = root().join(folder).join("Cargo.toml");
         let tables = wasm_tables(&manifest, bench, Host::Chromium, args.quick, None)?;
-        webrtc::write_page(&std::fs::read_to_string(tables.path())?)?;
+        let workspace = Workspace::load()?;
+        let program = page::program(&workspace, &workspace.target_dir, Build::Small)?;
+        let files = Page::new(program)?.transfer(args.quick)?;
+        webrtc::write_page(&std::fs::read_to_string(tables.path())?, &files)?;
         return Ok(ExitCode::SUCCESS);
     }
     let manifest = root().join(folder).join("Cargo.toml");
@@ -71,7 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 let figures = "wasm_node_figures";
                 wasm_tables(&manifest, figures, Host::Node, args.quick, flags)
             };
-            vec![("", with(None)?), ("simd=", with(Some(SIMD))?)]
+            vec![("", with(Some(NO_SIMD))?), ("simd=", with(Some(SIMD))?)]
         }
         "restart" => {
             let figures = root().join(folder).join("benches/wasm/Cargo.toml");
@@ -122,6 +127,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// rustc's flags for WebAssembly's SIMD.
 const SIMD: &str = "-Ctarget-feature=+simd128";
+
+/// The same without it, which .cargo/config.toml asks for.
+const NO_SIMD: &str = "-Ctarget-feature=-simd128";
 
 /// Runs the package's figures in wasm, built with these flags of rustc's, and keeps the tables that they print.
 fn wasm_tables(

@@ -6,6 +6,7 @@ use crate::wasm;
 use crate::web;
 use crate::workspace::{Workspace, root};
 use anyhow::{Context, Result, bail};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 pub struct Page {
     program: PathBuf,
     modules: PathBuf,
-    path: std::ffi::OsString,
+    path: OsString,
 }
 
 /// How large a network is of which nodes are killed, for how long, and what it keeps.
@@ -47,7 +48,7 @@ impl Page {
 
     /// Servers, tabs and networks that go away, and peers that lie: all of it, or what takes seconds.
     pub fn faults(&self, folder: &Path, all: bool) -> Result<bool> {
-        let all: &[&std::ffi::OsStr] = if all { &["--all".as_ref()] } else { &[] };
+        let all: &[&OsStr] = if all { &["--all".as_ref()] } else { &[] };
         self.script("faults.mjs", &[&[folder.as_os_str()], all].concat())
     }
 
@@ -60,23 +61,36 @@ impl Page {
             network.files,
         ]
         .map(|number| number.to_string());
-        let args: Vec<&std::ffi::OsStr> = std::iter::once(folder.as_os_str())
+        let args: Vec<&OsStr> = std::iter::once(folder.as_os_str())
             .chain(numbers.iter().map(|number| number.as_ref()))
             .collect();
         self.script("churn.mjs", &args)
     }
 
-    /// Whether a script succeeded. It runs in a network of its own where that can be, and prints what it saw.
-    fn script(&self, name: &str, args: &[&std::ffi::OsStr]) -> Result<bool> {
+    /// What a file moves at between two pages, as a table: of a size and in rounds to be published, or quickly.
+    pub fn transfer(&self, quick: bool) -> Result<String> {
+        let [mebibytes, rounds]: [u64; 2] = if quick { [8, 1] } else { [50, 7] };
+        let [bytes, rounds] = [mebibytes << 20, rounds].map(|number| number.to_string());
+        self.node("transfer.mjs", &[bytes.as_ref(), rounds.as_ref()])
+            .capture_stdout()
+    }
+
+    /// Whether a script succeeded. It prints what it saw.
+    fn script(&self, name: &str, args: &[&OsStr]) -> Result<bool> {
+        let ended = self.node(name, args).within(LIMIT)?;
+        let status = ended.with_context(|| format!("{name} had not ended after {LIMIT:?}"))?;
+        Ok(status.success())
+    }
+
+    /// A script, in a network of its own where that can be.
+    fn node(&self, name: &str, args: &[&OsStr]) -> Cmd {
         let script = root().join("web").join("check").join(name);
         let cmd = Cmd::new("node", [&script])
             .args([&self.program])
             .args(args)
             .env("PATH", &self.path)
             .env("MYDHT_MODULES", &self.modules);
-        let ended = wasm::in_network(cmd).within(LIMIT)?;
-        let status = ended.with_context(|| format!("{name} had not ended after {LIMIT:?}"))?;
-        Ok(status.success())
+        wasm::in_network(cmd)
     }
 }
 

@@ -13,18 +13,28 @@ credits and fragments, plain in messages of 16 KiB; a round of 1 KiB goes there 
 
 ";
 
-/// Writes the page of these tables, and draws the first of them.
-pub fn write_page(tables: &str) -> Result<()> {
+const FILES: &str = "\
+## A file from page to page
+
+Two tabs of headless Chromium that were opened the same way, in each round with nothing in them: two plain `RTCPeerConnection`s, the
+second of which says when it has all, and two nodes, the second of which gets a file that the first has put
+(`web/check/transfer.mjs`). 50 MiB; medians; a ratio is the median of the rounds' ratios. Every part is encrypted, hashed and
+checked by the node, and kept: in memory, or in IndexedDB, on disk.
+
+";
+
+/// Writes the page of these tables, and draws the first of them. `files` is the table of `web/check/transfer.mjs`.
+pub fn write_page(tables: &str, files: &str) -> Result<()> {
     let docs = root().join("docs").join("benchmarks");
     let mut bars = plot::Bars::default();
     for (name, ours, plain) in panels(tables) {
         let rows = [("ours", true, ours), ("plain", false, plain)];
         bars.panel(name, |value| format!("{value:.2}"), rows);
     }
-    let page = format!("{PAGE}{tables}\n![The same, drawn](webrtc.svg)\n");
+    let page = format!("{PAGE}{tables}\n![The same, drawn](webrtc.svg)\n\n{FILES}{files}");
     std::fs::write(docs.join("webrtc.md"), page)?;
     std::fs::write(docs.join("webrtc.svg"), bars.svg())?;
-    println!("{tables}");
+    println!("{tables}\n{files}");
     Ok(())
 }
 
