@@ -91,16 +91,18 @@ impl Attachment for Part {
             return Ok(());
         };
         while self.index < self.len {
-            let end = self.len.min(self.index + READ_LEN);
-            if self.index > 0 {
-                // Some of it came: the rest is believed, and nothing is moved while it comes.
-                bytes.reserve_exact(self.len - self.index);
+            if self.index == bytes.len() {
+                // When some of it came the rest is believed. Made of zeros at once: growing would set them one by one.
+                let most = match self.index {
+                    0 => self.len.min(READ_LEN),
+                    _ => self.len,
+                };
+                let mut longer = vec![0; most];
+                longer[..self.index].copy_from_slice(bytes);
+                *bytes = longer;
             }
-            bytes.resize(end, 0);
             let result = r.read(&mut bytes[self.index..]);
-            let count = *result.as_ref().unwrap_or(&0);
-            self.index += count;
-            bytes.truncate(self.index);
+            self.index += result.as_ref().unwrap_or(&0);
             match result {
                 Ok(0) => {
                     return Err(io::Error::new(

@@ -311,6 +311,8 @@ impl Node {
             courier: Some(Box::new(neighbours)),
             limits: Limits {
                 messages_at_once: 1,
+                // What goes through several processes of the browser is long on its way.
+                parts_in_flight: 48,
                 ..Limits::default()
             },
             ..Parts::new(poll, transport, Bincode, Records, stores, credentials)

@@ -3,6 +3,7 @@
 //! | key | value |
 //! |---|---|
 //! | `c` and a BLAKE3 hash | the chunk with this hash: a part's bytes, kept once for all attachments that have them |
+//! | `c`, the hash and a byte n | where the backend keeps short values better, the chunk's nth piece after the one above |
 //! | `a`, the attachment's hash and its length | 1 if it is whole, 0 if it is on its way |
 //! | `p`, hash, length and a number n | which of the parts 64n … 64n+63 are here (8 bytes, a bit each), and their chunks' hashes |
 //! | `t`, hash, length, a level and n | as much of the hash tree's nodes |
@@ -33,6 +34,9 @@ const OPEN: usize = 64;
 
 const BLOCK: u64 = 64;
 
+/// Bytes of a piece at least, so that a byte numbers them.
+const SHORTEST: usize = PART_LEN / 256;
+
 /// Keeps attachments in a [`Backend`]: in a browser in IndexedDB, on a computer in redb or a plain file.
 #[derive(Debug)]
 pub struct Chunks<B> {
@@ -46,6 +50,16 @@ pub struct Chunks<B> {
     committing: bool,
     /// The part that was taken in, while the commit that it caused is waited for.
     taken: Option<(AttachmentId, u64)>,
+    /// The chunk that is being read.
+    reading: Option<Reading>,
+}
+
+/// A chunk as far as its pieces were read.
+#[derive(Debug)]
+struct Reading {
+    chunk: Hash,
+    bytes: Vec<u8>,
+    next: u8,
 }
 
 /// An attachment as far as it is here.
@@ -134,8 +148,11 @@ fn nodes_key(id: &AttachmentId, level: u8, block: u64) -> Vec<u8> {
     key(b't', id, &[&[level], &block.to_be_bytes()[..]].concat())
 }
 
-fn chunk_key(hash: &Hash) -> Vec<u8> {
-    [b"c", &hash.0[..]].concat()
+fn chunk_key(hash: &Hash, piece: u8) -> Vec<u8> {
+    let mut key = [b"c", &hash.0[..]].concat();
+    // What was kept before there were pieces is one.
+    key.extend((piece > 0).then_some(piece));
+    key
 }
 
 impl<B: Backend> Chunks<B> {
@@ -150,6 +167,7 @@ impl<B: Backend> Chunks<B> {
             unsaved: 0,
             committing: false,
             taken: None,
+            reading: None,
         }
     }
 
@@ -228,6 +246,31 @@ impl<B: Backend> Chunks<B> {
         Ok(true)
     }
 
+    /// The bytes of a chunk that has `len`, as far as they are here. It goes on where it blocked.
+    fn chunk(&mut self, chunk: Hash, len: usize) -> io::Result<Vec<u8>> {
+        let begun = self.reading.take().filter(|begun| begun.chunk == chunk);
+        let mut reading = begun.unwrap_or(Reading {
+            chunk,
+            bytes: Vec::new(),
+            next: 0,
+        });
+        while reading.bytes.len() < len {
+            let piece = match self.get(&chunk_key(&chunk, reading.next)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.reading = Some(reading);
+                    return Err(error);
+                }
+                piece => piece?.unwrap_or_default(),
+            };
+            if piece.is_empty() {
+                break;
+            }
+            reading.bytes.extend(piece);
+            reading.next = reading.next.wrapping_add(1);
+        }
+        Ok(reading.bytes)
+    }
+
     /// Makes what was taken in durable.
     fn commit(&mut self) -> io::Result<()> {
         if !self.committing {
@@ -292,7 +335,14 @@ impl<B: Backend> Chunks<B> {
         open.whole = open.have.count() == id.parts();
         let (whole, block) = (open.whole, part / BLOCK);
         let parts = block_of(|bit| open.chunks.get(&(block * BLOCK + bit)).map(|hash| &hash.0));
-        self.put(chunk_key(&chunk), received.bytes.to_vec());
+        // An empty part is a chunk too.
+        let longest = self.backend.longest().max(SHORTEST);
+        let first = received.bytes.get(..longest).unwrap_or(&received.bytes);
+        self.put(chunk_key(&chunk, 0), first.to_vec());
+        let rest = received.bytes.get(longest..).unwrap_or_default();
+        for (piece, bytes) in (1..).zip(rest.chunks(longest)) {
+            self.put(chunk_key(&chunk, piece), bytes.to_vec());
+        }
         self.put(parts_key(id, block), parts);
         self.put(key(b'a', id, &[]), vec![u8::from(whole)]);
         self.unsaved += 1;
@@ -359,7 +409,7 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
             return Ok(None);
         };
         let leaf = open.tree.leaf(part).copied();
-        let bytes = self.get(&chunk_key(&chunk))?.unwrap_or_default();
+        let bytes = self.chunk(chunk, id.part_len(part).unwrap_or_default())?;
         // Who gets a wrong part takes the giver for a liar.
         let right = bytes.len() <= PART_LEN
             && Some(PartHasher::node_of(part, id.parts() == 1, &bytes)) == leaf;

@@ -35,6 +35,8 @@ impl Linked {
     pub(super) fn insert(&mut self, tree: Arc<Tree>, content: Content) {
         #[cfg(not(target_arch = "wasm32"))]
         self.file.take_if(|(id, _)| *id == tree.id());
+        #[cfg(target_arch = "wasm32")]
+        self.reads.forget(&tree.id());
         self.contents.insert(tree.id(), (tree, content));
     }
 
@@ -88,7 +90,7 @@ impl Linked {
             }
             #[cfg(target_arch = "wasm32")]
             Content::Web(file) => {
-                let bytes = self.reads.part(id, part, file, len)?;
+                let bytes = self.reads.part(id, part, file)?;
                 if !is_right(&bytes) {
                     return Err(changed("the file"));
                 }

@@ -13,6 +13,8 @@ mod kept_tree;
 mod known;
 mod linked;
 mod memory;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod slices;
 #[cfg(target_arch = "wasm32")]
 mod web;
 

@@ -118,7 +118,7 @@ fn chunks_are_kept_once_for_all_that_have_them() {
     assert_eq!(chunks.count(), 5);
 }
 
-/// A backend that answers a question when it is asked a second time in a row, and may fail to commit.
+/// A backend that answers a question when it is asked a second time in a row, takes no long values, and may fail to commit.
 struct Slow(Memory, Option<String>, bool);
 
 impl Slow {
@@ -148,7 +148,17 @@ impl Backend for Slow {
         if self.2 {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        let entries = changes.values().flatten();
+        assert!(
+            entries
+                .clone()
+                .all(|entry| entry.value.len() <= self.longest())
+        );
         self.0.commit(changes)
+    }
+
+    fn longest(&self) -> usize {
+        PART_LEN / 3
     }
 }
 
@@ -201,6 +211,48 @@ fn chunks_wait_for_a_slow_store_resume_and_say_when_it_is_full() {
         assert_eq!(write(&mut store, part).unwrap(), part == 150);
     }
     assert!(patiently(|| store.is_whole(&id)).unwrap());
+}
+
+/// A store that was filled when each chunk was one value is read by one that keeps them in pieces.
+#[test]
+fn chunks_of_one_piece_are_read_where_there_are_several() {
+    let (content, tree) = sample(3 * PART_LEN + 1);
+    let id = tree.id();
+    let mut before = Chunks::new(Memory::default());
+    before.open(&id).unwrap();
+    for part in 0..id.parts() {
+        let (received, proof) = part_of(&content, &tree, part);
+        before.write_part(&id, part, &received, &proof).unwrap();
+    }
+    let mut store = Chunks::new(Slow(before.backend().clone(), None, false));
+    for part in 0..id.parts() {
+        let (received, proof) = part_of(&content, &tree, part);
+        let found = patiently(|| store.read_part(&id, part)).unwrap();
+        assert_eq!(found, Some((received.bytes, proof)));
+    }
+}
+
+#[test]
+fn a_chunk_without_one_of_its_pieces_is_not_given_out() {
+    let (content, tree) = sample(PART_LEN);
+    let id = tree.id();
+    let mut store = Chunks::new(Slow(Memory::default(), None, false));
+    patiently(|| store.open(&id)).unwrap();
+    let (received, proof) = part_of(&content, &tree, 0);
+    assert!(patiently(|| store.write_part(&id, 0, &received, &proof)).unwrap());
+    assert!(patiently(|| store.read_part(&id, 0)).unwrap().is_some());
+    let hash = Hash::of(&content).0;
+    for piece in [&[][..], &[1], &[2], &[3]] {
+        let key = [b"c", &hash[..], piece].concat();
+        let inner = &mut store.backend().0;
+        let entry = inner.get(&key).unwrap().expect("a piece is missing");
+        inner.commit(&Changes::from([(key.clone(), None)])).unwrap();
+        let error = patiently(|| store.read_part(&id, 0)).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+        let inner = &mut store.backend().0;
+        inner.commit(&Changes::from([(key, Some(entry))])).unwrap();
+    }
+    assert!(patiently(|| store.read_part(&id, 0)).unwrap().is_some());
 }
 
 #[test]

@@ -49,6 +49,11 @@ pub trait Backend {
     /// When they could not be kept; `WouldBlock` to be asked again, with the same changes.
     fn commit(&mut self, changes: &Changes) -> io::Result<()>;
 
+    /// Bytes of a value at most that are kept as fast as may be: who has more keeps several values.
+    fn longest(&self) -> usize {
+        usize::MAX
+    }
+
     /// Has `wake` called when what gave `WouldBlock` can go on.
     fn on_ready(&mut self, wake: Wake) {
         drop(wake);
