@@ -38,6 +38,8 @@ mod store_command;
 mod stores;
 mod synchronous;
 mod tcp;
+#[path = "../trace/mod.rs"]
+mod trace;
 mod turns;
 mod waiting_store;
 #[cfg(all(unix, feature = "signal"))]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::trace::{TRACE, trace};
 use mydht::sim::{Figures, Partition, Scenario, Simulation, Split};
 
 fn run(scenario: Scenario) -> Figures {
@@ -37,6 +38,12 @@ fn the_same_seed_is_the_same_run() {
     let figures = run(scenario(5));
     assert_eq!(figures, run(scenario(5)));
     assert_ne!(figures.trace, run(scenario(6)).trace);
+}
+
+/// `tests/wasm_node_sim.rs` asks the same in Node.
+#[test]
+fn the_same_seed_is_the_same_run_here_and_in_wasm() {
+    assert_eq!(trace(), TRACE);
 }
 
 #[test]
