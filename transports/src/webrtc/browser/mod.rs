@@ -96,7 +96,7 @@ impl Backend for Browser {
     type Peer = BrowserPeer;
 
     fn peer(&mut self, notify: Notify) -> io::Result<BrowserPeer> {
-        BrowserPeer::new(&self.configuration(), self.config.datagrams, notify)
+        BrowserPeer::new(self.configuration(), self.config.datagrams, notify)
     }
 }
 

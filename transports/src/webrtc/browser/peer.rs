@@ -9,9 +9,9 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelType,
-    RtcIceCandidateInit, RtcIceConnectionState, RtcOfferOptions, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcSdpType, RtcSessionDescriptionInit,
+    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState,
+    RtcDataChannelType, RtcIceCandidateInit, RtcIceConnectionState, RtcOfferOptions,
+    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcSdpType, RtcSessionDescriptionInit,
 };
 
 use super::dispatch;
@@ -198,6 +198,8 @@ fn words(error: &JsValue) -> String {
 
 /// A connection of the browser. Dropped, it is closed.
 pub struct BrowserPeer {
+    /// What it was made with.
+    configuration: RtcConfiguration,
     state: Rc<State>,
     channel: RtcDataChannel,
     datagrams: Option<RtcDataChannel>,
@@ -218,12 +220,12 @@ impl fmt::Debug for BrowserPeer {
 
 impl BrowserPeer {
     pub(super) fn new(
-        configuration: &RtcConfiguration,
+        configuration: RtcConfiguration,
         datagrams: bool,
         notify: Notify,
     ) -> io::Result<Self> {
         let connection =
-            RtcPeerConnection::new_with_configuration(configuration).map_err(|error| {
+            RtcPeerConnection::new_with_configuration(&configuration).map_err(|error| {
                 let why = words(&error);
                 io::Error::other(format!("the browser makes no peer connection: {why}"))
             })?;
@@ -266,10 +268,20 @@ impl BrowserPeer {
         });
         dispatch::add(number, state.clone());
         Ok(BrowserPeer {
+            configuration,
             state,
             channel,
             datagrams,
         })
+    }
+
+    /// Begins anew, with a connection that has made no offer. Rolled back before its channel was ever open, Chromium's
+    /// sometimes gathers candidates for ever and names none (seen in version 156, about once in a thousand on a busy machine).
+    fn renew(&mut self) -> io::Result<()> {
+        let notify = self.state.notify.clone();
+        let configuration = self.configuration.clone();
+        *self = BrowserPeer::new(configuration, self.datagrams.is_some(), notify)?;
+        Ok(())
     }
 }
 
@@ -291,6 +303,12 @@ impl Drop for BrowserPeer {
 
 impl Peer for BrowserPeer {
     fn start(&mut self, op: Op) {
+        if let Op::Answer { rollback: true, .. } = op
+            && self.channel.ready_state() == RtcDataChannelState::Connecting
+            && let Err(error) = self.renew()
+        {
+            return self.state.tell(PeerEvent::Done(Err(error.to_string())));
+        }
         let state = &self.state;
         match op {
             Op::Offer { restart } => {
@@ -301,7 +319,7 @@ impl Peer for BrowserPeer {
                     .create_offer_with_rtc_offer_options(&options);
                 state.then(&offer, Happening::OfferMade);
             }
-            // Taking an offer rolls an own one back.
+            // Taking an offer rolls an own one back, if it is not gone already.
             Op::Answer { offer, .. } => {
                 state.take_remote(RtcSdpType::Offer, &offer, Happening::OfferTaken);
             }
