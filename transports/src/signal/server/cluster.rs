@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::message::{FromServer, Sealed, relay_frame, split_relay_frame};
 use super::super::user::{PublicKey, UserId};
+use super::relay::CAME_BACK;
 use super::{ConnId, Output, Server};
 
 /// How often a server says that it lives.
@@ -103,6 +104,8 @@ pub(super) enum Letter {
     RelayEnd {
         reason: String,
     },
+    /// There is a relay, as far as is known.
+    RelayCheck,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,6 +126,9 @@ enum Note {
     },
     Alive {
         instance: InstanceId,
+        /// It was not on the backplane before: what its users left meanwhile nobody heard.
+        #[serde(default)]
+        anew: bool,
     },
     Gone {
         instance: InstanceId,
@@ -216,6 +222,7 @@ impl Server {
             Letter::RelayAsk => self.relay_asked(from, to),
             Letter::RelayAgree => self.relay_agreed(from, to),
             Letter::RelayEnd { reason } => self.relay_ended(from, to, reason),
+            Letter::RelayCheck => self.relay_checked(from, to),
         }
     }
 
@@ -313,7 +320,11 @@ impl Server {
         cluster.alive_at = now + ALIVE_EVERY;
         let instance = cluster.instance;
         self.subscribe(ALL.into());
-        self.publish(ALL.into(), &Note::Alive { instance }, Ticket::None);
+        let alive = Note::Alive {
+            instance,
+            anew: true,
+        };
+        self.publish(ALL.into(), &alive, Ticket::None);
         let users: Vec<_> = self.users.keys().copied().collect();
         let waiting: Vec<_> = self
             .waiting
@@ -349,13 +360,7 @@ impl Server {
         for instance in dead {
             self.forget_instance(instance);
         }
-        let lost: Vec<_> = self
-            .users
-            .iter()
-            .flat_map(|(id, user)| user.relays.keys().map(|other| (*id, *other)))
-            .filter(|(_, other)| !self.users.contains_key(other))
-            .collect();
-        for (id, other) in lost {
+        for (id, other) in self.relays_elsewhere() {
             self.relay_lost(id, other);
         }
         for id in self.users.keys().copied().collect::<Vec<_>>() {
@@ -364,6 +369,16 @@ impl Server {
             }
             self.tell(id, &FromServer::Alone { alone: true });
         }
+    }
+
+    /// The users of relays of which only one end is here: that one, and the other.
+    fn relays_elsewhere(&self) -> Vec<(UserId, UserId)> {
+        let ends = self
+            .users
+            .iter()
+            .flat_map(|(id, user)| user.relays.keys().map(|other| (*id, *other)));
+        ends.filter(|(_, other)| !self.users.contains_key(other))
+            .collect()
     }
 
     pub(super) fn tick_cluster(&mut self, now: Duration) {
@@ -382,7 +397,11 @@ impl Server {
             .map(|(instance, _)| *instance)
             .collect();
         if says_so {
-            self.publish(ALL.into(), &Note::Alive { instance }, Ticket::None);
+            let alive = Note::Alive {
+                instance,
+                anew: false,
+            };
+            self.publish(ALL.into(), &alive, Ticket::None);
         }
         for instance in dead {
             self.forget_instance(instance);
@@ -450,7 +469,13 @@ impl Server {
                     self.announce_room(name, false);
                 }
             }
-            Note::Alive { instance } if instance != own => {
+            Note::Alive { instance, anew } if instance != own => {
+                if anew {
+                    // It gave up the relays of its users, and whoever left it meanwhile left unheard.
+                    for (from, to) in self.relays_elsewhere() {
+                        self.post(from, to, &Letter::RelayCheck, Ticket::Frame { from, to });
+                    }
+                }
                 // One that was given up for dead has heard nothing of ours meanwhile, nor we of its.
                 if self.hear(now, instance) {
                     for name in self.rooms.keys().cloned().collect::<Vec<_>>() {
@@ -474,8 +499,15 @@ impl Server {
             Some(_) => {}
             None if !user.announced => {}
             None => {
-                // The other login has these relays now.
-                user.relays.clear();
+                // Who has a relay with the other login already may be on any server but this one: there the next frame
+                // finds out that it is another. Who is here hears it before anything of the other login.
+                let others = std::mem::take(&mut user.relays).into_keys();
+                let here: Vec<_> = others
+                    .filter(|other| self.users.contains_key(other))
+                    .collect();
+                for other in here {
+                    self.relay_ended(id, other, CAME_BACK);
+                }
                 self.replace(id);
             }
         }

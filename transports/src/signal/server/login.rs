@@ -46,6 +46,7 @@ impl Server {
         };
         // The newest wins: it is the one that the user can see.
         self.replace(id);
+        self.end_relays_elsewhere(id);
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.user = Some(id);
             self.pending -= 1;

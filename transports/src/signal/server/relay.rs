@@ -5,6 +5,9 @@ use super::super::user::UserId;
 use super::cluster::{Letter, Ticket};
 use super::{ConnId, Frame, Server, User, refuse, refuse_limit};
 
+/// Why a relay is closed whose other user logged in again.
+pub(super) const CAME_BACK: &str = "the other user came back";
+
 /// What is known of a relay, at one of its ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Relay {
@@ -99,7 +102,7 @@ impl Server {
         }
         if was_open {
             // It came back without having left: for this end that is another relay.
-            let reason = "the other user came back".to_owned();
+            let reason = CAME_BACK.to_owned();
             self.tell(to, &FromServer::RelayClosed { user: from, reason });
         }
         self.tell(to, &FromServer::RelayOpen { user: from });
@@ -138,6 +141,15 @@ impl Server {
         }
     }
 
+    /// The server of `from` takes it that there is a relay with `to`, who is here.
+    pub(super) fn relay_checked(&mut self, from: UserId, to: UserId) {
+        let user = self.users.get(&to);
+        if user.is_some_and(|user| !user.relays.contains_key(&from)) {
+            let reason = CAME_BACK.to_owned();
+            self.post(to, from, &Letter::RelayEnd { reason }, Ticket::None);
+        }
+    }
+
     /// A user leaves: the other ends of its relays hear it.
     pub(super) fn end_relays(&mut self, id: UserId) {
         let Some(user) = self.users.get_mut(&id) else {
@@ -146,6 +158,22 @@ impl Server {
         for other in std::mem::take(&mut user.relays).into_keys() {
             let reason = "the other user left".to_owned();
             self.post(id, other, &Letter::RelayEnd { reason }, Ticket::None);
+        }
+    }
+
+    /// A user logged in here: a relay that somebody here has with it is that of a login at another server.
+    pub(super) fn end_relays_elsewhere(&mut self, id: UserId) {
+        if self.cluster.is_none() {
+            return;
+        }
+        let with: Vec<_> = self
+            .users
+            .iter()
+            .filter(|(_, user)| user.relays.contains_key(&id))
+            .map(|(other, _)| *other)
+            .collect();
+        for other in with {
+            self.relay_ended(id, other, CAME_BACK);
         }
     }
 
@@ -191,7 +219,7 @@ impl Server {
             // It ended, and may begin anew: what was under way is lost.
             Some(_) => return,
             None => {
-                let reason = "the other user came back".to_owned();
+                let reason = CAME_BACK.to_owned();
                 self.post(to, from, &Letter::RelayEnd { reason }, Ticket::None);
                 return;
             }

@@ -136,19 +136,26 @@ fn a_login_elsewhere_replaces_this_one() {
     let old = world.log_in(0, 1);
     let b = world.log_in(0, 2);
     world.relay((old, 1), (b, 2));
+    world.heard(b);
     let new = world.log_in(1, 1);
     assert_eq!(refused(&world.heard(old)).0, Code::Replaced);
     assert_eq!(world.messages(new), []);
     assert_eq!(world.servers[0].gauges().users, 1);
-    // The relay of the old login is not the new one's.
-    world.heard(b);
+    // The relay of the old login is not the new one's, and who had it hears that at once.
+    let closed = |heard: &[FromServer]| matches!(heard, [FromServer::RelayClosed { .. }]);
+    assert!(closed(&world.messages(b)));
     world.frame(b, 1, b"for the old one");
-    assert!(matches!(
-        world.messages(b)[..],
-        [FromServer::RelayClosed { .. }]
-    ));
+    assert_eq!(refused(&world.heard(b)).0, Code::NoRelay);
     assert_eq!(world.heard(new), []);
     world.relay((new, 1), (b, 2));
+    world.heard(b);
+    // The same where it logs in at the other's server.
+    let nearer = world.log_in(0, 1);
+    assert_eq!(refused(&world.heard(new)).0, Code::Replaced);
+    assert!(closed(&world.messages(b)));
+    assert_eq!(world.messages(nearer), []);
+    let new = world.log_in(1, 1);
+    world.heard(nearer);
     // And back again.
     let newest = world.log_in(0, 1);
     assert_eq!(refused(&world.heard(new)).0, Code::Replaced);
@@ -157,13 +164,12 @@ fn a_login_elsewhere_replaces_this_one() {
 
 #[test]
 fn a_user_that_came_back_can_open_its_relay_anew() {
-    let mut world = World::cluster(2);
+    let mut world = World::cluster(3);
     let old = world.log_in(0, 1);
     let b = world.log_in(1, 2);
     world.relay((old, 1), (b, 2));
     world.kill(0);
-    world.backplane_up(0);
-    let new = world.log_in(0, 1);
+    let new = world.log_in(2, 1);
     world.say(new, &FromClient::Relay { user: user(2) });
     assert_eq!(
         world.messages(new),
@@ -322,4 +328,20 @@ fn nonsense_on_the_backplane_does_no_harm() {
     }
     world.say(a, &FromClient::Ping);
     assert!(world.messages(a).contains(&FromServer::Pong));
+}
+
+#[test]
+fn who_left_a_server_that_was_cut_off_has_no_relay_when_it_is_back() {
+    let mut world = World::cluster(2);
+    let a = world.log_in(0, 1);
+    let b = world.log_in(1, 2);
+    world.relay((a, 1), (b, 2));
+    world.backplane_down(1);
+    world.close(b);
+    world.heard(a);
+    world.backplane_up(1);
+    assert!(matches!(
+        world.messages(a)[..],
+        [FromServer::RelayClosed { .. }]
+    ));
 }
