@@ -116,6 +116,41 @@ fn streams_take_turns() {
 }
 
 #[test]
+fn what_does_not_fill_a_message_waits_where_it_may_and_nothing_else_does() {
+    let (mut a, mut b, id) = connected(&SessionLimits::default());
+    let mut message = Vec::new();
+    let mut data = |session: &mut Session, even_short: bool| {
+        let some = match even_short {
+            true => session.transmit(&mut message),
+            false => session.transmit_whole(&mut message),
+        };
+        some.then(|| {
+            b.receive(&message, ZERO);
+            match Frame::parse(&message) {
+                Ok(Frame::Data(_, bytes)) => bytes.len(),
+                _ => 0,
+            }
+        })
+    };
+    a.write(id, &[7; MAX_FRAGMENT - 1]).unwrap();
+    assert_eq!(data(&mut a, false), None);
+    // Nor is another stream held back by it: that one is opened.
+    a.open().unwrap();
+    assert_eq!(data(&mut a, false), Some(0));
+    assert_eq!(data(&mut a, false), None);
+    a.write(id, &[7; 2]).unwrap();
+    assert_eq!(data(&mut a, false), Some(MAX_FRAGMENT));
+    assert_eq!(data(&mut a, false), None);
+    assert_eq!(data(&mut a, true), Some(1));
+    // What ends a stream waits behind its bytes alone.
+    a.write(id, &[7; 3]).unwrap();
+    a.close_stream(id, ZERO);
+    assert_eq!(data(&mut a, false), None);
+    assert_eq!(data(&mut a, true), Some(3));
+    assert_eq!(data(&mut a, false), Some(0));
+}
+
+#[test]
 fn users_are_told_once_when_they_waited() {
     let (mut a, mut b, id) = connected(&SessionLimits::default());
     assert_eq!(b.take_report(), None);
@@ -307,7 +342,8 @@ enum Op {
     Write(bool, prop::sample::Index, usize),
     Read(bool, prop::sample::Index, usize),
     Close(bool, prop::sample::Index),
-    Carry(bool, usize),
+    /// So many messages; `true`: even short ones.
+    Carry(bool, usize, bool),
     Tick(u64),
 }
 
@@ -318,7 +354,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (any::<bool>(), which(), 0..200_000_usize).prop_map(|(a, i, n)| Op::Write(a, i, n)),
         6 => (any::<bool>(), which(), 1..200_000_usize).prop_map(|(a, i, n)| Op::Read(a, i, n)),
         1 => (any::<bool>(), which()).prop_map(|(a, i)| Op::Close(a, i)),
-        8 => (any::<bool>(), 1..40_usize).prop_map(|(a, n)| Op::Carry(a, n)),
+        8 => (any::<bool>(), 1..40_usize, any::<bool>()).prop_map(|(a, n, s)| Op::Carry(a, n, s)),
         1 => (0..1500_u64).prop_map(Op::Tick),
     ]
 }
@@ -367,9 +403,14 @@ proptest! {
                 Op::Close(side, index) if !ids.is_empty() => {
                     ends[usize::from(side)].close_stream(*index.get(&ids), now);
                 }
-                Op::Carry(side, count) => {
+                Op::Carry(side, count, even_short) => {
                     for _ in 0..count {
-                        if !ends[usize::from(side)].transmit(&mut message) {
+                        let end = &mut ends[usize::from(side)];
+                        let some = match even_short {
+                            true => end.transmit(&mut message),
+                            false => end.transmit_whole(&mut message),
+                        };
+                        if !some {
                             break;
                         }
                         ends[usize::from(!side)].receive(&message, now);
