@@ -1,21 +1,21 @@
 //! The transport: connections by peer, made and closed as they are needed.
 
+mod interface;
+
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
-use mydht_evloop::{Handle, Poll, PollOpt, Registration, SetReadiness, Timer};
+use mydht_evloop::traits::{Ready, TriggerReady, UserSources};
+use mydht_evloop::{Handle, Poll, Registration, SetReadiness, Timer};
 use mydht_small::BTreeMap;
 
 use super::body::{Attempt, Body, attempt};
 use super::connection::Connection;
 use super::notify::{Asking, Key, Notify};
 use super::usefulness::least_useful;
-use super::{Backend, Peer, RtcLimits, RtcStream};
-use crate::Transport;
+use super::{Backend, Peer, RtcLimits};
 use crate::memory::lock;
 use crate::session::{Progress, StreamId};
 use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
@@ -447,86 +447,5 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         }
         self.by_peer.clear();
         self.accepted.clear();
-    }
-}
-
-/// Its connections, for who looks for what one waits for.
-impl<S: Signaller<Poll>, B: Backend> fmt::Debug for WebRtc<S, B>
-where
-    B::Peer: fmt::Debug,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = lock(&self.inner);
-        f.debug_struct("WebRtc")
-            .field("mute", &inner.mute)
-            .field(
-                "connections",
-                &inner.connections.values().collect::<Vec<_>>(),
-            )
-            .finish_non_exhaustive()
-    }
-}
-
-impl<S: Signaller<Poll>, B: Backend> Drop for WebRtc<S, B> {
-    fn drop(&mut self) {
-        lock(&self.inner).leave();
-    }
-}
-
-impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for WebRtc<S, B> {
-    fn register(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
-        self.registration.register(poll, token, interest)?;
-        let (timer, readable) = (mydht_evloop::Token(token), Ready::Readable.into());
-        poll.register(&self.timer, timer, readable, PollOpt::edge())?;
-        let mut inner = lock(&self.inner);
-        inner.signaller.register(poll, token, Ready::Readable)?;
-        inner.backend.register(poll, token, Ready::Readable)?;
-        inner.events = Some(poll.handle());
-        // What came before.
-        TriggerReady::set_readiness(&inner.trigger, Ready::Readable)?;
-        Ok(true)
-    }
-
-    fn reregister(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
-        self.registration.reregister(poll, token, interest)?;
-        let (timer, readable) = (mydht_evloop::Token(token), Ready::Readable.into());
-        poll.reregister(&self.timer, timer, readable, PollOpt::edge())?;
-        let inner = lock(&self.inner);
-        inner.signaller.reregister(poll, token, Ready::Readable)?;
-        inner.backend.reregister(poll, token, Ready::Readable)?;
-        TriggerReady::set_readiness(&inner.trigger, Ready::Readable)?;
-        Ok(true)
-    }
-
-    fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        poll.deregister(&self.timer)?;
-        self.registration.deregister(poll)?;
-        let inner = lock(&self.inner);
-        inner.signaller.deregister(poll)?;
-        inner.backend.deregister(poll)
-    }
-}
-
-impl<S: Signaller<Poll>, B: Backend> Transport<Poll> for WebRtc<S, B> {
-    type Address = RtcAddress;
-    type Stream = RtcStream<S, B>;
-
-    fn local_address(&self) -> Option<RtcAddress> {
-        lock(&self.inner).signaller.local()
-    }
-
-    fn accept(&mut self) -> io::Result<(RtcStream<S, B>, RtcAddress)> {
-        let mut next = lock(&self.inner).next_accepted();
-        if next.is_none() {
-            self.turn();
-            next = lock(&self.inner).next_accepted();
-        }
-        let (key, stream, address) = next.ok_or(io::ErrorKind::WouldBlock)?;
-        Ok((RtcStream::new(&self.inner, key, stream, false), address))
-    }
-
-    fn connect_with(&mut self, address: &RtcAddress) -> io::Result<RtcStream<S, B>> {
-        let (key, stream) = lock(&self.inner).open(address)?;
-        Ok(RtcStream::new(&self.inner, key, stream, true))
     }
 }
