@@ -4,27 +4,23 @@
 //! anywhere, and a server that dies leaves nothing behind. Topics are ordered, so of two logins of a user the one that
 //! is announced last wins, whatever the servers' clocks say.
 
+mod notes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::super::message::{FromServer, Sealed, relay_frame, split_relay_frame};
 use super::super::user::{PublicKey, UserId};
 use super::relay::CAME_BACK;
 use super::{ConnId, Output, Server};
+use notes::{ALL, ARRIVAL, Note, ROOM, USER, user_topic};
+pub(super) use notes::{Letter, arrival_topic, room_topic};
 
 /// How often a server says that it lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// After so long without a word a server is taken for dead.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
-
-/// Where servers say that they live.
-const ALL: &str = "mydht:all";
-const USER: &str = "mydht:u:";
-const ARRIVAL: &str = "mydht:w:";
-const ROOM: &str = "mydht:r:";
 
 /// Names a server among the others: random, new at each start.
 pub(super) type InstanceId = u64;
@@ -88,63 +84,6 @@ pub(super) enum Ticket {
     Relay { from: UserId, to: UserId },
     Frame { from: UserId, to: UserId },
     Find { asker: UserId, wanted: UserId },
-}
-
-/// What one user's server says to another's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Letter {
-    Signal {
-        key: PublicKey,
-        sealed: Sealed,
-    },
-    /// Nothing: only whether it is received counts.
-    Probe,
-    RelayAsk,
-    RelayAgree,
-    RelayEnd {
-        reason: String,
-    },
-    /// There is a relay, as far as is known.
-    RelayCheck,
-}
-
-#[derive(Serialize, Deserialize)]
-enum Note {
-    Letter {
-        from: UserId,
-        letter: Letter,
-    },
-    Login {
-        instance: InstanceId,
-        conn: ConnId,
-    },
-    Arrived,
-    Members {
-        instance: InstanceId,
-        members: BTreeSet<UserId>,
-        ask: bool,
-    },
-    Alive {
-        instance: InstanceId,
-        /// It was not on the backplane before: what its users left meanwhile nobody heard.
-        #[serde(default)]
-        anew: bool,
-    },
-    Gone {
-        instance: InstanceId,
-    },
-}
-
-fn user_topic(user: &UserId) -> String {
-    format!("{USER}{user}")
-}
-
-pub(super) fn arrival_topic(user: &UserId) -> String {
-    format!("{ARRIVAL}{user}")
-}
-
-pub(super) fn room_topic(name: &str) -> String {
-    format!("{ROOM}{name}")
 }
 
 impl Server {
@@ -322,7 +261,7 @@ impl Server {
         self.subscribe(ALL.into());
         let alive = Note::Alive {
             instance,
-            anew: true,
+            back_with: Some(self.rooms.keys().cloned().collect()),
         };
         self.publish(ALL.into(), &alive, Ticket::None);
         let users: Vec<_> = self.users.keys().copied().collect();
@@ -371,6 +310,19 @@ impl Server {
         }
     }
 
+    /// Another server is on the backplane again, with users in these rooms.
+    fn cluster_back(&mut self, instance: InstanceId, rooms: &BTreeSet<String>) {
+        // It gave up the relays of its users, and whoever left it meanwhile left unheard.
+        for (from, to) in self.relays_elsewhere() {
+            self.post(from, to, &Letter::RelayCheck, Ticket::Frame { from, to });
+        }
+        for name in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            if !rooms.contains(&name) {
+                self.remote_members(&name, instance, BTreeSet::new());
+            }
+        }
+    }
+
     /// The users of relays of which only one end is here: that one, and the other.
     fn relays_elsewhere(&self) -> Vec<(UserId, UserId)> {
         let ends = self
@@ -399,7 +351,7 @@ impl Server {
         if says_so {
             let alive = Note::Alive {
                 instance,
-                anew: false,
+                back_with: None,
             };
             self.publish(ALL.into(), &alive, Ticket::None);
         }
@@ -469,12 +421,12 @@ impl Server {
                     self.announce_room(name, false);
                 }
             }
-            Note::Alive { instance, anew } if instance != own => {
-                if anew {
-                    // It gave up the relays of its users, and whoever left it meanwhile left unheard.
-                    for (from, to) in self.relays_elsewhere() {
-                        self.post(from, to, &Letter::RelayCheck, Ticket::Frame { from, to });
-                    }
+            Note::Alive {
+                instance,
+                back_with,
+            } if instance != own => {
+                if let Some(rooms) = back_with {
+                    self.cluster_back(instance, &rooms);
                 }
                 // One that was given up for dead has heard nothing of ours meanwhile, nor we of its.
                 if self.hear(now, instance) {

@@ -31,6 +31,8 @@ pub(super) struct World {
     up: Vec<bool>,
     /// Whether a server died without a word.
     pub(super) was_killed: bool,
+    /// What the next server that is started is called: none is called as another was.
+    next_instance: u64,
     /// Publications that were made and not yet received, in order.
     pub(super) in_flight: VecDeque<(String, Vec<u8>)>,
     /// Whether to keep them there.
@@ -69,6 +71,7 @@ impl World {
             in_flight: VecDeque::new(),
             held: false,
             was_killed: false,
+            next_instance: 100,
         }
     }
 
@@ -113,8 +116,9 @@ impl World {
             self.places.remove(&conn);
         }
         let limits = self.servers[n].limits.clone();
-        self.servers[n] =
-            Server::new([HERE.to_owned()], limits, id_of).with_backplane(100 + n as u64);
+        let instance = self.next_instance;
+        self.next_instance += 1;
+        self.servers[n] = Server::new([HERE.to_owned()], limits, id_of).with_backplane(instance);
     }
 
     /// Does what the servers want, until nothing is left to be done.

@@ -345,3 +345,23 @@ fn who_left_a_server_that_was_cut_off_has_no_relay_when_it_is_back() {
         [FromServer::RelayClosed { .. }]
     ));
 }
+
+#[test]
+fn who_left_a_room_at_a_server_that_was_cut_off_is_not_in_it_when_it_is_back() {
+    let mut world = World::cluster(2);
+    let a = world.log_in(0, 1);
+    let b = world.log_in(1, 2);
+    let room = || "room".to_owned();
+    for conn in [a, b] {
+        world.say(conn, &FromClient::Join { room: room() });
+    }
+    world.backplane_down(1);
+    world.say(b, &FromClient::Leave { room: room() });
+    world.heard(a);
+    world.backplane_up(1);
+    let left = FromServer::Left {
+        room: room(),
+        user: user(2),
+    };
+    assert_eq!(world.messages(a), [left]);
+}
