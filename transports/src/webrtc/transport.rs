@@ -23,7 +23,7 @@ use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 /// Signals taken in one turn.
 const SIGNALS_PER_TURN: usize = 64;
 
-/// Reaches the peers that its signaller knows. It does its own work inside [`accept`](Transport::accept).
+/// Reaches the peers that its signaller knows. It does its own work inside [`accept`](crate::Transport::accept).
 pub struct WebRtc<S: Signaller<Poll>, B: Backend> {
     inner: Arc<Mutex<Inner<S, B>>>,
     registration: Registration,
