@@ -15,32 +15,24 @@
     )
 )]
 
-pub mod attachment;
 pub mod conf;
-pub mod engine;
-pub mod handshake;
-pub mod id;
 pub mod identity;
-pub mod limits;
 pub mod memory;
 pub mod metrics;
-pub mod msg;
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
 pub mod native;
 mod node;
-pub mod policy;
-pub mod record;
-pub mod routing;
 pub mod service;
-pub mod shadow;
-#[cfg(feature = "signalling")]
-pub mod signalling;
-pub mod sim;
-pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod synchronous;
 pub mod tunnel;
-mod wire;
+
+pub use mydht_proto::{
+    attachment, engine, handshake, id, limits, msg, policy, record, routing, shadow,
+};
+#[cfg(feature = "rendezvous")]
+pub use mydht_rendezvous as rendezvous;
+pub use mydht_store as store;
 
 pub use conf::{MyDHTConf, SingleThread};
 pub use engine::{Command, Event};
@@ -49,7 +41,7 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use node::{Node, NodeHandle};
 pub use record::{AttachmentId, Record, Value};
-pub use service::{Link, Parts};
+pub use service::{Link, Parts, Request};
 
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]

@@ -17,7 +17,7 @@
 //!
 //! let record = Record::by_content(Value::Bytes(b"hello".to_vec()));
 //! let (put, get) = (record.clone(), record.key);
-//! nodes[0].handle().request(Command::Put { record: put, content: None }, |_| ())?;
+//! nodes[0].handle().request(Command::Put { record: put, tree: None }, |_| ())?;
 //! memory::settle(&clock, &mut nodes)?;
 //! let (send, found) = std::sync::mpsc::channel();
 //! nodes[1].handle().request(Command::Get { key: get }, move |event| drop(send.send(event)))?;

@@ -12,7 +12,7 @@
 //! ```
 
 mod network;
-#[cfg(feature = "signalling")]
+#[cfg(feature = "rendezvous")]
 mod room;
 
 use std::fs::File;
@@ -39,11 +39,11 @@ use crate::store::{
     MemoryKV,
 };
 use crate::{
-    Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, SingleThread,
-    Value,
+    Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, Request,
+    SingleThread, Value,
 };
 
-#[cfg(feature = "signalling")]
+#[cfg(feature = "rendezvous")]
 pub use network::Signalling;
 pub use network::{Address, Listen, Network};
 
@@ -65,7 +65,7 @@ pub struct Config {
     /// Peers to connect with.
     pub bootstrap: Vec<Address>,
     /// How users of a signalling server find it; `None`: not.
-    #[cfg(feature = "signalling")]
+    #[cfg(feature = "rendezvous")]
     pub signalling: Option<Signalling>,
     /// The folder of its store; `None`: it forgets everything when it stops.
     pub store: Option<PathBuf>,
@@ -97,7 +97,7 @@ impl Config {
     }
 
     /// The same in a room of a signalling server: it connects with the others there, browsers among them.
-    #[cfg(feature = "signalling")]
+    #[cfg(feature = "rendezvous")]
     #[must_use]
     pub fn signalling(mut self, signalling: Signalling) -> Self {
         self.signalling = Some(signalling);
@@ -152,7 +152,7 @@ impl Config {
             None => Credentials::public(Arc::new(Identity::generate()?)),
         };
         let id = credentials.id();
-        #[cfg(feature = "signalling")]
+        #[cfg(feature = "rendezvous")]
         let (client, transport) = {
             let identity = credentials.identity();
             let started = self.signalling.map(|with| room::start(&with, identity));
@@ -162,13 +162,13 @@ impl Config {
                 EitherOf(tcp, EitherOf(ws, users.unwrap_or_default())),
             )
         };
-        #[cfg(not(feature = "signalling"))]
+        #[cfg(not(feature = "rendezvous"))]
         let transport = EitherOf(tcp, ws);
         let addresses = Transport::<mydht_evloop::Poll>::local_addresses(&transport);
         let stores = (records, attachments);
-        #[cfg(feature = "signalling")]
+        #[cfg(feature = "rendezvous")]
         let courier = client.as_ref().map(room::Client::courier);
-        #[cfg(not(feature = "signalling"))]
+        #[cfg(not(feature = "rendezvous"))]
         let courier = None;
         let parts = Parts {
             global,
@@ -181,14 +181,14 @@ impl Config {
         let metrics = parts.metrics.clone();
         let (handle, thread) =
             Node::<Conf<G>>::start(parts).map_err(|error| failed(error.to_string()))?;
-        #[cfg(feature = "signalling")]
+        #[cfg(feature = "rendezvous")]
         let room = client
             .map(|client| client.follow(handle.clone()))
             .transpose()?;
         Ok(NativeNode {
             handle,
             addresses,
-            #[cfg(feature = "signalling")]
+            #[cfg(feature = "rendezvous")]
             room,
             id,
             metrics,
@@ -217,7 +217,7 @@ fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
 pub struct NativeNode<G: GlobalService = NoGlobal> {
     handle: NodeHandle<Conf<G>>,
     addresses: Vec<Address>,
-    #[cfg(feature = "signalling")]
+    #[cfg(feature = "rendezvous")]
     room: Option<room::Membership>,
     id: PeerId,
     metrics: Metrics,
@@ -242,7 +242,7 @@ impl<G: GlobalService> NativeNode<G> {
     }
 
     /// How the connection with the signalling server is, in words; `None` if it was not told of one.
-    #[cfg(feature = "signalling")]
+    #[cfg(feature = "rendezvous")]
     pub fn signalling(&self) -> Option<String> {
         self.room.as_ref().map(room::Membership::state)
     }
@@ -266,8 +266,12 @@ impl<G: GlobalService> NativeNode<G> {
     ///
     /// # Errors
     /// What the node says, or that it has ended.
-    pub fn ask(&self, command: Command, progress: impl FnMut(u64, u64)) -> io::Result<Event> {
-        match self.handle.ask(command, progress) {
+    pub fn ask(
+        &self,
+        request: impl Into<Request>,
+        progress: impl FnMut(u64, u64),
+    ) -> io::Result<Event> {
+        match self.handle.ask(request, progress) {
             Ok(Event::Failed(why)) => Err(failed(why)),
             Ok(event) => Ok(event),
             Err(error) => Err(failed(format!("the node has ended: {error}"))),
@@ -290,8 +294,7 @@ impl<G: GlobalService> NativeNode<G> {
         let value = Value::Bytes(bytes.to_vec());
         let key = key.unwrap_or(Key::Content(value.hash()));
         let record = Record::new(key, value);
-        let content = None;
-        self.ask(Command::Put { record, content }, |_, _| ())?;
+        self.ask(Command::Put { record, tree: None }, |_, _| ())?;
         Ok(key)
     }
 
@@ -305,7 +308,7 @@ impl<G: GlobalService> NativeNode<G> {
         let record = file_record(key, path, &tree);
         let key = record.key;
         let content = Some((tree, Content::File(path.to_owned())));
-        self.ask(Command::Put { record, content }, |_, _| ())?;
+        self.ask(Request::put(record, content), |_, _| ())?;
         Ok(key)
     }
 
@@ -373,7 +376,7 @@ impl<G: GlobalService> NativeNode<G> {
     /// What it failed with.
     pub fn join(self) -> io::Result<()> {
         let ended = self.thread.join();
-        #[cfg(feature = "signalling")]
+        #[cfg(feature = "rendezvous")]
         if let Some(room) = self.room {
             room.end();
         }

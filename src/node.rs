@@ -8,10 +8,10 @@ use mydht_spawner::channel::{NoRecv, NoSend};
 use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
 
 use crate::conf::{Address, MyDHTConf};
-use crate::engine::{Command, Event};
+use crate::engine::Event;
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
-use crate::service::{Link, MainCommand, MainLoop, MainSend, Parts, Waiting};
+use crate::service::{Link, MainCommand, MainLoop, MainSend, Parts, Request, Waiting};
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
@@ -152,21 +152,25 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
     /// `Closed` when the node has ended.
     pub fn request(
         &self,
-        command: Command,
+        request: impl Into<Request>,
         reply: impl FnMut(Event) + Send + 'static,
     ) -> Result<()> {
         self.main
             .clone()
-            .send(MainCommand::Request(command, Box::new(reply)))
+            .send(MainCommand::Request(request.into(), Box::new(reply)))
     }
 
     /// Asks the node something and waits for the last that is to be heard; `progress` hears the rest.
     ///
     /// # Errors
     /// `Closed` when the node has ended.
-    pub fn ask(&self, command: Command, mut progress: impl FnMut(u64, u64)) -> Result<Event> {
+    pub fn ask(
+        &self,
+        request: impl Into<Request>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Event> {
         let (send, events) = mpsc::channel();
-        self.request(command, move |event| {
+        self.request(request, move |event| {
             // Whoever asked may have stopped waiting.
             let _ = send.send(event);
         })?;

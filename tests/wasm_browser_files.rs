@@ -18,7 +18,7 @@ use mydht::shadow::Records;
 use mydht::store::{
     AttachmentStore, Chunks, Content, IndexedDb, MemoryAttachments, MemoryKV, WebFiles,
 };
-use mydht::{AttachmentId, Command, Event, Record, Value};
+use mydht::{AttachmentId, Command, Event, Record, Request, Value};
 use mydht_evloop::Poll;
 use mydht_transports::memory::MemoryAddress;
 use page::{Once, PageNode};
@@ -58,7 +58,7 @@ fn put(tree: Tree, file: &WebFile) -> (Record, Command) {
     };
     let record = Record::by_content(value);
     let content = Some((tree, Content::Web(file.clone())));
-    (record.clone(), Command::Put { record, content })
+    (record.clone(), Request::put(record, content))
 }
 
 async fn connected(node: &PageNode<Kept>) {

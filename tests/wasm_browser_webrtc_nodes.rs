@@ -13,7 +13,7 @@ use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Hash, Node, NodeHandle, Parts, Record, SingleThread, Value};
+use mydht::{Command, Event, Hash, Node, NodeHandle, Parts, Record, Request, SingleThread, Value};
 use mydht_evloop::{Poll, js};
 use mydht_transports::signaller::{HubSignaller, RtcAddress, SignalHub};
 use mydht_transports::webrtc::WebRtc;
@@ -97,10 +97,7 @@ async fn a_file_put_on_one_is_got_on_the_other() {
     let id = tree.id();
     let name = "file".into();
     let record = Record::by_content(Value::Attachment { id, name });
-    let put = Command::Put {
-        record: record.clone(),
-        content: Some((tree, Content::Bytes(content.into()))),
-    };
+    let put = Request::put(record.clone(), Some((tree, Content::Bytes(content.into()))));
     turns.borrow_mut().clear();
     let begin = now();
     assert!(matches!(a.ask(put).await, Event::Stored { copies: 1.. }));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mydht::attachment::tree::Tree;
 use mydht::memory::Network;
 use mydht::store::Content;
-use mydht::{AttachmentId, Command, Event, Hash, Key, Metrics, Record, Value};
+use mydht::{AttachmentId, Command, Event, Hash, Key, Metrics, Record, Request, Value};
 use mydht_transports::memory::MemoryAddress;
 use page::PageNode;
 use wasm_bindgen::prelude::*;
@@ -151,7 +151,7 @@ async fn a_value_put_on_one_is_got_on_the_other() {
     let key = record.key;
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     assert_eq!(a.ask(put).await, Event::Stored { copies: 1 });
     assert_eq!(b.ask(Command::Get { key }).await, Event::Found(record));
@@ -178,10 +178,7 @@ async fn moves(len: usize) -> usize {
     let [a, b] = pair(&turns).await;
     let content = content(len);
     let (record, id, tree) = file(&content);
-    let put = Command::Put {
-        record: record.clone(),
-        content: Some((tree, Content::Bytes(content.into()))),
-    };
+    let put = Request::put(record.clone(), Some((tree, Content::Bytes(content.into()))));
     turns.reset();
     let begin = now();
     let ticker = Ticker::start(turns.clone(), b.metrics.clone());

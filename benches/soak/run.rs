@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use mydht::metrics::Snapshot;
-use mydht::{Command, Event, Limits, MyDHTConf, NodeHandle, Record, Value};
+use mydht::{Event, Limits, MyDHTConf, NodeHandle, Record, Request, Value};
 
 /// How long, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ where
     let _ = if number.is_multiple_of(16) {
         let record = Record::by_content(Value::Bytes(vec![(number / 16) as u8; 200]));
         let content = None;
-        handle.request(Command::Put { record, content }, move |event| {
+        handle.request(Request::put(record, content), move |event| {
             if let Event::Progress { .. } = event {
                 return;
             }

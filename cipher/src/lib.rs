@@ -28,7 +28,9 @@
 
 mod aes_hmac;
 mod chacha;
+mod hardware;
 
 pub use aes_hmac::Aes256CtrHmacSha256;
 pub use chacha::ChaCha20Poly1305;
 pub use ctr::cipher::inout::InOutBuf;
+pub use hardware::has_aes_and_sha;

@@ -9,30 +9,30 @@ use mydht_transports::many::Many;
 use mydht_transports::tcp::{Tcp, TcpAddress};
 use mydht_transports::websocket::{WebSocket, WsAddress};
 
-#[cfg(feature = "signalling")]
+#[cfg(feature = "rendezvous")]
 pub use super::room::Signalling;
 
 /// Where a node listens: `tcp:IP:PORT` (or `IP:PORT` alone), or `ws://IP:PORT/PATH`.
 pub type Listen = Either<TcpAddress, WsAddress>;
 
 /// What reaches the users of a signalling server: directly, or over the server.
-#[cfg(feature = "signalling")]
+#[cfg(feature = "rendezvous")]
 pub(super) type Users = EitherOf<
     Many<
         mydht_transports::webrtc::WebRtc<
-            crate::signalling::Signals<Poll>,
+            mydht_rendezvous::Signals<Poll>,
             mydht_transports::webrtc::native::Native,
         >,
     >,
-    Many<mydht_transports::signal::Relay<Poll>>,
+    Many<mydht_rendezvous::Relay<Poll>>,
 >;
 
 /// The transports of a native node. What it was not told to use is not there, and costs nothing.
-#[cfg(feature = "signalling")]
+#[cfg(feature = "rendezvous")]
 pub type Network = EitherOf<Many<Tcp>, EitherOf<Many<WebSocket>, Users>>;
 
 /// The transports of a native node. What it was not told to use is not there, and costs nothing.
-#[cfg(not(feature = "signalling"))]
+#[cfg(not(feature = "rendezvous"))]
 pub type Network = EitherOf<Many<Tcp>, Many<WebSocket>>;
 
 /// Where a node finds a peer: `tcp:IP:PORT` or `ws://HOST:PORT/PATH`, and with the feature `signalling` `rtc:ID` or

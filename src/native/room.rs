@@ -8,9 +8,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mydht_evloop::Poll;
+use mydht_rendezvous::{
+    Event, Hub, Meeting, Neighbours, Path, Relay, Running, ServerAddress, Signals, UserId, Way,
+    id_of,
+};
 use mydht_transports::either::{Either, EitherOf};
 use mydht_transports::many::Many;
-use mydht_transports::signal::{self, Event, Hub, Relay, Running, ServerAddress, UserId};
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::native::Native;
 
@@ -18,7 +21,6 @@ use super::Conf;
 use super::network::{Address, Users};
 use crate::identity::Identity;
 use crate::service::{Courier, GlobalService};
-use crate::signalling::{Meeting, Neighbours, Path, Signals, Way, id_of};
 use crate::{Link, NodeHandle};
 
 /// How often it looks at the node's connections.
@@ -75,7 +77,7 @@ pub(super) fn start(
     signalling: &Signalling,
     identity: &Arc<Identity>,
 ) -> io::Result<(Client, Users)> {
-    let config = signal::Config {
+    let config = mydht_rendezvous::Config {
         identity: Box::new(identity.clone()),
         id_of,
         servers: signalling.servers.clone(),
@@ -89,7 +91,7 @@ pub(super) fn start(
     let told = send.clone();
     // Whoever listened may have ended.
     let listener = move |event| drop(told.send(Heard::Signalling(event)));
-    let running = signal::start::<Poll>(config, listener)?;
+    let running = mydht_rendezvous::start::<Poll>(config, listener)?;
     let hub = running.hub();
     if let Some(room) = &signalling.room {
         hub.join(room);

@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
 use crate::policy::PeerPriority;
 use crate::shadow::Keys;
-use crate::wire::preamble;
+use mydht_proto::wire::preamble;
 
 type ReadHandle<MC> = <<MC as MyDHTConf>::ReadSpawn as Spawner<
     Hosted<MC, ReadService<MC>>,

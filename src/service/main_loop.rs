@@ -34,9 +34,9 @@ use super::{
     PeerMgmtService, PeersOut, Reply, Routed, StoreIn, StoreOut, StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
-use crate::engine::{ConnId, Engine, Event, Input, Output, Ticket};
+use crate::engine::{ConnId, Engine, Event, Input, Output, StoreOp, StoreTicket, Ticket};
 use crate::id::PeerId;
-use crate::store::{AttachmentStore, KVStore, Wake};
+use crate::store::{AttachmentStore, Content, KVStore, Wake};
 
 /// The receiving end of the main loop's queue.
 type Queue<MC> =
@@ -89,6 +89,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     peer_mgmt: Slot<MC, PeerMgmtService, MC::PeerMgmtSpawn>,
     global: Option<Slot<MC, Global<MC::Global>, MC::GlobalSpawn>>,
     replies: HashMap<Ticket, Reply>,
+    /// The content that users gave with their requests, until the store is told to link it.
+    contents: HashMap<Ticket, Content>,
     /// What the global service asked, by the number that it gave it.
     wishes: HashMap<Ticket, u64>,
     next_ticket: Ticket,
@@ -169,6 +171,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,
             global,
             replies: HashMap::new(),
+            contents: HashMap::new(),
             wishes: HashMap::new(),
             next_ticket: 0,
             answers: HashMap::new(),
@@ -202,7 +205,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     fn command(&mut self, command: MainCommand) -> Result<()> {
         match command {
-            MainCommand::Request(command, mut reply) => {
+            MainCommand::Request(request, mut reply) => {
                 if self.stopping.is_some() {
                     reply(Event::Failed("the node is being stopped".into()));
                     return Ok(());
@@ -210,7 +213,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 self.replies.insert(ticket, reply);
-                self.tell_api(Input::Command(ticket, command), Way::none())
+                if let Some(content) = request.content {
+                    self.contents.insert(ticket, content);
+                }
+                self.tell_api(Input::Command(ticket, request.command), Way::none())
             }
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
             MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
@@ -281,7 +287,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Output::Connect(peer, address) => self.dial(peer, &address),
             Output::Store(ticket, op) => {
                 self.at_store += 1;
-                let op = StoreIn::Op(ticket, op);
+                let op = self.with_content(ticket, op);
                 self.store.tell(Routed::new(op, way.branch()))
             }
             Output::Reply(ticket, event @ Event::Progress { .. }) => {
@@ -294,11 +300,23 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 if let Some(number) = self.wishes.remove(&ticket) {
                     return self.wish_done(number, event);
                 }
+                self.contents.remove(&ticket);
                 if let Some(mut reply) = self.replies.remove(&ticket) {
                     reply(event);
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Adds the user's content to what the protocol asks of the store.
+    fn with_content(&mut self, ticket: StoreTicket, op: StoreOp) -> StoreIn {
+        match op {
+            StoreOp::Link(tree, request) => match self.contents.remove(&request) {
+                Some(content) => StoreIn::Link(ticket, tree, content),
+                None => StoreIn::Op(ticket, StoreOp::Link(tree, request)),
+            },
+            op => StoreIn::Op(ticket, op),
         }
     }
 

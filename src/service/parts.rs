@@ -10,8 +10,8 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::policy::{PeerMgmtMeths, PeerPolicy};
 use crate::routing::{self, Route};
-use crate::service::Courier;
 use crate::store::wall_clock;
+use mydht_proto::Courier;
 
 /// The values of a node's parts.
 pub struct Parts<MC: MyDHTConf> {

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
-use crate::wire::PreambleIn;
+use mydht_proto::wire::PreambleIn;
 
 /// Reads one message a call: of the handshake, until it is given keys, and then of the conversation, through the cipher
 /// layer of these keys. Nothing behind the handshake is decoded before that. It yields where the transport blocks, and is done when the peer has closed.

@@ -11,10 +11,15 @@ use super::hosted::Way;
 use super::{
     ApiOut, FromPeer, GlobalOut, LocalOut, PeersOut, ReadOut, Routed, StoreOut, Who, WriteOut,
 };
+pub use mydht_proto::Link;
+
+use crate::attachment::tree::Tree;
 use crate::conf::MyDHTConf;
 use crate::engine::{Command, ConnId, Event};
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
+use crate::record::Record;
+use crate::store::Content;
 
 /// Hears what becomes of a request, on the node's thread. It must not block.
 pub type Reply = Box<dyn FnMut(Event) + Send>;
@@ -22,19 +27,41 @@ pub type Reply = Box<dyn FnMut(Event) + Send>;
 /// Hears what the global service answers, on the node's thread. It must not block.
 pub type Answer = Box<dyn FnMut(Vec<u8>) + Send>;
 
-/// A connection of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Where it goes to, or came from.
-    pub address: String,
-    /// Who is there; `None` while that is not proved.
-    pub peer: Option<PeerId>,
+/// A request of the node's user: the command, and the content that goes with it.
+///
+/// The protocol never sees the content: it is handed to the store when the protocol tells the store to link it.
+#[derive(Debug)]
+pub struct Request {
+    /// The command.
+    pub command: Command,
+    /// The content of the record's attachment, for a put of one.
+    pub content: Option<Content>,
+}
+
+impl Request {
+    /// Puts a record. A record of an attachment needs its whole tree, and the content that it is read from.
+    pub fn put(record: Record, content: Option<(Tree, Content)>) -> Self {
+        let (tree, content) = content.unzip();
+        Request {
+            command: Command::Put { record, tree },
+            content,
+        }
+    }
+}
+
+impl From<Command> for Request {
+    fn from(command: Command) -> Self {
+        Request {
+            command,
+            content: None,
+        }
+    }
 }
 
 /// What the main loop is told.
 pub enum MainCommand {
     /// By the node's user.
-    Request(Command, Reply),
+    Request(Request, Reply),
     /// By the node's user, for the global service.
     Tell(Vec<u8>, Answer),
     /// By the node's user: what a peer is from now on.

@@ -7,18 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mydht_spawner::{Error, Result, Service, ServiceRestartable, SpawnerYield, YieldReturn};
 
 use super::hosted::Recover;
+use crate::attachment::tree::Tree;
 use crate::conf::MyDHTConf;
 use crate::engine::{Owner, StoreOp, StoreReply, StoreTicket};
 use crate::id::Key;
 use crate::record::Record;
 use crate::store::kept::{decode, encode, expiry, key_bytes, key_of};
-use crate::store::{AttachmentStore, KVStore};
+use crate::store::{AttachmentStore, Content, KVStore};
 
 /// What the store is asked.
 #[derive(Debug)]
 pub enum StoreIn {
     /// By the protocol.
     Op(StoreTicket, StoreOp),
+    /// By the protocol, with the content that the user gave.
+    Link(StoreTicket, Arc<Tree>, Content),
     /// By the main loop, before the node ends: make everything durable.
     Flush,
 }
@@ -135,9 +138,12 @@ impl<MC: MyDHTConf> StoreService<MC> {
                     StoreReply::Done
                 }
             }
-            StoreOp::Link(tree, content) => {
-                attachments.link(tree.clone(), content.clone());
-                StoreReply::Done
+            // The main loop sends these with their content, as `StoreIn::Link`.
+            StoreOp::Link(..) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "the content of this attachment was not given: put it again",
+                ));
             }
             StoreOp::Open(_) if is_whole => StoreReply::Whole,
             StoreOp::Open(id) => {
@@ -175,6 +181,10 @@ impl<MC: MyDHTConf> StoreService<MC> {
             self.waits = false;
             let (ticket, result) = match &current {
                 StoreIn::Op(ticket, op) => (Some(*ticket), self.run_op(op)),
+                StoreIn::Link(ticket, tree, content) => {
+                    self.attachments.link(tree.clone(), content.clone());
+                    (Some(*ticket), Ok(StoreReply::Done))
+                }
                 StoreIn::Flush => {
                     let done = self
                         .attachments
@@ -203,7 +213,7 @@ impl<MC: MyDHTConf> Service for StoreService<MC> {
 
     fn call<Y: SpawnerYield>(&mut self, command: StoreIn, y: &mut Y) -> Result<StoreOut> {
         self.asked = match &command {
-            StoreIn::Op(ticket, _) => Some(*ticket),
+            StoreIn::Op(ticket, _) | StoreIn::Link(ticket, ..) => Some(*ticket),
             StoreIn::Flush => None,
         };
         self.said = None;

@@ -21,7 +21,7 @@ use crate::attachment::tree::PartHasher;
 use crate::limits::Limits;
 use crate::memory::{Conf, Network};
 use crate::metrics::Metrics;
-use crate::msg::{Bincode, Json, MsgEnc, ProtoMessage, tests::samples};
+use crate::msg::{Bincode, Json, MsgEnc, ProtoMessage, samples::samples};
 use crate::shadow::{Cipher, Keys, NoShadow, Records, Secret, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
 

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
-use crate::wire::PreambleOut;
+use mydht_proto::wire::PreambleOut;
 
 /// What a writing service is asked.
 #[derive(Debug)]

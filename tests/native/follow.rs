@@ -57,10 +57,7 @@ fn a_message_is_followed_from_its_reading_to_the_answer() {
         let mut nodes = [first, second];
         settle(&clock, &mut nodes).unwrap();
         let record = Record::by_content(Value::Bytes(b"followed".to_vec()));
-        let put = Command::Put {
-            record,
-            content: None,
-        };
+        let put = Command::Put { record, tree: None };
         nodes[1].handle().request(put, |_| ()).unwrap();
         settle(&clock, &mut nodes).unwrap();
     });

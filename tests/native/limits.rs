@@ -189,7 +189,7 @@ fn a_peer_that_takes_nothing_is_let_go_after_stall_timeout() {
     let record = Record::by_content(Value::Bytes(vec![7; 10_000]));
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     // Kept by the first only: the second forgets nothing, so it must not have it.
     ask(&nodes[0], put);
@@ -235,10 +235,7 @@ fn an_event_of_a_connection_that_is_gone_is_no_panic() {
     }
     settle(&clock, &mut nodes).unwrap();
     let record = Record::by_content(Value::Bytes(b"alive".to_vec()));
-    let put = Command::Put {
-        record,
-        content: None,
-    };
+    let put = Command::Put { record, tree: None };
     let events = ask(&nodes[0], put);
     settle(&clock, &mut nodes).unwrap();
     assert_eq!(events.try_recv(), Ok(Event::Stored { copies: 0 }));

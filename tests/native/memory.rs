@@ -6,7 +6,7 @@ use std::time::Duration;
 use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::memory::{self, MemoryNode, Network, settle};
 use mydht::store::Content;
-use mydht::{Command, Event, Key, Record, Value};
+use mydht::{Command, Event, Key, Record, Request, Value};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::Faults;
 
@@ -21,7 +21,7 @@ fn chain(clock: &VirtualClock, network: &Network, count: usize) -> Vec<MemoryNod
     nodes
 }
 
-fn ask(node: &MemoryNode, command: Command) -> Receiver<Event> {
+fn ask(node: &MemoryNode, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
     node.handle().request(command, reply).unwrap();
@@ -41,17 +41,17 @@ fn last(events: &Receiver<Event>) -> Event {
 }
 
 /// A file: its content, and the command that puts it.
-fn file(len: usize) -> (Vec<u8>, Record, Command) {
+fn file(len: usize) -> (Vec<u8>, Record, Request) {
     let content: Vec<u8> = (0..len).map(|i| (i * 31 / 7) as u8).collect();
     let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
     let record = Record::by_content(Value::Attachment {
         id: tree.id(),
         name: "file".into(),
     });
-    let put = Command::Put {
-        record: record.clone(),
-        content: Some((tree, Content::Bytes(content.clone().into()))),
-    };
+    let put = Request::put(
+        record.clone(),
+        Some((tree, Content::Bytes(content.clone().into()))),
+    );
     (content, record, put)
 }
 
@@ -64,7 +64,7 @@ fn exchange(seed: u64, faults: impl FnMut() -> Faults + Send + 'static, file_len
     let record = Record::by_content(Value::Bytes(b"a value".to_vec()));
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     let putting = ask(&nodes[0], put);
     let (content, file_record, put_file) = file(file_len);
@@ -156,7 +156,7 @@ fn a_question_passes_as_many_peers_as_it_may_and_no_more() {
     // Put where nobody is told: the first node keeps it, and its only neighbour.
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     ask(&nodes[0], put);
     settle(&clock, &mut nodes).unwrap();
@@ -210,7 +210,7 @@ fn what_a_peer_said_before_it_left_is_heard() {
     let record = Record::by_content(Value::Bytes(b"last words".to_vec()));
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     ask(&nodes[1], put);
     // It hears that the other is the nearest, says this, and is gone before the other has its turn.

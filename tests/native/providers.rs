@@ -8,7 +8,7 @@ use mydht::memory::{self, MemoryNode, Network, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Limits, Record, Value};
+use mydht::{Command, Event, Limits, Record, Request, Value};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
@@ -29,7 +29,7 @@ fn node(
     memory::node_of(parts).unwrap()
 }
 
-fn ask(node: &MemoryNode, command: Command) -> Receiver<Event> {
+fn ask(node: &MemoryNode, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
     node.handle().request(command, reply).unwrap();
@@ -61,10 +61,7 @@ fn a_file_is_had_from_its_owner_and_then_from_who_got_it_too() {
         if number == OWNER {
             let content: Vec<u8> = (0..PARTS * PART_LEN).map(|i| (i * 31 / 7) as u8).collect();
             let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
-            let put = Command::Put {
-                record: record(&tree),
-                content: Some((tree, Content::Bytes(content.into()))),
-            };
+            let put = Request::put(record(&tree), Some((tree, Content::Bytes(content.into()))));
             let putting = ask(&nodes[OWNER], put);
             settle(&clock, &mut nodes).unwrap();
             assert!(matches!(last(&putting), Event::Failed(why) if why.contains("by no peer")));

@@ -11,7 +11,7 @@ use mydht::handshake::{Channel, Credentials, Fresh, Handshake};
 use mydht::identity::{GroupSecret, Identity};
 use mydht::native::{Config, NativeNode};
 use mydht::policy::{PeerPolicy, PeerPriority};
-use mydht::{Command, Event, Key, Limits, PeerId, Record, Value};
+use mydht::{Event, Key, Limits, PeerId, Record, Request, Value};
 use mydht_transports::tcp::TcpAddress;
 
 const PREAMBLE: &[u8] = b"MYDHT\x01\x01\x00";
@@ -178,7 +178,7 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
         let mut kept = b.await_peer(Duration::from_millis(600)).is_ok();
         let record = Record::by_content(Value::Bytes(vec![place as u8; 400]));
         let content = None;
-        let put = Command::Put { record, content };
+        let put = Request::put(record, content);
         kept &= matches!(b.ask(put, |_, _| ()), Ok(Event::Stored { copies: 1 }));
         assert_ne!(
             kept,

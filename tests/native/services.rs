@@ -228,7 +228,7 @@ fn a_store_that_panics_answers_is_started_again_and_loses_nothing() {
         &nodes[0],
         Command::Put {
             record: record.clone(),
-            content: None,
+            tree: None,
         },
     );
     settle(&clock, &mut nodes).unwrap();

@@ -18,8 +18,8 @@ use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{
-    Command, Event, Key, Limits, Metrics, MyDHTConf, Node, NodeHandle, Parts, Record, SingleThread,
-    Value,
+    Command, Event, Key, Limits, Metrics, MyDHTConf, Node, NodeHandle, Parts, Record, Request,
+    SingleThread, Value,
 };
 use mydht_evloop::Poll;
 use mydht_spawner::channel::MpscChannel;
@@ -191,7 +191,7 @@ impl<MC: MyDHTConf> Running<MC> {
         }
     }
 
-    fn ask(&self, command: Command) -> Receiver<Event> {
+    fn ask(&self, command: impl Into<Request>) -> Receiver<Event> {
         let (send, events) = mpsc::channel();
         let reply = move |event| drop(send.send(event));
         self.handle.request(command, reply).unwrap();
@@ -199,7 +199,7 @@ impl<MC: MyDHTConf> Running<MC> {
     }
 
     /// The last event of a request.
-    fn answer(&self, command: Command) -> Event {
+    fn answer(&self, command: impl Into<Request>) -> Event {
         last(&self.ask(command))
     }
 
@@ -217,7 +217,7 @@ impl<MC: MyDHTConf> Running<MC> {
 
     fn put(&self, record: &Record) -> Event {
         let (record, content) = (record.clone(), None);
-        self.answer(Command::Put { record, content })
+        self.answer(Request::put(record, content))
     }
 
     /// It ends, and nothing in it failed.
@@ -277,10 +277,10 @@ fn exchange<MC: MyDHTConf>(nodes: &[Running<MC>; 3], file_len: usize) {
     let id = tree.id();
     let name = "file".into();
     let file = Record::by_content(Value::Attachment { id, name });
-    let put = Command::Put {
-        record: file.clone(),
-        content: Some((tree, Content::Bytes(content.clone().into()))),
-    };
+    let put = Request::put(
+        file.clone(),
+        Some((tree, Content::Bytes(content.clone().into()))),
+    );
     assert_eq!(nodes[0].answer(put), Event::Stored { copies: 1 });
     for record in [&small, &file] {
         for node in &nodes[1..] {
@@ -436,7 +436,7 @@ fn what_is_put_last_before_the_stop_is_kept<W: Way>() {
     let record = value("last words");
     let events = putter.ask(Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     });
     // It was told to stop before it answered, and says all that it has to say first.
     putter.stop();

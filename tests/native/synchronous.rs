@@ -92,7 +92,7 @@ fn put<MC: MyDHTConf>(node: &NodeHandle<MC>, byte: u8) -> Record {
     let record = Record::by_content(Value::Bytes(vec![byte; 100_000]));
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     assert!(matches!(node.ask(put, |_, _| ()), Ok(Event::Stored { .. })));
     record

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mydht::attachment::tree::PART_LEN;
 use mydht::native::{Config, NativeNode, file_record, hash_file};
 use mydht::store::Content;
-use mydht::{Command, Event, Hash, Key, Limits, Record, Value};
+use mydht::{Command, Event, Hash, Key, Limits, Record, Request, Value};
 
 fn node() -> Config {
     Config::listen("127.0.0.1:0".parse().unwrap())
@@ -240,10 +240,10 @@ fn a_peer_that_vanishes_in_the_middle_of_an_attachment_leaves_what_is_resumed() 
     let id = tree.id();
     let serve = || {
         let provider = node().start().unwrap();
-        let command = Command::Put {
-            record: record.clone(),
-            content: Some((tree.clone(), Content::File(path.clone()))),
-        };
+        let command = Request::put(
+            record.clone(),
+            Some((tree.clone(), Content::File(path.clone()))),
+        );
         provider.ask(command, |_, _| ()).unwrap();
         provider
     };

@@ -9,7 +9,7 @@ use mydht::memory::{self, MemoryNode, Network};
 use mydht::msg::{Bincode, MsgEnc, ProtoMessage};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Limits, Record, Value};
+use mydht::{Event, Limits, Record, Request, Value};
 use mydht_evloop::{Handle, VirtualClock};
 
 /// How long a turn may go on taking the next step.
@@ -111,7 +111,7 @@ fn moved(at_once: u32) -> (Duration, u32) {
     });
     let content = Some((tree, Content::Bytes(content.into())));
     let (send, heard) = mpsc::channel();
-    let put = Command::Put { record, content };
+    let put = Request::put(record, content);
     let reply = move |event| drop(send.send(event));
     nodes[0].0.handle().request(put, reply).unwrap();
     let seen = turns(&clock, &mut nodes);

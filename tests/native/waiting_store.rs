@@ -13,7 +13,7 @@ use mydht::shadow::NoShadow;
 use mydht::store::{
     Backend, Changes, Chunks, Content, Entry, Kv, Listed, Memory, MemoryAttachments, MemoryKV, Wake,
 };
-use mydht::{Command, Event, MyDHTConf, Record, Value};
+use mydht::{Command, Event, MyDHTConf, Record, Request, Value};
 use mydht_evloop::VirtualClock;
 
 /// What the world outside does to the store.
@@ -90,16 +90,16 @@ fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
     (outside, vec![node.unwrap()])
 }
 
-fn ask<MC: MyDHTConf>(node: &MemoryNode<MC>, command: Command) -> Receiver<Event> {
+fn ask<MC: MyDHTConf>(node: &MemoryNode<MC>, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
     node.handle().request(command, reply).unwrap();
     events
 }
 
-fn put(record: &Record) -> Command {
+fn put(record: &Record) -> Request {
     let (record, content) = (record.clone(), None);
-    Command::Put { record, content }
+    Request::put(record, content)
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_file_goes_from_one_store_that_waits_to_another() {
     let (id, name) = (tree.id(), "file".into());
     let record = Record::by_content(Value::Attachment { id, name });
     let content = Some((tree, Content::Bytes(content.into())));
-    let putting = ask(&nodes[0], Command::Put { record, content });
+    let putting = ask(&nodes[0], Request::put(record, content));
     let mut answers = 0;
     settle(&clock, &mut nodes).unwrap();
     while outsides.iter().any(|outside| outside.answer()) {

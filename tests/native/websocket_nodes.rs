@@ -58,7 +58,7 @@ fn what_is_put_by_tcp_is_got_by_websocket() {
     let record = Record::by_content(Value::Bytes(vec![7; 100_000]));
     let put = Command::Put {
         record: record.clone(),
-        content: None,
+        tree: None,
     };
     assert!(matches!(a.ask(put, |_, _| ()), Ok(Event::Stored { .. })));
     let get = Command::Get { key: record.key };

@@ -6,10 +6,6 @@
 //!
 //! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes and
 //!   `WouldBlock` at chosen bytes.
-#![cfg_attr(
-    feature = "signal",
-    doc = "* [`signal`]: how two users find each other, and a relay where no direct path exists."
-)]
 //! * [`tcp`]: TCP over the operating system (not on wasm32).
 //! * [`websocket`]: WebSocket, natively and of the browser.
 //! * [`session`]: streams with credits and a heartbeat over anything that carries messages; [`single`]: one such stream
@@ -33,8 +29,6 @@ pub mod either;
 pub mod many;
 pub mod memory;
 pub mod session;
-#[cfg(feature = "signal")]
-pub mod signal;
 pub mod signaller;
 pub mod single;
 #[cfg(not(target_arch = "wasm32"))]

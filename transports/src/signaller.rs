@@ -55,11 +55,10 @@ impl RtcAddress {
     }
 }
 
-#[cfg(feature = "signal")]
-impl From<crate::signal::UserId> for RtcAddress {
-    /// A user of a signalling server: its id is its name.
-    fn from(user: crate::signal::UserId) -> Self {
-        RtcAddress(user.to_string().into())
+impl From<[u8; 32]> for RtcAddress {
+    /// Names a peer by the 64 hexadecimal digits of its id.
+    fn from(id: [u8; 32]) -> Self {
+        RtcAddress(hex::encode(id).into())
     }
 }
 

@@ -19,10 +19,8 @@ pub use crate::single::Limits as WsLimits;
 pub use address::WsAddress;
 #[cfg(target_arch = "wasm32")]
 pub use browser::{WebSocket, WsConnection};
-#[cfg(all(feature = "signal", not(target_arch = "wasm32")))]
-pub(crate) use native::Socket;
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{WebSocket, WsConnection};
+pub use native::{Socket, WebSocket, WsConnection};
 
 /// What both ends must speak: this version of the session's frames.
 pub const SUBPROTOCOL: &str = "mydht.1";

@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Object, Reflect};
 use mydht::Value;
-use mydht_transports::signal::Event;
+use mydht_rendezvous::Event;
 use wasm_bindgen::JsValue;
 
 use crate::inventory::Stored;

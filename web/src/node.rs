@@ -13,16 +13,16 @@ use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::signalling::{Neighbours, Path, Signals, Way, id_of};
 use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
 use mydht::{
-    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, SingleThread,
-    Value,
+    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request,
+    SingleThread, Value,
 };
 use mydht_evloop::{Poll, js};
+use mydht_rendezvous::{self, Config, Hub, Relay, Running};
+use mydht_rendezvous::{Neighbours, Path, Signals, Way, id_of};
 use mydht_small::BTreeMap;
 use mydht_transports::either::EitherOf;
-use mydht_transports::signal::{self, Config, Hub, Relay, Running};
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use wasm_bindgen::prelude::*;
@@ -364,7 +364,7 @@ impl Node {
             record.key = Key::named(&name);
             shown = name;
         }
-        match self.ask(Command::Put { record, content }, progress).await? {
+        match self.ask(Request::put(record, content), progress).await? {
             Event::Stored { copies } => {
                 let copies = JsValue::from(copies as f64);
                 Ok(object(&[("key", shown.into()), ("copies", copies)]).unchecked_into())

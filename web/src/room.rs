@@ -5,10 +5,10 @@ use std::rc::{Rc, Weak};
 
 use js_sys::{Function, Promise};
 use mydht::NodeHandle;
-use mydht::signalling::{Meeting, Path, Way};
 use mydht_evloop::Handle;
+use mydht_rendezvous::{Event, RelayAddress, UserId};
+use mydht_rendezvous::{Meeting, Path, Way};
 use mydht_transports::either::Either;
-use mydht_transports::signal::{Event, RelayAddress, UserId};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 

@@ -120,10 +120,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.wishes.insert(ticket, number);
         let command = match wish {
             Wish::Get(key, query) => Command::Query { key, query },
-            Wish::Put(record) => Command::Put {
-                record,
-                content: None,
-            },
+            Wish::Put(record) => Command::Put { record, tree: None },
         };
         self.tell_api(Input::Command(ticket, command), Way::none())
     }

@@ -241,10 +241,7 @@ where
 
     pub(super) fn lives(&mut self) {
         let record = Record::by_content(Value::Bytes(b"alive".to_vec()));
-        let put = Command::Put {
-            record,
-            content: None,
-        };
+        let put = Command::Put { record, tree: None };
         let events = ask(&self.nodes[0], put);
         self.settle();
         assert!(matches!(events.try_recv(), Ok(Event::Stored { .. })));

@@ -87,9 +87,9 @@ fn reachable(address: &WsAddress, to: &str) -> io::Result<SocketAddr> {
 /// A TCP connection that may still be opening. Dropped, it is shut.
 pub struct Socket(Arc<TcpStream>);
 
-#[cfg(feature = "signal")]
 impl Socket {
-    pub(crate) fn of(stream: Arc<TcpStream>) -> Self {
+    /// Takes a connection that may still be opening: until it is open, reading and writing return `WouldBlock`.
+    pub fn of(stream: Arc<TcpStream>) -> Self {
         Socket(stream)
     }
 }

@@ -1,0 +1,15 @@
+//! The `mydht` command in processes of its own, as its user runs it.
+#![cfg(unix)]
+
+mod command;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod signal;
+#[cfg(feature = "tls")]
+mod signal_tls;
+#[cfg(feature = "server")]
+mod signalled_nodes;
+mod store_command;
+#[cfg(feature = "server")]
+mod watch;

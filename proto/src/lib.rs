@@ -1,0 +1,45 @@
+//! The protocol of MyDHT, as state machines that cannot wait.
+//!
+//! Nothing here performs I/O, reads a clock or knows the platform: a state machine is told what happened and when, and
+//! returns what to do. So every case is tested without a socket, and the same code runs natively, in a web page and in the
+//! simulator.
+//!
+//! Start with [`engine`], the protocol of one node. [`msg`] has its messages, [`record`] what it stores, [`routing`] whom
+//! it knows, [`handshake`] and [`shadow`] how a connection is authenticated and encrypted.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+pub mod attachment;
+mod courier;
+pub mod engine;
+pub mod handshake;
+pub mod id;
+pub mod identity;
+pub mod limits;
+mod link;
+pub mod msg;
+pub mod policy;
+pub mod record;
+pub mod routing;
+pub mod shadow;
+pub mod tunnel;
+pub mod wire;
+
+pub use courier::Courier;
+pub use id::{Hash, Key, PeerId};
+pub use limits::Limits;
+pub use link::Link;
+pub use record::{AttachmentId, Record, Value};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,69 @@
+//! Rendezvous: how two users who know only each other's id find each other and begin to talk.
+//!
+//! A user proves who it is to a server by a signature, is found by its id or in a room, and is redirected to its peer:
+//! offers, answers and candidates are signed end to end, so that the server can drop them but neither forge nor
+//! replay them. Pairs with no direct path use the server as a blind relay. docs/signalling.md writes the protocol
+//! down, with vectors.
+//!
+//! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
+
+mod address;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+mod bucket;
+mod client;
+mod hub;
+mod limits;
+mod message;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod node;
+mod post;
+mod proof;
+mod relay;
+mod replay;
+#[cfg(not(target_arch = "wasm32"))]
+mod secured;
+mod server;
+mod shell;
+mod signaller;
+mod user;
+
+pub use address::ServerAddress;
+#[cfg(target_arch = "wasm32")]
+pub use browser::start;
+pub use client::{Action, Client, Event, Offline, State, Time};
+pub use hub::Hub;
+pub use limits::Limits;
+pub use message::{
+    Code, FromClient, FromServer, Kind, PATH, RELAY_HEADER, Refusal, Sealed, VERSION, relay_frame,
+    split_relay_frame,
+};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::start;
+pub use node::{Meeting, Neighbours, Path, Signals, Way, id_of};
+pub use post::{CARRIED, Post};
+pub use proof::{HELLO, Rejected, SEALED, hello_bytes, sealed_bytes};
+pub use relay::{Relay, RelayAddress, RelayEnd, RelayStream};
+pub use replay::ReplayGuard;
+pub use server::{
+    Backplane, ClusterCommand, ConnId, Counters, Frame, Gauges, Output, Published, Server, close,
+};
+pub use shell::{Config, Running};
+pub use signaller::ServerSignaller;
+pub use user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, in_context, verify};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

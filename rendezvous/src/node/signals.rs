@@ -1,0 +1,117 @@
+//! Signalling over a server while there is one, and by the neighbours otherwise.
+
+use std::io;
+
+use crate::{Hub, ServerSignaller, State};
+use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
+use mydht_small::{BTreeMap, BTreeSet};
+use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
+
+use super::Neighbours;
+
+/// Peers that are remembered not to be at the server, and peers that have not answered yet.
+const PEERS: usize = 1024;
+
+/// Signals to one peer that are remembered until it answers.
+const SIGNALS: usize = 16;
+
+/// What a node's transport signals by: its server while it is logged in there and the peer is there too, else its
+/// neighbours. What the server did not bring to a peer, the neighbours are given.
+pub struct Signals<P: UserSources> {
+    hub: Hub<P>,
+    server: ServerSignaller<P>,
+    neighbours: Neighbours<P>,
+    /// Whom the server did not reach the last time.
+    away: BTreeSet<RtcAddress>,
+    /// What the server was given for peers that have not answered since.
+    unsure: BTreeMap<RtcAddress, Vec<(SignalKind, String)>>,
+}
+
+impl<P: UserSources> Signals<P> {
+    /// Of the user of this hub, who is the node of these neighbours.
+    pub fn new(hub: Hub<P>, neighbours: Neighbours<P>) -> Self {
+        Signals {
+            server: ServerSignaller::new(hub.clone()),
+            hub,
+            neighbours,
+            away: BTreeSet::new(),
+            unsure: BTreeMap::new(),
+        }
+    }
+
+    fn is_online(&self) -> bool {
+        matches!(self.hub.state(), State::Online { .. })
+    }
+
+    /// What is given to the server may come back: it is kept until the peer answers.
+    fn keep(&mut self, peer: &RtcAddress, kind: SignalKind, body: &str) {
+        if self.unsure.len() >= PEERS && !self.unsure.contains_key(peer) {
+            self.unsure.pop_first();
+        }
+        let kept = self.unsure.entry(peer.clone()).or_default();
+        if kept.len() >= SIGNALS {
+            kept.remove(0);
+        }
+        kept.push((kind, body.to_owned()));
+    }
+
+    /// The server did not reach a peer.
+    fn missed(&mut self, peer: RtcAddress) -> io::Result<()> {
+        for (kind, body) in self.unsure.remove(&peer).unwrap_or_default() {
+            self.neighbours.send(&peer, kind, body)?;
+        }
+        if self.away.len() >= PEERS {
+            self.away.pop_first();
+        }
+        self.away.insert(peer);
+        Ok(())
+    }
+}
+
+impl<P: UserSources> Registerable<P> for Signals<P> {
+    fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+        let server = self.server.register(poll, token, interest)?;
+        Ok(self.neighbours.register(poll, token, interest)? | server)
+    }
+
+    fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+        let server = self.server.reregister(poll, token, interest)?;
+        Ok(self.neighbours.reregister(poll, token, interest)? | server)
+    }
+
+    fn deregister(&self, poll: &P) -> io::Result<()> {
+        self.server.deregister(poll)?;
+        self.neighbours.deregister(poll)
+    }
+}
+
+impl<P: UserSources> Signaller<P> for Signals<P> {
+    fn local(&self) -> Option<RtcAddress> {
+        self.server.local()
+    }
+
+    fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
+        if self.is_online() && !self.away.contains(peer) {
+            self.keep(peer, kind, &body);
+            return self.server.send(peer, kind, body);
+        }
+        self.neighbours.send(peer, kind, body)
+    }
+
+    fn receive(&mut self) -> io::Result<Signal> {
+        loop {
+            match self.server.receive() {
+                Ok(Signal::Unreachable { peer, .. }) => self.missed(peer)?,
+                Ok(signal) => {
+                    if let Signal::From { peer, .. } = &signal {
+                        self.away.remove(peer);
+                        self.unsure.remove(peer);
+                    }
+                    return Ok(signal);
+                }
+                // The server may have ended for good: the neighbours have not.
+                Err(_) => return self.neighbours.receive(),
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Where a user is found over the server.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::UserId;
+
+/// A user of a signalling server, reached over the server: written `relay:ID`. (`rtc:ID` is the same user, reached
+/// directly.)
+///
+/// ```
+/// use mydht_rendezvous::{RelayAddress, UserId};
+///
+/// let address = RelayAddress::from(UserId([7; 32]));
+/// assert_eq!(address.to_string().parse(), Ok(address));
+/// assert!("7".repeat(64).parse::<RelayAddress>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelayAddress(pub UserId);
+
+impl From<UserId> for RelayAddress {
+    fn from(user: UserId) -> Self {
+        RelayAddress(user)
+    }
+}
+
+impl fmt::Display for RelayAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "relay:{}", self.0)
+    }
+}
+
+impl FromStr for RelayAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = text.strip_prefix("relay:").and_then(|id| id.parse().ok());
+        id.map(RelayAddress).ok_or_else(|| {
+            let text = text.escape_debug();
+            format!("«{text}» is no user of a signalling server: write relay:ID")
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! The server as a way for transports to exchange descriptions.
+
+use std::io;
+
+use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
+
+use super::hub::Hub;
+use super::user::UserId;
+use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
+
+/// Signals over a signalling server: signed end to end, proved and new when they are heard.
+pub struct ServerSignaller<P: UserSources> {
+    hub: Hub<P>,
+    registration: P::Registration,
+    trigger: P::Trigger,
+}
+
+impl<P: UserSources> ServerSignaller<P> {
+    /// Hears what the users of the hub's server say. A hub has one of these at a time.
+    pub fn new(hub: Hub<P>) -> Self {
+        let (registration, trigger) = P::user_source();
+        hub.lock().signal_by(trigger.clone());
+        ServerSignaller {
+            hub,
+            registration,
+            trigger,
+        }
+    }
+
+    fn report(&self) -> io::Result<()> {
+        let inner = self.hub.lock();
+        if inner.has_signals() || inner.has_ended().is_some() {
+            self.trigger.set_readiness(Ready::Readable)?;
+        }
+        Ok(())
+    }
+}
+
+impl<P: UserSources> Registerable<P> for ServerSignaller<P> {
+    fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+        let done = self.registration.register(poll, token, interest)?;
+        self.report()?;
+        Ok(done)
+    }
+
+    fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
+        let done = self.registration.reregister(poll, token, interest)?;
+        self.report()?;
+        Ok(done)
+    }
+
+    fn deregister(&self, poll: &P) -> io::Result<()> {
+        self.registration.deregister(poll)
+    }
+}
+
+impl<P: UserSources> Signaller<P> for ServerSignaller<P> {
+    fn local(&self) -> Option<RtcAddress> {
+        Some(self.hub.user().into())
+    }
+
+    fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
+        let to: UserId = peer
+            .name()
+            .parse()
+            .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        let mut inner = self.hub.lock();
+        let time = inner.time();
+        let said = inner.client().signal(time, to, kind.into(), body);
+        let state = inner.client().state().to_string();
+        drop(inner);
+        self.hub.wake();
+        said.map_err(|_| {
+            let why = format!("{peer} cannot be signalled to: the signalling server: {state}");
+            io::Error::new(io::ErrorKind::NotConnected, why)
+        })
+    }
+
+    fn receive(&mut self) -> io::Result<Signal> {
+        let mut inner = self.hub.lock();
+        match (inner.next_signal(), inner.has_ended()) {
+            (Some(signal), _) => Ok(signal),
+            (None, Some(why)) => Err(io::Error::new(io::ErrorKind::NotConnected, why)),
+            (None, None) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}

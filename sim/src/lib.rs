@@ -1,0 +1,33 @@
+//! Whole networks in one process: the same nodes, on a virtual clock and a network in memory that has latency, loss,
+//! partitions and hostile members. Everything is decided by a [`Scenario`] and its seed: the same seed gives the same run,
+//! natively and in a browser, and a hash of everything that happened says so.
+//!
+//! Nothing waits: time jumps to what happens next, and a step costs what happens in it, however many nodes there are.
+//!
+//! ```
+//! use mydht_sim::{Scenario, Simulation};
+//!
+//! let scenario = Scenario { puts: 3, lookups: 5, ..Scenario::quiet(10, 1) };
+//! let figures = Simulation::new(scenario.clone())?.run(|_| ())?;
+//! assert_eq!(figures.lookups.done, 5);
+//! let again = Simulation::new(scenario)?.run(|_| ())?;
+//! assert_eq!(figures.trace, again.trace);
+//! # Ok::<(), mydht_spawner::Error>(())
+//! ```
+
+mod figures;
+mod hostile;
+mod run;
+mod scenario;
+mod trace;
+mod weather;
+mod world;
+
+pub use figures::{Distribution, Figures, Tally};
+pub use hostile::{Shelf, Tongue};
+pub use run::{Progress, Simulation};
+pub use scenario::{Scenario, Split};
+pub use weather::{RETRANSMIT, Weather};
+
+/// What a network can do to those who send across a partition.
+pub use mydht_transports::memory::Partition;

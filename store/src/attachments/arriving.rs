@@ -1,0 +1,144 @@
+//! An attachment on its way into a folder.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use super::super::disk::{named, open_or_make, write_at};
+use super::files::offset_of;
+use super::known::{Known, Resumed};
+use mydht_proto::attachment::ReceivedPart;
+use mydht_proto::attachment::fetch::PartSet;
+use mydht_proto::attachment::tree::{Node, Tree};
+use mydht_proto::record::AttachmentId;
+
+/// Parts kept between two syncs, 8 MiB: after a power cut they have to prove themselves again.
+const PARTS_PER_SYNC: usize = 128;
+
+/// The parts that are here, and what is known of the others.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    pub(super) tree: Tree,
+    pub(super) have: PartSet,
+    pub(super) data: File,
+    pub(super) known: Known,
+    path: PathBuf,
+    unsynced: usize,
+    syncing: Option<Syncing>,
+}
+
+/// A sync under way, on a thread of its own: the disk writes while more arrives.
+#[derive(Debug)]
+struct Syncing {
+    thread: JoinHandle<io::Result<()>>,
+    /// Of [`Known`]: what it makes durable.
+    entries: u64,
+}
+
+impl Arriving {
+    /// Begins, or goes on with, an attachment whose parts are in the file `path`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub(super) fn open(path: PathBuf, known: PathBuf, id: &AttachmentId) -> io::Result<Self> {
+        let data = open_or_make(&path)?;
+        let (known, Resumed { tree, have }) = Known::open(known, *id, &data)?;
+        Ok(Arriving {
+            tree,
+            have,
+            data,
+            known,
+            path,
+            unsynced: 0,
+            syncing: None,
+        })
+    }
+
+    /// Where its parts are.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Nothing is missing.
+    pub(super) fn is_complete(&self) -> bool {
+        self.have.count() == self.tree.id().parts()
+    }
+
+    /// Keeps a part.
+    ///
+    /// # Errors
+    /// When it cannot be written; `InvalidData` if it is another attachment's.
+    pub(super) fn write(
+        &mut self,
+        part: u64,
+        received: &ReceivedPart,
+        proof: &[Node],
+    ) -> io::Result<()> {
+        write_at(&self.data, offset_of(part), &received.bytes)
+            .map_err(|error| named(&self.path, &error))?;
+        if !self
+            .known
+            .insert(&mut self.tree, part, &received.node, proof)
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("part {part} of {} is another's", self.tree.id().hash),
+            ));
+        }
+        self.have.insert(part);
+        self.unsynced += 1;
+        if self.is_complete() {
+            return Ok(());
+        }
+        self.known.write()?;
+        if self.unsynced >= PARTS_PER_SYNC {
+            self.sync_meanwhile()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the disk begin with what was written, unless it is still at what was written before.
+    fn sync_meanwhile(&mut self) -> io::Result<()> {
+        let is_at_it = |syncing: &Syncing| !syncing.thread.is_finished();
+        if self.syncing.as_ref().is_some_and(is_at_it) {
+            return Ok(());
+        }
+        self.wait()?;
+        let (data, known) = (self.data.try_clone()?, self.known.file()?);
+        let thread = std::thread::Builder::new()
+            .name("mydht sync".into())
+            .spawn(move || data.sync_data().and_then(|()| known.sync_data()))?;
+        let entries = self.known.entries();
+        self.syncing = Some(Syncing { thread, entries });
+        self.unsynced = 0;
+        Ok(())
+    }
+
+    /// Waits for the sync that is under way, if one is.
+    ///
+    /// # Errors
+    /// What the disk failed with: what it was about may not be there after a power cut.
+    pub(super) fn wait(&mut self) -> io::Result<()> {
+        let Some(Syncing { thread, entries }) = self.syncing.take() else {
+            return Ok(());
+        };
+        let done = thread.join();
+        done.unwrap_or_else(|_| Err(io::Error::other("its sync panicked")))
+            .map_err(|error| named(&self.path, &error))?;
+        self.known.vouch(entries)
+    }
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.wait()?;
+        if self.unsynced > 0 {
+            self.known.sync(&self.data)?;
+            self.unsynced = 0;
+        }
+        Ok(())
+    }
+}
