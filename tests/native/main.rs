@@ -2,6 +2,7 @@
 //!
 //! Nodes in memory and over TCP, WebSocket and WebRTC are in modules by what is tested of them; those that run `mydht` in
 //! processes of its own are `command`, `store_command`, `watch` and `signal…`.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod channel_binding;
