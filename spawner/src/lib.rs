@@ -26,6 +26,7 @@ mod sync;
 mod task;
 #[cfg(not(target_arch = "wasm32"))]
 mod thread;
+mod weak;
 
 pub use blocker::{Blocker, BlockerYield, EndedHandle, EndedWeak, NoSpawn};
 pub use channel::{SendError, SpawnChannel, SpawnRecv, SpawnSend};
