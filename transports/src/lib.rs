@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod either;
+mod lock;
 pub mod many;
 pub mod memory;
 pub mod session;

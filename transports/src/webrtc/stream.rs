@@ -11,7 +11,7 @@ use super::Backend;
 use super::notify::Key;
 use super::transport::Inner;
 use crate::Stream;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::StreamId;
 use crate::signaller::Signaller;
 

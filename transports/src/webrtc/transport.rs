@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::notify::{Asking, Key, Notify};
 use super::usefulness::least_useful;
 use super::{Backend, Peer, RtcLimits};
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::{Progress, StreamId};
 use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 

@@ -8,7 +8,7 @@ use mydht_evloop::{Poll, PollOpt};
 
 use super::WebRtc;
 use crate::Transport;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::signaller::{RtcAddress, Signaller};
 use crate::webrtc::{Backend, RtcStream};
 
