@@ -113,9 +113,10 @@ impl<P: UserSources> Link<P> {
 fn close<P: UserSources>(shared: &Arc<Mutex<Link<P>>>, end: usize) {
     let link = &mut *lock(shared);
     let Some(route) = &mut link.route else {
-        link.pipes[1 - end].close();
-        link.pipes[end].break_off();
-        link.pipes[end].close();
+        link.pipes[1 - end].close_writer();
+        link.pipes[end].close_reader();
+        link.pipes[end].broken = true;
+        link.pipes[end].close_writer();
         link.report(0);
         link.report(1);
         return;
@@ -123,7 +124,7 @@ fn close<P: UserSources>(shared: &Arc<Mutex<Link<P>>>, end: usize) {
     if !std::mem::replace(&mut link.pipes[1 - end].shut, true) {
         route.send(Sent::new(shared, 1 - end, Parcel::Closed, None));
     }
-    link.pipes[end].abandon();
+    link.pipes[end].close_reader();
     link.pipes[end].closed = true;
     link.report(end);
 }

@@ -31,7 +31,7 @@ where
 
 impl<S: Signaller<Poll>, B: Backend> Drop for WebRtc<S, B> {
     fn drop(&mut self) {
-        lock(&self.inner).leave();
+        lock(&self.inner).close_all();
     }
 }
 
