@@ -6,6 +6,7 @@
 //!
 //! `--large GIB` sends one attachment of so many GiB and then says how much memory the process, both nodes, took at most.
 //! Its content is a hole in a file, which is a disk's room for one copy.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::fs::{self, File};
 use std::hint::black_box;

@@ -1,4 +1,6 @@
 //! Two nodes: what one puts, the other gets.
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
+
 use std::{error::Error, time::Duration};
 
 use mydht::native::Config;

@@ -1,4 +1,6 @@
 //! A service of one's own in one file: a chat. The nodes carry what it says from peer to peer.
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
+
 use std::{error::Error, sync::mpsc, time::Duration};
 
 use mydht::native::Config;

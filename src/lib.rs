@@ -5,15 +5,6 @@
 //! runs over TCP and in a page. [`native`] has the parts put together for a computer.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 pub mod conf;
 pub mod identity;

@@ -16,15 +16,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 mod aes_hmac;
 mod chacha;

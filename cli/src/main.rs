@@ -1,4 +1,5 @@
 //! The `mydht` command.
+#![allow(clippy::print_stdout, reason = "a command prints its results")]
 
 mod client;
 mod get;

@@ -4,6 +4,7 @@
 //! and one for level, are in an epoll that is itself watched by another.
 //!
 //! `cargo run -p mydht-evloop --example from_epoll`
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use mydht_evloop::epoll::{Epoll, Error, Event, Flags, Source};
 use std::collections::VecDeque;

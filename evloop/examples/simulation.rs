@@ -2,6 +2,7 @@
 //! happens next. The same seed gives the same day.
 //!
 //! `cargo run -p mydht-evloop --example simulation`
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use mydht_evloop::{Events, Poll, PollOpt, Ready, Timer, Token, VirtualClock};
 use std::io::{self, ErrorKind};

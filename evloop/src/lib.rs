@@ -2,15 +2,6 @@
 //!
 //! The crate root is mio 0.6's public API. [`core`] is the state machine under it, [`driver`] what a loop waits
 //! with, [`traits`] what MyDHT's services need of a loop, and `js` runs a loop in a browser or in Node.
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 mod bridge;
 pub mod core;

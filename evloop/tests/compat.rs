@@ -1,4 +1,5 @@
 //! mio's quirks: what `Compat::Fixed` fixes and `Compat::Mio06` keeps.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod common;

@@ -1,4 +1,5 @@
 //! Sections A to E of the specification: the epoll-like face.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod common;

@@ -1,4 +1,5 @@
 //! The examples run.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../examples/from_epoll.rs"]

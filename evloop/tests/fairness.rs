@@ -1,4 +1,5 @@
 //! Statement 25: any ready source is delivered within ⌈ready/capacity⌉ + 1 polls, whatever kind it is of.
+#![cfg(test)]
 #![cfg(unix)]
 
 mod common;

@@ -1,4 +1,5 @@
 //! The loop traits, on every loop that implements them: the same bodies.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use mydht_evloop::traits::{Events, Poll, Ready, Registerable, TriggerReady, UserSources};

@@ -1,4 +1,5 @@
 //! A program that was written for mio 0.6, over the registry's mio 0.6.23 and over this crate.
+#![cfg(test)]
 #![cfg(unix)]
 
 macro_rules! same_program {

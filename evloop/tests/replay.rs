@@ -1,4 +1,5 @@
 //! A run on a virtual clock, recorded and replayed.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use mydht_evloop::driver::Recording;

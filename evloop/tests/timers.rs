@@ -1,4 +1,5 @@
 //! Timers, and the record of why tokens fired.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use mydht_evloop::core::Cause;

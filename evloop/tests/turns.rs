@@ -1,4 +1,5 @@
 //! Section H of the specification: where nothing may block.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod common;

@@ -1,4 +1,5 @@
 //! Section F of the specification (time and wake), and what section D says of threads.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod common;

@@ -8,15 +8,6 @@
 //! it knows, [`handshake`] and [`shadow`] how a connection is authenticated and encrypted.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 pub mod attachment;
 mod courier;

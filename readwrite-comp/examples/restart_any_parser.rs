@@ -4,6 +4,7 @@
 //! returns to its event loop whenever the network has nothing: no thread, no coroutine, no change to the parser.
 //!
 //! Run it with `cargo run -p readwrite-comp --example restart_any_parser`.
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use readwrite_comp::testing::Choppy;
 use readwrite_comp::{Replay, RetryPolicy};

@@ -2,6 +2,7 @@
 //! messages, the stack of layers, the pieces that are written and read, the flushes, and the places to stop.
 //!
 //! `layers.rs` tries the splits one by one on chosen stacks; here the stacks are drawn too.
+#![cfg(test)]
 #![cfg(not(target_family = "wasm"))]
 
 mod common;

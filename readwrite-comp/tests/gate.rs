@@ -1,4 +1,5 @@
 //! The constant that says whether services restart.
+#![cfg(test)]
 
 mod common;
 

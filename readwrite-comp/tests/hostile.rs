@@ -1,4 +1,5 @@
 //! What a peer may do: work and memory stay within the named limits, and the error says which.
+#![cfg(test)]
 
 mod common;
 

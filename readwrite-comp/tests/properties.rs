@@ -1,4 +1,5 @@
 //! The bodies of the fuzz targets over random bytes.
+#![cfg(test)]
 
 #[path = "../fuzz/bodies.rs"]
 mod bodies;

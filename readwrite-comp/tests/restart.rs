@@ -1,4 +1,5 @@
 //! Replay and skip over the codecs of MyDHT, at every place to stop.
+#![cfg(test)]
 
 mod common;
 

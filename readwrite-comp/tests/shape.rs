@@ -1,4 +1,5 @@
 //! Messages without frames, of which the end is told from the type.
+#![cfg(test)]
 
 mod common;
 

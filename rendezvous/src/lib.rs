@@ -8,15 +8,6 @@
 //! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 mod address;
 #[cfg(target_arch = "wasm32")]

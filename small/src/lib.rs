@@ -5,15 +5,6 @@
 //! library's. Inserting and removing moves what is behind: they are for what a page has some thousands of at most.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 pub mod map;
 pub mod set;

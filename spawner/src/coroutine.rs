@@ -10,10 +10,9 @@ use corosensei::{CoroutineResult, Yielder};
 use crate::blocker::EndedHandle;
 use crate::channel::{SpawnRecv, SpawnSend};
 use crate::error::{Error, Result};
-use crate::service::{
-    Service, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner, SpawnerYield, YieldReturn,
-};
+use crate::service::{Service, SpawnHandle, SpawnUnyield, Spawner, SpawnerYield, YieldReturn};
 use crate::straight::{Parts, Start};
+use crate::weak::{self, weak_handle};
 
 /// A stack for each service; a yield switches back to whoever unyielded it. Everything runs on the caller's thread.
 ///
@@ -236,36 +235,20 @@ impl<S, D, R> SpawnHandle<S, D, R> for CoroutineHandle<S, D, R> {
     }
 }
 
-/// Unyields a service of [`Coroutine`] from elsewhere on the same thread.
-pub struct CoroutineWeak<S, D, R> {
-    shared: Weak<Shared<S, D, R>>,
-}
+impl<S, D, R> weak::Strong for Rc<Shared<S, D, R>> {
+    fn is_finished(&self) -> bool {
+        Shared::is_finished(self)
+    }
 
-impl<S, D, R> Clone for CoroutineWeak<S, D, R> {
-    fn clone(&self) -> Self {
-        CoroutineWeak {
-            shared: self.shared.clone(),
-        }
+    fn unyield(&self) {
+        self.run();
     }
 }
 
-impl<S, D, R> SpawnUnyield for CoroutineWeak<S, D, R> {
-    fn is_finished(&mut self) -> bool {
-        match self.shared.upgrade() {
-            Some(shared) => shared.is_finished(),
-            None => true,
-        }
-    }
-
-    fn unyield(&mut self) -> Result<()> {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.run();
-        }
-        Ok(())
-    }
+weak_handle! {
+    /// Unyields a service of [`Coroutine`] from elsewhere on the same thread.
+    pub struct CoroutineWeak<S, D, R>(Weak<Shared<S, D, R>>)
 }
-
-impl<S, D, R> SpawnWeakUnyield for CoroutineWeak<S, D, R> {}
 
 /// What a service under [`Coroutine`] yields with: it switches back to the unyielder, and comes back as `Loop`.
 #[derive(Clone, Copy)]
@@ -290,4 +273,4 @@ impl SpawnerYield for CoroutineYield<'_> {
     }
 }
 
-crate::debug::opaque_debug!(CoroutineHandle<S, D, R>, CoroutineWeak<S, D, R>);
+crate::debug::opaque_debug!(CoroutineHandle<S, D, R>);

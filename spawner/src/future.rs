@@ -8,10 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::channel::{SpawnRecv, SpawnSend};
 use crate::error::{Error, Result};
-use crate::service::{
-    Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
-};
+use crate::service::{Service, ServiceRestartable, SpawnHandle, SpawnUnyield, Spawner};
 use crate::task::{Counters, Meter, RestartYield, Stop, Task};
+use crate::weak::{self, weak_handle};
 
 /// Calls and restarts that a service makes in one poll, before the executor's other tasks get their turn.
 pub const POLL_BUDGET: u32 = 64;
@@ -290,46 +289,28 @@ where
     }
 }
 
-/// Unyields a service of [`FutureSpawner`] from elsewhere on the same thread.
-pub struct FutureWeak<S: Service, D, R> {
-    shared: Weak<Shared<S, D, R>>,
-}
-
-impl<S: Service, D, R> Clone for FutureWeak<S, D, R> {
-    fn clone(&self) -> Self {
-        FutureWeak {
-            shared: self.shared.clone(),
-        }
-    }
-}
-
-impl<S, D, R> SpawnUnyield for FutureWeak<S, D, R>
+impl<S, D, R> weak::Strong for Rc<Shared<S, D, R>>
 where
     S: ServiceRestartable,
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    fn is_finished(&mut self) -> bool {
-        match self.shared.upgrade() {
-            Some(shared) => shared.is_finished(),
-            None => true,
-        }
+    fn is_finished(&self) -> bool {
+        Shared::is_finished(self)
     }
 
-    fn unyield(&mut self) -> Result<()> {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.wake();
-        }
-        Ok(())
+    fn unyield(&self) {
+        self.wake();
     }
 }
 
-impl<S, D, R> SpawnWeakUnyield for FutureWeak<S, D, R>
-where
-    S: ServiceRestartable,
-    D: SpawnSend<S::CommandOut>,
-    R: SpawnRecv<S::CommandIn>,
-{
+weak_handle! {
+    /// Unyields a service of [`FutureSpawner`] from elsewhere on the same thread.
+    pub struct FutureWeak<S: Service, D, R>(Weak<Shared<S, D, R>>)
+    where
+        S: ServiceRestartable,
+        D: SpawnSend<S::CommandOut>,
+        R: SpawnRecv<S::CommandIn>,
 }
 
-crate::debug::opaque_debug!(FutureHandle<S: Service, D, R>, FutureWeak<S: Service, D, R>, ServiceFuture<S: Service, D, R>);
+crate::debug::opaque_debug!(FutureHandle<S: Service, D, R>, ServiceFuture<S: Service, D, R>);

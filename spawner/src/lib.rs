@@ -1,13 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 #![forbid(unsafe_code)]
 
 pub mod channel;
@@ -35,6 +26,7 @@ mod sync;
 mod task;
 #[cfg(not(target_arch = "wasm32"))]
 mod thread;
+mod weak;
 
 pub use blocker::{Blocker, BlockerYield, EndedHandle, EndedWeak, NoSpawn};
 pub use channel::{SendError, SpawnChannel, SpawnRecv, SpawnSend};

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, LockResult, Mutex, MutexGuard, PoisonError, Weak};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -10,10 +10,9 @@ use crate::channel::{SpawnRecv, SpawnSend};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::run_state::RunState;
-use crate::service::{
-    Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
-};
+use crate::service::{Service, ServiceRestartable, SpawnHandle, SpawnUnyield, Spawner};
 use crate::task::{Budget, Counters, Meter, RestartYield, Stop, Task};
+use crate::weak::{self, weak_handle};
 
 /// Calls and restarts that a service makes before the pool's other services get their turn.
 pub const POOL_BUDGET: u32 = 64;
@@ -115,10 +114,14 @@ impl Budget for Share<'_> {
 }
 
 impl<S: Service, D, R> Shared<S, D, R> {
-    /// No code of a service runs under the lock, so it is never poisoned halfway through a change.
     fn lock(&self) -> MutexGuard<'_, Option<Metered<S, D, R>>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+        guard(self.task.lock())
     }
+}
+
+/// Returns the guard, also of a poisoned lock: no code of a service runs under it, so no change was left halfway.
+fn guard<G>(result: LockResult<G>) -> G {
+    result.unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S, D, R> Shared<S, D, R>
@@ -216,11 +219,7 @@ where
     pub fn join(self) -> Result<(S, D, R, Result<()>)> {
         let mut task = self.shared.lock();
         while !self.shared.state.is_finished() {
-            task = self
-                .shared
-                .ended
-                .wait(task)
-                .unwrap_or_else(PoisonError::into_inner);
+            task = guard(self.shared.ended.wait(task));
         }
         drop(task);
         self.unwrap_state()
@@ -275,46 +274,28 @@ where
     }
 }
 
-/// Unyields a service of [`Pool`], from any thread.
-pub struct PoolWeak<S: Service, D, R> {
-    shared: Weak<Shared<S, D, R>>,
-}
-
-impl<S: Service, D, R> Clone for PoolWeak<S, D, R> {
-    fn clone(&self) -> Self {
-        PoolWeak {
-            shared: self.shared.clone(),
-        }
-    }
-}
-
-impl<S, D, R> SpawnUnyield for PoolWeak<S, D, R>
+impl<S, D, R> weak::Strong for Arc<Shared<S, D, R>>
 where
     S: ServiceRestartable<CommandIn: Send, CommandOut: Send> + Send + 'static,
     D: SpawnSend<S::CommandOut> + Send + 'static,
     R: SpawnRecv<S::CommandIn> + Send + 'static,
 {
-    fn is_finished(&mut self) -> bool {
-        match self.shared.upgrade() {
-            Some(shared) => shared.state.is_finished(),
-            None => true,
-        }
+    fn is_finished(&self) -> bool {
+        self.state.is_finished()
     }
 
-    fn unyield(&mut self) -> Result<()> {
-        if let Some(shared) = self.shared.upgrade() {
-            Shared::wake(&shared);
-        }
-        Ok(())
+    fn unyield(&self) {
+        Shared::wake(self);
     }
 }
 
-impl<S, D, R> SpawnWeakUnyield for PoolWeak<S, D, R>
-where
-    S: ServiceRestartable<CommandIn: Send, CommandOut: Send> + Send + 'static,
-    D: SpawnSend<S::CommandOut> + Send + 'static,
-    R: SpawnRecv<S::CommandIn> + Send + 'static,
-{
+weak_handle! {
+    /// Unyields a service of [`Pool`], from any thread.
+    pub struct PoolWeak<S: Service, D, R>(Weak<Shared<S, D, R>>)
+    where
+        S: ServiceRestartable<CommandIn: Send, CommandOut: Send> + Send + 'static,
+        D: SpawnSend<S::CommandOut> + Send + 'static,
+        R: SpawnRecv<S::CommandIn> + Send + 'static,
 }
 
-crate::debug::opaque_debug!(PoolHandle<S: Service, D, R>, PoolWeak<S: Service, D, R>);
+crate::debug::opaque_debug!(PoolHandle<S: Service, D, R>);

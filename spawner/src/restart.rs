@@ -5,10 +5,9 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::{SpawnRecv, SpawnSend};
 use crate::error::{Error, Result};
-use crate::service::{
-    Service, ServiceRestartable, SpawnHandle, SpawnUnyield, SpawnWeakUnyield, Spawner,
-};
+use crate::service::{Service, ServiceRestartable, SpawnHandle, SpawnUnyield, Spawner};
 use crate::task::{Counters, Meter, RestartYield, Stop, Task};
+use crate::weak::{self, weak_handle};
 
 /// Runs restartable services on the caller's thread, inside `spawn` and `unyield`.
 ///
@@ -302,52 +301,34 @@ where
     }
 }
 
-/// Unyields a service of [`RestartOrError`] from elsewhere on the same thread.
-///
-/// Once the handle is gone it is finished, and unyielding does nothing.
-pub struct RestartWeak<S: Service, D, R> {
-    shared: Weak<Shared<S, D, R>>,
-}
-
-impl<S: Service, D, R> Clone for RestartWeak<S, D, R> {
-    fn clone(&self) -> Self {
-        RestartWeak {
-            shared: self.shared.clone(),
-        }
-    }
-}
-
-impl<S, D, R> SpawnUnyield for RestartWeak<S, D, R>
+impl<S, D, R> weak::Strong for Rc<Shared<S, D, R>>
 where
     S: ServiceRestartable,
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    fn is_finished(&mut self) -> bool {
-        match self.shared.upgrade() {
-            Some(shared) => shared.is_finished(),
-            None => true,
-        }
+    fn is_finished(&self) -> bool {
+        Shared::is_finished(self)
     }
 
-    fn unyield(&mut self) -> Result<()> {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.run();
-        }
-        Ok(())
+    fn unyield(&self) {
+        self.run();
     }
 
-    fn wants_unyield(&mut self) -> bool {
-        self.shared.upgrade().is_some_and(|shared| shared.wants())
+    fn wants_unyield(&self) -> bool {
+        self.wants()
     }
 }
 
-impl<S, D, R> SpawnWeakUnyield for RestartWeak<S, D, R>
-where
-    S: ServiceRestartable,
-    D: SpawnSend<S::CommandOut>,
-    R: SpawnRecv<S::CommandIn>,
-{
+weak_handle! {
+    /// Unyields a service of [`RestartOrError`] from elsewhere on the same thread.
+    ///
+    /// Once the handle is gone it is finished, and unyielding does nothing.
+    pub struct RestartWeak<S: Service, D, R>(Weak<Shared<S, D, R>>)
+    where
+        S: ServiceRestartable,
+        D: SpawnSend<S::CommandOut>,
+        R: SpawnRecv<S::CommandIn>,
 }
 
-crate::debug::opaque_debug!(RestartHandle<S: Service, D, R>, RestartWeak<S: Service, D, R>);
+crate::debug::opaque_debug!(RestartHandle<S: Service, D, R>);

@@ -1,4 +1,5 @@
 //! The channels alone.
+#![cfg(test)]
 
 use std::cell::Cell;
 use std::rc::Rc;

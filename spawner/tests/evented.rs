@@ -1,4 +1,5 @@
 //! The evented channel: what it tells its loop, and when.
+#![cfg(test)]
 
 use std::cell::RefCell;
 use std::io;

@@ -1,4 +1,5 @@
 //! Services as futures, polled by hand: what wakes them, and when they end.
+#![cfg(test)]
 #![cfg(feature = "future")]
 
 use std::cell::RefCell;

@@ -1,4 +1,5 @@
 //! What broke in legacy MyDHT, each as a test.
+#![cfg(test)]
 
 use std::cell::Cell;
 use std::io::{self, Read};

@@ -1,4 +1,5 @@
 //! Services that are woken by nothing but an event loop, over evented channels: both of evloop's loops.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::time::Duration;

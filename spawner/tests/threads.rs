@@ -1,4 +1,5 @@
 //! Services on other threads, woken only by those who send to them: a lost wake hangs here.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::sync::mpsc;

@@ -5,15 +5,6 @@
 //! A store that has to wait returns `WouldBlock` and wakes whoever asked.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 mod attachments;
 #[cfg(not(target_arch = "wasm32"))]

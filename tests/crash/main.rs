@@ -2,6 +2,7 @@
 //! nothing is half there.
 //!
 //! `MYDHT_CRASH_KILLS=1000 cargo test --all-features --test crash` kills each kind of store so often.
+#![cfg(test)]
 #![cfg(all(unix, feature = "redb"))]
 
 mod attachments;

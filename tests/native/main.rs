@@ -2,6 +2,7 @@
 //!
 //! Nodes in memory and over TCP, WebSocket and WebRTC are in modules by what is tested of them. Tests that run the `mydht`
 //! command are in `cli/tests`, those of the simulator in `sim/tests`.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod channel_binding;

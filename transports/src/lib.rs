@@ -15,17 +15,9 @@
 //! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 pub mod either;
+mod lock;
 pub mod many;
 pub mod memory;
 pub mod session;

@@ -34,6 +34,37 @@ impl std::str::FromStr for TcpAddress {
     }
 }
 
+/// Adds to the error of a bind the address that was asked for, and what to do about it.
+pub fn listen_error(address: &impl fmt::Display, error: &io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            " (another program listens there: choose another port, or 0 for a free one)"
+        }
+        io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
+        _ => "",
+    };
+    let what = format!("cannot listen on {address}: {error}{hint}");
+    io::Error::new(error.kind(), what)
+}
+
+/// Adds to the error of a connect the address that was asked for.
+pub fn connect_error(address: &impl fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot connect to {address}: {error}"),
+    )
+}
+
+/// Turns the error of a stream that is still being opened into `WouldBlock`.
+pub(crate) fn block_until_open(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        other => other,
+    }
+}
+
 /// A TCP endpoint: listens, or only connects.
 #[derive(Debug)]
 pub struct Tcp {
@@ -46,19 +77,8 @@ impl Tcp {
     /// # Errors
     /// What the system says, with the address: `AddrInUse` for a port in use.
     pub fn listen(address: TcpAddress) -> io::Result<Self> {
-        let listener = net::TcpListener::bind(&address.0).map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::AddrInUse => {
-                    " (another program listens there: choose another port, or 0 for a free one)"
-                }
-                io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
-                _ => "",
-            };
-            io::Error::new(
-                error.kind(),
-                format!("cannot listen on {address}: {error}{hint}"),
-            )
-        })?;
+        let listener =
+            net::TcpListener::bind(&address.0).map_err(|error| listen_error(&address, &error))?;
         Ok(Tcp {
             listener: Some(listener),
         })
@@ -98,13 +118,7 @@ impl Read for TcpConnection {
 
 impl Write for TcpConnection {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match (&*self.0).write(buf) {
-            // A connection that is still being opened.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            other => other,
-        }
+        block_until_open((&*self.0).write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -205,12 +219,7 @@ where
     fn connect_with(&mut self, address: &TcpAddress) -> io::Result<TcpConnection> {
         net::TcpStream::connect(&address.0)
             .and_then(TcpConnection::new)
-            .map_err(|error| {
-                io::Error::new(
-                    error.kind(),
-                    format!("cannot connect to {address}: {error}"),
-                )
-            })
+            .map_err(|error| connect_error(address, &error))
     }
 }
 

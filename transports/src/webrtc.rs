@@ -22,7 +22,8 @@ mod stream;
 mod transport;
 pub mod usefulness;
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests;
 
 pub use limits::RtcLimits;

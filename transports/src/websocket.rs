@@ -12,7 +12,8 @@ mod check;
 mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod pipe;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests;
 
 pub use crate::single::Limits as WsLimits;

@@ -1,4 +1,5 @@
 //! What takes its time, what waits at a wall, and what is lost.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,5 @@
 //! Native peers of WebRTC over loopback, on the loop.
+#![cfg(test)]
 #![cfg(all(feature = "webrtc", not(target_arch = "wasm32")))]
 
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,5 @@
 //! WebSockets over real sockets, on the loop.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::io::{ErrorKind, Read, Write};

@@ -4,15 +4,6 @@
 //! it is used.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout
-    )
-)]
 
 #[cfg(target_arch = "wasm32")]
 mod answer;

@@ -203,5 +203,6 @@ fn nodes_stderr(nodes: &[Node]) -> String {
         .join("\n")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -1,4 +1,5 @@
 //! The project's own commands, run as `cargo xtask <command>`.
+#![allow(clippy::print_stdout, reason = "a command prints its results")]
 
 mod api;
 mod bench;

@@ -1,4 +1,5 @@
 //! The `mydht` command in processes of its own, as its user runs it.
+#![cfg(test)]
 #![cfg(unix)]
 
 mod command;

@@ -2,6 +2,12 @@
 //! [--wasm NAME=FILE]... [--case NAME --times N]`.
 //!
 //! The tables are those of MyDHT's targets: ratios to one decode from a slice, and to one encode into a reused `Vec`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that fails stops, and prints its results"
+)]
 
 mod beside;
 mod case;

@@ -1,4 +1,5 @@
 //! Small networks: what large ones are expected to do.
+#![cfg(test)]
 
 use std::time::Duration;
 

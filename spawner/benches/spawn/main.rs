@@ -6,6 +6,12 @@
 //! ```
 //! Prints a table in markdown; with `--out`, writes it to `DIR/spawn.md` and a plot to `DIR/spawn.svg`. Without
 //! `--bench` (as `cargo test --all-targets` calls it) everything runs once, to see that it works.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that fails stops, and prints its results"
+)]
 
 mod elsewhere;
 mod memory;

@@ -2,6 +2,7 @@
 //!
 //! `batch` asks what every spawner can answer: all commands are there before it starts, and the streams open by themselves.
 //! `live` asks the spawners whose services are suspended while the test does something else.
+#![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod batch;

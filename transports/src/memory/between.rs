@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use mydht_evloop::traits::UserSources;
-
-use super::stream::{Link, MemoryStream};
-use super::{MemoryAddress, lock};
+use super::MemoryAddress;
+use crate::lock::lock;
 
 /// What happens to what is sent from one side of a partition to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,26 +47,26 @@ pub struct Delivery {
     pub parcel: Parcel,
 }
 
-/// A parcel on its way to the end `end` of `link`.
-pub(super) struct Sent<P: UserSources> {
-    pub(super) link: Arc<Mutex<Link<P>>>,
+/// Parcel on its way to one end of a connection. `C` is what the stream hands over with it, and is only carried here.
+pub(super) struct Sent<C> {
     pub(super) end: usize,
     pub(super) parcel: Parcel,
-    /// The far end of a connection, on its way to who is to accept it.
-    pub(super) knock: Option<MemoryStream<P>>,
+    pub(super) cargo: C,
 }
 
-/// Of all locks here this is the last to be taken. Nothing that is on its way is dropped while it is held: a stream says
-/// that it closes when it is dropped.
-pub(super) struct Between<P: UserSources> {
+/// Parcels in flight, and the walls between endpoints.
+///
+/// Its lock is the last of this module to be taken. Cargo is dropped after the lock is released: a stream that is dropped
+/// sends a parcel, which takes the lock.
+pub(super) struct Between<C> {
     now: Duration,
     latency: Box<dyn FnMut(MemoryAddress, MemoryAddress) -> Duration + Send>,
     watch: Option<Box<dyn FnMut(Delivery) + Send>>,
     /// What is sent first arrives first, of what arrives at the same time.
     sent: u64,
-    agenda: BTreeMap<(Duration, u64), (Path, Sent<P>)>,
+    agenda: BTreeMap<(Duration, u64), (Path, Sent<C>)>,
     /// What waits for the network to be healed.
-    stalled: Vec<(Path, Sent<P>)>,
+    stalled: Vec<(Path, Sent<C>)>,
     walls: Option<(Partition, Sides)>,
     unplugged: HashSet<MemoryAddress>,
 }
@@ -80,17 +78,17 @@ type Sides = Box<dyn Fn(MemoryAddress) -> u32 + Send>;
 pub(super) type Path = [MemoryAddress; 2];
 
 /// How a link reaches what lies between its ends. It does not keep it alive: what is on its way keeps links alive.
-pub(super) struct Route<P: UserSources> {
-    pub(super) between: Weak<Mutex<Between<P>>>,
+pub(super) struct Route<C> {
+    pub(super) between: Weak<Mutex<Between<C>>>,
     /// Where each end is.
     pub(super) ends: [MemoryAddress; 2],
     /// When what was sent last to each end arrives: nothing overtakes it.
     pub(super) last: [Duration; 2],
 }
 
-impl<P: UserSources> Route<P> {
+impl<C> Route<C> {
     /// Sends a parcel to the end `sent.end`.
-    pub(super) fn send(&mut self, sent: Sent<P>) {
+    pub(super) fn send(&mut self, sent: Sent<C>) {
         let Some(between) = self.between.upgrade() else {
             return;
         };
@@ -100,7 +98,7 @@ impl<P: UserSources> Route<P> {
     }
 }
 
-impl<P: UserSources> Between<P> {
+impl<C> Between<C> {
     pub(super) fn new() -> Arc<Mutex<Self>> {
         Arc::new(Mutex::new(Between {
             now: Duration::ZERO,
@@ -133,6 +131,13 @@ impl<P: UserSources> Between<P> {
         self.walls = Some((how, Box::new(side)));
     }
 
+    /// Removes the walls, and returns what they stalled.
+    pub(super) fn heal(&mut self) -> Vec<Sent<C>> {
+        self.walls = None;
+        let stalled = std::mem::take(&mut self.stalled);
+        stalled.into_iter().map(|(_, sent)| sent).collect()
+    }
+
     pub(super) fn unplug(&mut self, address: MemoryAddress) {
         self.unplugged.insert(address);
     }
@@ -142,7 +147,7 @@ impl<P: UserSources> Between<P> {
     }
 
     /// When it arrives; not before `after`.
-    fn send(&mut self, path: Path, sent: Sent<P>, after: Duration) -> Duration {
+    fn send(&mut self, path: Path, sent: Sent<C>, after: Duration) -> Duration {
         let [from, to] = path;
         let at = self.now.saturating_add((self.latency)(from, to)).max(after);
         self.agenda.insert((at, self.sent), (path, sent));
@@ -157,19 +162,19 @@ impl<P: UserSources> Between<P> {
 }
 
 /// What to do with what has arrived; outside of the lock.
-pub(super) enum Arrived<P: UserSources> {
-    Deliver(Path, Sent<P>),
+pub(super) enum Arrived<C> {
+    Deliver(Path, Sent<C>),
     /// Both ends learn that the connection is cut.
-    Reset(Sent<P>),
+    Reset(Sent<C>),
     /// It is lost.
-    Lost(Sent<P>),
+    Lost(Sent<C>),
 }
 
 /// The next that has arrived by `now`.
-pub(super) fn next_arrival<P: UserSources>(
-    between: &mut MutexGuard<'_, Between<P>>,
+pub(super) fn next_arrival<C>(
+    between: &mut MutexGuard<'_, Between<C>>,
     now: Duration,
-) -> Option<Arrived<P>> {
+) -> Option<Arrived<C>> {
     loop {
         let due = between.agenda.first_entry();
         let Some(first) = due.filter(|first| first.key().0 <= now) else {
@@ -204,25 +209,5 @@ pub(super) fn next_arrival<P: UserSources>(
             None => Arrived::Deliver(path, sent),
             Some(_) => Arrived::Reset(sent),
         });
-    }
-}
-
-/// Takes the walls away. What waited is sent again; who wished to connect and has given up meanwhile does not.
-pub(super) fn heal<P: UserSources>(between: &Mutex<Between<P>>) {
-    let mut stalled = {
-        let mut between = lock(between);
-        between.walls = None;
-        std::mem::take(&mut between.stalled)
-    };
-    stalled.retain(|(_, sent)| !sent.is_given_up());
-    for (_, sent) in stalled {
-        let link = Arc::clone(&sent.link);
-        lock(&link).resend(sent);
-    }
-}
-
-impl<P: UserSources> Sent<P> {
-    fn is_given_up(&self) -> bool {
-        matches!(self.parcel, Parcel::Knock) && lock(&self.link).is_closed_by(0)
     }
 }

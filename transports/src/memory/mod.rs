@@ -25,7 +25,7 @@ mod stream;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
@@ -33,9 +33,11 @@ use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources
 use between::{Arrived, Between, Path, Route, Sent};
 pub use between::{Delivery, Parcel, Partition};
 pub use faults::Faults;
+use stream::Cargo;
 pub use stream::{MemoryReader, MemoryStream, MemoryWriter};
 
 use crate::Transport;
+pub(crate) use crate::lock::lock;
 
 /// How many bytes a pipe holds before its writer blocks, unless [`Network::set_capacity`] says otherwise.
 pub const DEFAULT_CAPACITY: usize = 64 * 1024;
@@ -61,11 +63,6 @@ impl std::str::FromStr for MemoryAddress {
     }
 }
 
-/// A lock that a panic elsewhere does not take away: every section leaves the state whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The endpoints that can reach each other. Clones are the same network.
 pub struct Network<P: UserSources> {
     shared: Arc<Mutex<Shared<P>>>,
@@ -85,7 +82,7 @@ struct Shared<P: UserSources> {
     faults: Box<dyn FnMut() -> Faults + Send>,
     endpoints: HashMap<MemoryAddress, Backlog<P>>,
     /// `None`: what one end does the other sees at once.
-    between: Option<Arc<Mutex<Between<P>>>>,
+    between: Option<Arc<Mutex<Between<Cargo<P>>>>>,
 }
 
 struct Backlog<P: UserSources> {
@@ -123,7 +120,7 @@ impl<P: UserSources> Network<P> {
         lock(&self.shared).faults = Box::new(faults);
     }
 
-    fn between(&self) -> Arc<Mutex<Between<P>>> {
+    fn between(&self) -> Arc<Mutex<Between<Cargo<P>>>> {
         let mut shared = lock(&self.shared);
         Arc::clone(shared.between.get_or_insert_with(Between::new))
     }
@@ -185,7 +182,7 @@ impl<P: UserSources> Network<P> {
         };
         let mut count = 0;
         loop {
-            // The lock is let go before anything is delivered or dropped.
+            // The lock is released before anything is delivered or dropped.
             let next = between::next_arrival(&mut lock(&between), now);
             match next {
                 None => return count,
@@ -195,16 +192,16 @@ impl<P: UserSources> Network<P> {
                 }
                 Some(Arrived::Reset(sent)) => {
                     count += 1;
-                    lock(&sent.link).arrived(sent.end, Parcel::Reset);
+                    lock(&sent.cargo.link).arrived(sent.end, Parcel::Reset);
                 }
                 Some(Arrived::Lost(_)) => {}
             }
         }
     }
 
-    fn deliver(&self, [from, to]: Path, sent: Sent<P>) {
-        let Some(far) = sent.knock else {
-            return lock(&sent.link).arrived(sent.end, sent.parcel);
+    fn deliver(&self, [from, to]: Path, sent: Sent<Cargo<P>>) {
+        let Some(far) = sent.cargo.knock else {
+            return lock(&sent.cargo.link).arrived(sent.end, sent.parcel);
         };
         let mut shared = lock(&self.shared);
         if let Some(backlog) = shared.endpoints.get_mut(&to) {
@@ -227,7 +224,8 @@ impl<P: UserSources> Network<P> {
 
     /// Ends a partition. What was stalled is sent again.
     pub fn heal(&self) {
-        between::heal(&self.between());
+        let stalled = lock(&self.between()).heal();
+        stream::resend(stalled);
     }
 
     /// Nothing reaches this endpoint any more, and nothing that it sends arrives: what others see of a computer whose
@@ -273,7 +271,7 @@ impl<P: UserSources> Memory<P> {
 
 impl<P: UserSources> Drop for Memory<P> {
     fn drop(&mut self) {
-        // The lock is let go before the streams that wait are dropped.
+        // The lock is released before the streams that wait are dropped.
         let backlog = lock(&self.network.shared).endpoints.remove(&self.address);
         drop(backlog);
     }

@@ -65,20 +65,14 @@ impl Pipe {
         room || self.shut || self.broken || self.failed.is_some()
     }
 
-    /// The writer closes, and the reader knows at once.
-    pub(super) fn close(&mut self) {
+    /// Closes the writing end; the reader knows at once.
+    pub(super) fn close_writer(&mut self) {
         self.closed = true;
         self.shut = true;
     }
 
-    /// The reader goes, and the writer knows at once.
-    pub(super) fn break_off(&mut self) {
-        self.broken = true;
-        self.abandon();
-    }
-
-    /// The reader goes.
-    pub(super) fn abandon(&mut self) {
+    /// Closes the reading end. The writer knows once [`broken`](Pipe::broken) is set.
+    pub(super) fn close_reader(&mut self) {
         self.gone = true;
         self.bytes = VecDeque::new();
         self.flying = 0;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
+use super::Faults;
 use super::between::{Parcel, Route, Sent};
 use super::pipe::Pipe;
-use super::{Faults, lock};
+use crate::lock::lock;
 
 /// Both directions, and how to tell each end of a change.
 pub(super) struct Link<P: UserSources> {
@@ -15,7 +16,44 @@ pub(super) struct Link<P: UserSources> {
     pipes: [Pipe; 2],
     triggers: [P::Trigger; 2],
     /// What lies between the ends; `None`: nothing, what one does the other sees at once.
-    route: Option<Box<Route<P>>>,
+    route: Option<Box<Route<Cargo<P>>>>,
+}
+
+/// Connection that a parcel belongs to.
+pub(super) struct Cargo<P: UserSources> {
+    pub(super) link: Arc<Mutex<Link<P>>>,
+    /// Far end of a new connection, for the endpoint that will accept it.
+    pub(super) knock: Option<MemoryStream<P>>,
+}
+
+impl<P: UserSources> Sent<Cargo<P>> {
+    fn new(
+        link: &Arc<Mutex<Link<P>>>,
+        end: usize,
+        parcel: Parcel,
+        knock: Option<MemoryStream<P>>,
+    ) -> Self {
+        let link = Arc::clone(link);
+        Sent {
+            end,
+            parcel,
+            cargo: Cargo { link, knock },
+        }
+    }
+
+    /// True for a wish to connect whose sender has closed meanwhile.
+    fn is_given_up(&self) -> bool {
+        matches!(self.parcel, Parcel::Knock) && lock(&self.cargo.link).is_closed_by(0)
+    }
+}
+
+/// Sends again what walls have stalled, except what was given up.
+pub(super) fn resend<P: UserSources>(mut stalled: Vec<Sent<Cargo<P>>>) {
+    stalled.retain(|sent| !sent.is_given_up());
+    for sent in stalled {
+        let link = Arc::clone(&sent.cargo.link);
+        lock(&link).send(sent);
+    }
 }
 
 impl<P: UserSources> Link<P> {
@@ -34,12 +72,12 @@ impl<P: UserSources> Link<P> {
         let _ = self.triggers[end].set_readiness(ready);
     }
 
-    pub(super) fn is_closed_by(&self, end: usize) -> bool {
+    fn is_closed_by(&self, end: usize) -> bool {
         self.pipes[1 - end].shut
     }
 
-    /// What is sent by the other end reaches the end `sent.end` some time later.
-    pub(super) fn resend(&mut self, sent: Sent<P>) {
+    /// Sends to the end `sent.end`, which it reaches some time later.
+    fn send(&mut self, sent: Sent<Cargo<P>>) {
         if let Some(route) = &mut self.route {
             route.send(sent);
         }
@@ -75,22 +113,18 @@ impl<P: UserSources> Link<P> {
 fn close<P: UserSources>(shared: &Arc<Mutex<Link<P>>>, end: usize) {
     let link = &mut *lock(shared);
     let Some(route) = &mut link.route else {
-        link.pipes[1 - end].close();
-        link.pipes[end].break_off();
-        link.pipes[end].close();
+        link.pipes[1 - end].close_writer();
+        link.pipes[end].close_reader();
+        link.pipes[end].broken = true;
+        link.pipes[end].close_writer();
         link.report(0);
         link.report(1);
         return;
     };
     if !std::mem::replace(&mut link.pipes[1 - end].shut, true) {
-        route.send(Sent {
-            link: Arc::clone(shared),
-            end: 1 - end,
-            parcel: Parcel::Closed,
-            knock: None,
-        });
+        route.send(Sent::new(shared, 1 - end, Parcel::Closed, None));
     }
-    link.pipes[end].abandon();
+    link.pipes[end].close_reader();
     link.pipes[end].closed = true;
     link.report(end);
 }
@@ -116,7 +150,7 @@ impl<P: UserSources> MemoryStream<P> {
     pub(super) fn pair(
         capacity: usize,
         faults: [Faults; 2],
-        route: Option<Route<P>>,
+        route: Option<Route<Cargo<P>>>,
     ) -> (Self, Self) {
         let (registration_a, trigger_a) = P::user_source();
         let (registration_b, trigger_b) = P::user_source();
@@ -143,23 +177,13 @@ impl<P: UserSources> MemoryStream<P> {
     /// Sends the wish to connect, with the far end of the connection.
     pub(super) fn knock(far: Self) {
         let link = Arc::clone(&far.end.link);
-        lock(&link).resend(Sent {
-            link: Arc::clone(&link),
-            end: 1,
-            parcel: Parcel::Knock,
-            knock: Some(far),
-        });
+        lock(&link).send(Sent::new(&link, 1, Parcel::Knock, Some(far)));
     }
 
     /// Answers the wish to connect of which this is the far end.
     pub(super) fn answer(&self, parcel: Parcel) {
         let link = &self.end.link;
-        lock(link).resend(Sent {
-            link: Arc::clone(link),
-            end: 0,
-            parcel,
-            knock: None,
-        });
+        lock(link).send(Sent::new(link, 0, parcel, None));
     }
 }
 
@@ -234,12 +258,8 @@ impl<P: UserSources> Write for MemoryWriter<P> {
                 None => link.report(1 - index),
                 Some(route) => {
                     link.pipes[1 - index].fly(*count);
-                    route.send(Sent {
-                        link: Arc::clone(shared),
-                        end: 1 - index,
-                        parcel: Parcel::Bytes(*count),
-                        knock: None,
-                    });
+                    let parcel = Parcel::Bytes(*count);
+                    route.send(Sent::new(shared, 1 - index, parcel, None));
                 }
             },
             Err(error)

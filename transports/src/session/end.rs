@@ -8,8 +8,8 @@ use std::io;
 pub enum End {
     /// The peer left, and says why.
     Left(String),
-    /// This end left.
-    Closed,
+    /// This end left, and tells the peer this reason.
+    Closed(String),
     /// Nothing was heard of the peer for so many seconds.
     Silent(u64),
     /// The peer said what it may not say.
@@ -23,7 +23,7 @@ impl fmt::Display for End {
         match self {
             End::Left(reason) if reason.is_empty() => write!(f, "the peer left"),
             End::Left(reason) => write!(f, "the peer left: {reason}"),
-            End::Closed => write!(f, "the connection was closed"),
+            End::Closed(_) => write!(f, "the connection was closed"),
             End::Silent(seconds) => write!(f, "the peer was silent for {seconds} s"),
             End::Violation(what) => write!(f, "the peer broke the protocol: {what}"),
             End::Lost(why) => write!(f, "the connection is lost: {why}"),
@@ -35,7 +35,7 @@ impl End {
     /// What a reader is told once it has read what came: the end, or an error.
     pub(super) fn on_read(&self) -> io::Result<usize> {
         match self {
-            End::Left(_) | End::Closed => Ok(0),
+            End::Left(_) | End::Closed(_) => Ok(0),
             _ => Err(self.error()),
         }
     }
@@ -43,7 +43,7 @@ impl End {
     /// What a writer is told.
     pub fn error(&self) -> io::Error {
         let kind = match self {
-            End::Left(_) | End::Closed => io::ErrorKind::BrokenPipe,
+            End::Left(_) | End::Closed(_) => io::ErrorKind::BrokenPipe,
             End::Silent(_) => io::ErrorKind::TimedOut,
             End::Violation(_) => io::ErrorKind::InvalidData,
             End::Lost(_) => io::ErrorKind::ConnectionReset,

@@ -134,9 +134,7 @@ impl Session {
         }
         self.heartbeat.heard(now);
         if let Err(violation) = Frame::parse(message).and_then(|frame| self.take(frame)) {
-            let what = violation.to_string();
-            self.bye = Some(what.clone());
-            self.finish(End::Violation(what));
+            self.close(End::Violation(violation.to_string()));
         }
     }
 
@@ -166,7 +164,7 @@ impl Session {
             }
             Frame::Bye(reason) => {
                 self.peer_left = true;
-                self.finish(End::Left(reason.to_owned()));
+                self.close(End::Left(reason.to_owned()));
             }
         }
         Ok(())
@@ -254,14 +252,14 @@ impl Session {
         }
         while let Some((_, id)) = self.lingering.pop_front_if(|(until, _)| *until <= now) {
             if let Some(stream) = self.streams.get_mut(&id) {
-                stream.abort();
+                stream.discard_unsent();
                 self.touched(id);
             }
         }
         match self.heartbeat.poll(now) {
             Beat::Fine => {}
             Beat::Ask => self.ping = true,
-            Beat::Dead => self.finish(End::Silent(self.limits.dead_after.as_secs())),
+            Beat::Dead => self.close(End::Silent(self.limits.dead_after.as_secs())),
         }
     }
 
@@ -359,22 +357,15 @@ impl Session {
         }
     }
 
-    /// Leaves: the peer is told why with the next message, and nothing else is sent.
-    pub fn close(&mut self, reason: &str) {
-        if self.end.is_none() {
-            self.bye = Some(reason.to_owned());
-            self.finish(End::Closed);
-        }
-    }
-
-    /// What carried the session is gone.
-    pub fn lose(&mut self, why: &str) {
-        self.finish(End::Lost(why.to_owned()));
-    }
-
-    fn finish(&mut self, end: End) {
+    /// Closes the session and all its streams, for this reason; the first reason stays.
+    ///
+    /// The reason of [`End::Closed`] and [`End::Violation`] is told to the peer with the next message. Nothing else is sent.
+    pub fn close(&mut self, end: End) {
         if self.end.is_some() {
             return;
+        }
+        if let End::Closed(reason) | End::Violation(reason) = &end {
+            self.bye = Some(reason.clone());
         }
         self.end = Some(end);
         self.speakers.clear();
@@ -390,6 +381,11 @@ impl Session {
         }
     }
 
+    /// Closes with [`End::Lost`].
+    pub fn lose(&mut self, why: &str) {
+        self.close(End::Lost(why.to_owned()));
+    }
+
     /// Why the session is over, if it is.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
@@ -397,7 +393,7 @@ impl Session {
 
     /// True if this end has said goodbye to a peer that has not: its last message is on its way.
     pub fn is_leaving(&self) -> bool {
-        matches!(self.end, Some(End::Closed | End::Violation(_))) && !self.peer_left
+        matches!(self.end, Some(End::Closed(_) | End::Violation(_))) && !self.peer_left
     }
 
     /// Bytes of streams that were received or taken to be sent.

@@ -128,8 +128,8 @@ impl Stream {
         self.received.clear();
     }
 
-    /// What was not sent is lost.
-    pub fn abort(&mut self) {
+    /// Discards what was written and not sent.
+    pub fn discard_unsent(&mut self) {
         self.to_send.clear();
     }
 

@@ -242,7 +242,7 @@ fn a_goodbye_ends_the_streams_after_what_was_said() {
     let (mut a, mut b, id) = connected(&SessionLimits::default());
     a.write(id, b"last").unwrap();
     carry(&mut a, &mut b, ZERO);
-    a.close("the page is closed");
+    a.close(End::Closed("the page is closed".to_owned()));
     assert_eq!(carry(&mut a, &mut b, ZERO), 1);
     let mut buf = [0; 8];
     assert_eq!(b.read(id, &mut buf).unwrap(), 4);

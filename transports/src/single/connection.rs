@@ -10,7 +10,7 @@ use mydht_evloop::{Handle, Poll, PollOpt, Registration, SetReadiness, Timer};
 
 use super::machine::{Carrier, Machine};
 use crate::Stream;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::Progress;
 
 struct Inner<C> {

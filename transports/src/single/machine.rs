@@ -82,7 +82,7 @@ impl<C: Carrier> Machine<C> {
         if self.stream.is_none() {
             self.stream = self.session.accept();
         }
-        self.end_with_session();
+        self.drop_carrier_if_ended();
         progress
     }
 
@@ -110,7 +110,7 @@ impl<C: Carrier> Machine<C> {
         self.carrier = None;
     }
 
-    fn end_with_session(&mut self) {
+    fn drop_carrier_if_ended(&mut self) {
         if self.session.end().is_some()
             && let Some(mut carrier) = self.carrier.take()
         {
@@ -177,7 +177,7 @@ impl<C: Carrier> Machine<C> {
     fn send(&mut self) {
         if let Some(carrier) = self.carrier.as_mut().filter(|_| self.is_open) {
             self.pump.send(&mut self.session, carrier);
-            self.end_with_session();
+            self.drop_carrier_if_ended();
         }
     }
 
@@ -187,7 +187,7 @@ impl<C: Carrier> Machine<C> {
             self.session.close_stream(stream, now);
             self.send();
         }
-        self.session.close("");
+        self.session.close(End::Closed(String::new()));
         self.send();
         self.carrier = None;
     }

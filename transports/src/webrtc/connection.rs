@@ -13,7 +13,7 @@ use super::fingerprints::Certificates;
 use super::path::Path;
 use super::usefulness::Usefulness;
 use super::{Negotiation, Peer, PeerEvent, RtcLimits};
-use crate::session::{Progress, Pump, Session, Side, StreamId};
+use crate::session::{End, Progress, Pump, Session, Side, StreamId};
 use crate::signaller::{RtcAddress, SignalKind, Signaller};
 
 /// How long the channel of a connection that ended is kept, so that a goodbye arrives before it closes.
@@ -111,7 +111,7 @@ impl<B: Peer> Connection<B> {
         match kind {
             SignalKind::Bye => {
                 let reason: String = body.text.chars().take(200).collect();
-                self.lose(&format!("the peer ended it: {reason}"));
+                self.fail(&format!("the peer ended it: {reason}"));
             }
             _ => {
                 self.theirs = Some(body.from);
@@ -121,8 +121,8 @@ impl<B: Peer> Connection<B> {
         true
     }
 
-    /// It cannot go on.
-    pub fn lose(&mut self, why: &str) {
+    /// Closes because it cannot go on. A peer that it was not open to yet is told by signalling.
+    fn fail(&mut self, why: &str) {
         if self.session.end().is_none() && self.open_deadline.is_some() {
             self.bye = Some(why.to_owned());
         }
@@ -145,14 +145,14 @@ impl<B: Peer> Connection<B> {
             match self.open_deadline {
                 Some(deadline) if deadline <= now => {
                     let seconds = limits.open_deadline.as_secs();
-                    self.lose(&format!("it was not open within {seconds} s"));
+                    self.fail(&format!("it was not open within {seconds} s"));
                 }
                 Some(_) => {}
                 None => progress = self.pump.turn(&mut self.session, peer, now),
             }
         }
         self.note_use(limits, now);
-        self.end(signaller, now);
+        self.finish_closing(signaller, now);
         self.report();
         progress
     }
@@ -196,7 +196,7 @@ impl<B: Peer> Connection<B> {
             }
         }
         if let Some(why) = self.negotiation.failure().map(str::to_owned) {
-            self.lose(&why);
+            self.fail(&why);
         }
     }
 
@@ -230,7 +230,8 @@ impl<B: Peer> Connection<B> {
         }
         self.was_used |= self.session.streams() > 0;
         if self.idle_deadline(limits).is_some_and(|at| at <= now) {
-            self.session.close("nothing uses this connection");
+            let reason = "nothing uses this connection".to_owned();
+            self.session.close(End::Closed(reason));
             self.flush();
         }
     }
@@ -247,8 +248,12 @@ impl<B: Peer> Connection<B> {
         is_idle.then(|| self.last_used + patience)
     }
 
-    /// Closes what has ended: with a goodbye, which the channel is left time for.
-    fn end<S: Signaller<mydht_evloop::Poll>>(&mut self, signaller: &mut S, now: Duration) {
+    /// Drops the peer of a session that has ended, after the time that the channel is left for its goodbye.
+    fn finish_closing<S: Signaller<mydht_evloop::Poll>>(
+        &mut self,
+        signaller: &mut S,
+        now: Duration,
+    ) {
         if self.session.end().is_none() || self.peer.is_none() {
             return;
         }
@@ -263,8 +268,17 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    /// Closes without waiting for anything.
-    pub fn hang_up(&mut self) {
+    /// Closes without waiting for the goodbye to leave.
+    pub fn close_now<S: Signaller<mydht_evloop::Poll>>(
+        &mut self,
+        reason: &str,
+        signaller: &mut S,
+        limits: &RtcLimits,
+        now: Duration,
+    ) {
+        self.session.close(End::Closed(reason.to_owned()));
+        self.flush();
+        self.turn(signaller, limits, now);
         self.peer = None;
     }
 
@@ -308,8 +322,8 @@ impl<B: Peer> Connection<B> {
         self.triggers.insert(stream, trigger);
     }
 
-    /// Its user is gone.
-    pub fn forget(&mut self, stream: StreamId, now: Duration) {
+    /// Closes a stream that has no user any more.
+    pub fn drop_stream(&mut self, stream: StreamId, now: Duration) {
         self.triggers.remove(&stream);
         self.session.close_stream(stream, now);
         self.flush();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mydht_evloop::SetReadiness;
 use mydht_evloop::traits::{Ready, TriggerReady};
 
-use crate::memory::lock;
+use crate::lock::lock;
 
 /// Names a connection of a transport.
 pub(super) type Key = u64;

@@ -11,7 +11,7 @@ use super::Backend;
 use super::notify::Key;
 use super::transport::Inner;
 use crate::Stream;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::StreamId;
 use crate::signaller::Signaller;
 
@@ -25,7 +25,7 @@ struct End<S: Signaller<Poll>, B: Backend> {
 
 impl<S: Signaller<Poll>, B: Backend> Drop for End<S, B> {
     fn drop(&mut self) {
-        lock(&self.inner).forget(self.key, self.stream);
+        lock(&self.inner).drop_stream(self.key, self.stream);
     }
 }
 
@@ -123,6 +123,6 @@ impl<S: Signaller<Poll>, B: Backend> Stream<Poll> for RtcStream<S, B> {
     }
 
     fn disconnect(&self) {
-        lock(&self.0.inner).close(self.0.key, self.0.stream);
+        lock(&self.0.inner).close_stream(self.0.key, self.0.stream);
     }
 }

@@ -16,8 +16,8 @@ use super::connection::Connection;
 use super::notify::{Asking, Key, Notify};
 use super::usefulness::least_useful;
 use super::{Backend, Peer, RtcLimits};
-use crate::memory::lock;
-use crate::session::{Progress, StreamId};
+use crate::lock::lock;
+use crate::session::{End, Progress, StreamId};
 use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 
 /// Signals taken in one turn.
@@ -327,9 +327,8 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         };
         let key = usable[place];
         if let Some(connection) = self.connections.get_mut(&key) {
-            connection
-                .session
-                .close("there is no room for this connection");
+            let reason = "there is no room for this connection".to_owned();
+            connection.session.close(End::Closed(reason));
             connection.flush();
         }
         self.turn_one(key, now);
@@ -417,7 +416,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         result
     }
 
-    pub fn close(&mut self, key: Key, stream: StreamId) {
+    pub fn close_stream(&mut self, key: Key, stream: StreamId) {
         let now = self.now();
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.session.close_stream(stream, now);
@@ -427,23 +426,20 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         }
     }
 
-    pub fn forget(&mut self, key: Key, stream: StreamId) {
+    pub fn drop_stream(&mut self, key: Key, stream: StreamId) {
         let now = self.now();
         if let Some(connection) = self.connections.get_mut(&key) {
-            connection.forget(stream, now);
+            connection.drop_stream(stream, now);
             self.ask(key);
         }
         self.remove_if_gone(key);
     }
 
-    /// The transport is gone: nobody will take turns.
-    fn leave(&mut self) {
+    /// Closes every connection, when the transport is dropped: nobody will take turns.
+    fn close_all(&mut self) {
         let now = self.now();
         for connection in self.connections.values_mut() {
-            connection.session.close("this end leaves");
-            connection.flush();
-            connection.turn(&mut self.signaller, &self.limits, now);
-            connection.hang_up();
+            connection.close_now("this end leaves", &mut self.signaller, &self.limits, now);
         }
         self.by_peer.clear();
         self.accepted.clear();

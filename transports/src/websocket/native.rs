@@ -12,6 +12,7 @@ use super::pipe::WsPipe;
 use super::{WsAddress, WsLimits};
 use crate::Transport;
 use crate::single::{Connection, Machine};
+use crate::tcp::{block_until_open, connect_error, listen_error};
 
 /// An endpoint: listens, or only connects.
 ///
@@ -38,17 +39,7 @@ impl WebSocket {
     /// What the system says, with the address; also for `wss://` and for a host that is no IP address.
     pub fn listen(address: &WsAddress) -> io::Result<Self> {
         let at = reachable(address, "listen on")?;
-        let listener = TcpListener::bind(&at).map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::AddrInUse => {
-                    " (another program listens there: choose another port, or 0 for a free one)"
-                }
-                io::ErrorKind::PermissionDenied => " (ports below 1024 need privileges)",
-                _ => "",
-            };
-            let what = format!("cannot listen on {address}: {error}{hint}");
-            io::Error::new(error.kind(), what)
-        })?;
+        let listener = TcpListener::bind(&at).map_err(|error| listen_error(address, &error))?;
         Ok(WebSocket {
             listener: Some((listener, address.path().into())),
             limits: WsLimits::default(),
@@ -103,26 +94,17 @@ impl Drop for Socket {
 
 impl Read for Socket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        opening_blocks((&*self.0).read(buf))
+        block_until_open((&*self.0).read(buf))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        opening_blocks((&*self.0).write(buf))
+        block_until_open((&*self.0).write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn opening_blocks(result: io::Result<usize>) -> io::Result<usize> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-        other => other,
     }
 }
 
@@ -225,9 +207,6 @@ impl Transport<Poll> for WebSocket {
                     Machine::client(WsPipe::client(socket, address)?, &self.limits)
                 })
             })
-            .map_err(|error| {
-                let what = format!("cannot connect to {address}: {error}");
-                io::Error::new(error.kind(), what)
-            })
+            .map_err(|error| connect_error(address, &error))
     }
 }

@@ -11,8 +11,6 @@ use std::rc::Rc;
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
-use super::peer::{Happening, State};
-
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = Function)]
@@ -21,17 +19,63 @@ extern "C" {
     fn bind(this: &Bindable, this_arg: &JsValue, number: f64, what: u8) -> Function;
 }
 
+/// Event that the browser reports of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    OfferMade = 1,
+    OfferSet,
+    OfferTaken,
+    AnswerMade,
+    AnswerSet,
+    AnswerTaken,
+    Failed,
+    Candidate,
+    Path,
+    Open,
+    Closed,
+    Message,
+    Datagram,
+    Room,
+}
+
+impl Happening {
+    pub fn from_number(number: u8) -> Option<Self> {
+        const ALL: [Happening; 14] = [
+            Happening::OfferMade,
+            Happening::OfferSet,
+            Happening::OfferTaken,
+            Happening::AnswerMade,
+            Happening::AnswerSet,
+            Happening::AnswerTaken,
+            Happening::Failed,
+            Happening::Candidate,
+            Happening::Path,
+            Happening::Open,
+            Happening::Closed,
+            Happening::Message,
+            Happening::Datagram,
+            Happening::Room,
+        ];
+        ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+}
+
+/// Receives the events of one connection.
+pub(super) trait Target {
+    fn happened(&self, what: Happening, value: JsValue);
+}
+
 thread_local! {
-    static STATES: RefCell<HashMap<u64, Rc<State>>> = RefCell::default();
+    static TARGETS: RefCell<HashMap<u64, Rc<dyn Target>>> = RefCell::default();
     static NEXT: Cell<u64> = const { Cell::new(1) };
     static CALLBACK: Closure<dyn FnMut(f64, u8, JsValue)> = Closure::new(dispatch);
 }
 
 fn dispatch(number: f64, what: u8, value: JsValue) {
     // Not inside the borrow: what happens may close the connection.
-    let state = STATES.with(|states| states.borrow().get(&(number as u64)).cloned());
-    if let (Some(state), Some(what)) = (state, Happening::from_number(what)) {
-        state.happened(what, value);
+    let target = TARGETS.with(|targets| targets.borrow().get(&(number as u64)).cloned());
+    if let (Some(target), Some(what)) = (target, Happening::from_number(what)) {
+        target.happened(what, value);
     }
 }
 
@@ -40,14 +84,14 @@ pub(super) fn next_number() -> u64 {
     NEXT.with(|next| next.replace(next.get() + 1))
 }
 
-pub(super) fn add(number: u64, state: Rc<State>) {
-    STATES.with(|states| states.borrow_mut().insert(number, state));
+pub(super) fn add(number: u64, target: Rc<dyn Target>) {
+    TARGETS.with(|targets| targets.borrow_mut().insert(number, target));
 }
 
 /// What the browser calls from now on for this connection does nothing.
 pub(super) fn remove(number: u64) {
-    let state = STATES.with(|states| states.borrow_mut().remove(&number));
-    drop(state);
+    let target = TARGETS.with(|targets| targets.borrow_mut().remove(&number));
+    drop(target);
 }
 
 /// A function for the browser to call when this happens to the connection.
@@ -59,5 +103,5 @@ pub(super) fn callback(number: u64, what: Happening) -> Function {
 }
 
 pub(super) fn count() -> usize {
-    STATES.with(|states| states.borrow().len())
+    TARGETS.with(|targets| targets.borrow().len())
 }

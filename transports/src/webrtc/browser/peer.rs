@@ -14,7 +14,7 @@ use web_sys::{
     RtcPeerConnection, RtcPeerConnectionIceEvent, RtcSdpType, RtcSessionDescriptionInit,
 };
 
-use super::dispatch;
+use super::dispatch::{self, Happening, Target};
 use crate::session::{MAX_MESSAGE, Pipe};
 use crate::webrtc::{Notify, Op, PathState, Peer, PeerEvent};
 
@@ -38,47 +38,6 @@ extern "C" {
     fn then(this: &Thenable, done: &Function, failed: &Function) -> JsValue;
 }
 
-/// What the browser tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Happening {
-    OfferMade = 1,
-    OfferSet,
-    OfferTaken,
-    AnswerMade,
-    AnswerSet,
-    AnswerTaken,
-    Failed,
-    Candidate,
-    Path,
-    Open,
-    Closed,
-    Message,
-    Datagram,
-    Room,
-}
-
-impl Happening {
-    pub fn from_number(number: u8) -> Option<Self> {
-        const ALL: [Happening; 14] = [
-            Happening::OfferMade,
-            Happening::OfferSet,
-            Happening::OfferTaken,
-            Happening::AnswerMade,
-            Happening::AnswerSet,
-            Happening::AnswerTaken,
-            Happening::Failed,
-            Happening::Candidate,
-            Happening::Path,
-            Happening::Open,
-            Happening::Closed,
-            Happening::Message,
-            Happening::Datagram,
-            Happening::Room,
-        ];
-        ALL.get(usize::from(number).checked_sub(1)?).copied()
-    }
-}
-
 /// What the callbacks of one connection leave behind.
 pub(super) struct State {
     number: u64,
@@ -92,9 +51,9 @@ pub(super) struct State {
     is_closed: Cell<bool>,
 }
 
-impl State {
+impl Target for State {
     /// Notes what happened. The steps of one operation follow each other here; all else waits for a turn.
-    pub fn happened(&self, what: Happening, value: JsValue) {
+    fn happened(&self, what: Happening, value: JsValue) {
         match what {
             Happening::OfferMade => self.set_local(value, Happening::OfferSet),
             Happening::AnswerMade => self.set_local(value, Happening::AnswerSet),
@@ -139,7 +98,9 @@ impl State {
             Happening::Room => self.notify.notify(),
         }
     }
+}
 
+impl State {
     fn message(&self, event: JsValue) {
         let data = event.unchecked_into::<MessageEvent>().data();
         let waiting = {

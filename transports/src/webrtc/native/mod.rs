@@ -21,7 +21,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Input};
 
 use super::{Backend, Notify};
-use crate::memory::lock;
+use crate::lock::lock;
 
 pub use peer::NativePeer;
 use peer::State;

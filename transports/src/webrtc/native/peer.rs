@@ -10,7 +10,7 @@ use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::Shared;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::{MAX_MESSAGE, Pipe};
 use crate::webrtc::{Notify, Op, PathState, Peer, PeerEvent};
 

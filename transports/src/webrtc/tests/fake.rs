@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mydht_evloop::Poll;
 use mydht_evloop::traits::{Ready, Registerable, Token};
 
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::session::Pipe;
 use crate::webrtc::{Backend, Notify, Op, PathState, Peer, PeerEvent};
 

@@ -8,7 +8,7 @@ use mydht_evloop::{Poll, PollOpt};
 
 use super::WebRtc;
 use crate::Transport;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::signaller::{RtcAddress, Signaller};
 use crate::webrtc::{Backend, RtcStream};
 
@@ -31,7 +31,7 @@ where
 
 impl<S: Signaller<Poll>, B: Backend> Drop for WebRtc<S, B> {
     fn drop(&mut self) {
-        lock(&self.inner).leave();
+        lock(&self.inner).close_all();
     }
 }
 
