@@ -16,9 +16,8 @@ pub use ready::Threads;
 use crate::limits::Limits;
 use crate::msg::MsgEnc;
 use crate::service::{
-    ApiIn, ApiService, FromConn, Global, GlobalIn, GlobalService, Hosted, LocalIn, LocalService,
-    MainLoop, MainSend, NextMessage, PeerMgmtService, PeersIn, ReadService, Routed, StoreIn,
-    StoreService, WriteIn, WriteService,
+    FromConn, Global, GlobalIn, GlobalService, Hosted, LocalIn, LocalService, MainLoop, MainSend,
+    NextMessage, ReadService, Routed, StoreIn, StoreService, WriteIn, WriteService,
 };
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
@@ -69,10 +68,6 @@ pub trait MyDHTConf: Sized + 'static {
     type WriteSpawn: Spawner<Hosted<Self, WriteService<Self>>, FromConn<Self>, Recv<Self, Routed<WriteIn>>>;
     /// Runs the store.
     type StoreSpawn: Spawner<Hosted<Self, StoreService<Self>>, MainSend<Self>, Recv<Self, Routed<StoreIn>>>;
-    /// Runs the protocol.
-    type ApiSpawn: Spawner<Hosted<Self, ApiService>, MainSend<Self>, Recv<Self, Routed<ApiIn>>>;
-    /// Runs the peer management.
-    type PeerMgmtSpawn: Spawner<Hosted<Self, PeerMgmtService>, MainSend<Self>, Recv<Self, Routed<PeersIn>>>;
     /// Runs the user's own service.
     type GlobalSpawn: Spawner<Hosted<Self, Global<Self::Global>>, MainSend<Self>, Recv<Self, Routed<GlobalIn>>>;
     /// Runs the user's own service for one peer.
@@ -94,10 +89,6 @@ pub struct Spawners<MC: MyDHTConf> {
     pub write: MC::WriteSpawn,
     /// For the store.
     pub store: MC::StoreSpawn,
-    /// For the protocol.
-    pub api: MC::ApiSpawn,
-    /// For the peer management.
-    pub peers: MC::PeerMgmtSpawn,
     /// For the user's own service.
     pub global: MC::GlobalSpawn,
     /// For the user's own services of peers.
@@ -108,8 +99,6 @@ pub struct Spawners<MC: MyDHTConf> {
 pub trait Channels:
     SpawnChannel<Routed<WriteIn>>
     + SpawnChannel<Routed<StoreIn>>
-    + SpawnChannel<Routed<ApiIn>>
-    + SpawnChannel<Routed<PeersIn>>
     + SpawnChannel<Routed<GlobalIn>>
     + SpawnChannel<Routed<LocalIn>>
 {
@@ -118,8 +107,6 @@ pub trait Channels:
 impl<C> Channels for C where
     C: SpawnChannel<Routed<WriteIn>>
         + SpawnChannel<Routed<StoreIn>>
-        + SpawnChannel<Routed<ApiIn>>
-        + SpawnChannel<Routed<PeersIn>>
         + SpawnChannel<Routed<GlobalIn>>
         + SpawnChannel<Routed<LocalIn>>
 {

@@ -66,8 +66,6 @@ macro_rules! every_service_under {
             type ReadSpawn = $spawner;
             type WriteSpawn = $spawner;
             type StoreSpawn = $spawner;
-            type ApiSpawn = $spawner;
-            type PeerMgmtSpawn = $spawner;
             type GlobalSpawn = $spawner;
             type LocalSpawn = $spawner;
 
@@ -84,8 +82,6 @@ macro_rules! every_service_under {
                     read: $new("read", limits.messages_at_once),
                     write: $new("write", limits.messages_at_once),
                     store: $new("store", limits.messages_at_once),
-                    api: $new("api", 0),
-                    peers: $new("peers", 0),
                     global: $new("global", 0),
                     local: $new("local", 0),
                 }

@@ -92,8 +92,6 @@ pub(super) struct ConnSpawners<MC: MyDHTConf> {
 /// The spawners of the services of which a node has one.
 pub(super) struct NodeSpawners<MC: MyDHTConf> {
     pub(super) store: MC::StoreSpawn,
-    pub(super) api: MC::ApiSpawn,
-    pub(super) peers: MC::PeerMgmtSpawn,
     pub(super) global: MC::GlobalSpawn,
 }
 
@@ -106,8 +104,6 @@ impl<MC: MyDHTConf> Spawners<MC> {
         };
         let node = NodeSpawners {
             store: self.store,
-            api: self.api,
-            peers: self.peers,
             global: self.global,
         };
         (conn, node)

@@ -21,10 +21,6 @@ pub enum Who {
     Local(ConnId),
     /// Keeps records and attachments.
     Store,
-    /// Runs the protocol.
-    Api,
-    /// Knows who the peers are.
-    PeerMgmt,
     /// The service of the user's.
     Global,
 }

@@ -28,10 +28,12 @@ use self::stop::Stopping;
 use self::timers::Timer;
 use super::connection::{Common, Conn, State};
 use super::hosted::Way;
+use super::peers::{PeerMgmt, Verdict};
+use super::protocol::{Handled, Origin, Protocol};
 use super::slot::Slot;
 use super::{
-    Answer, ApiIn, ApiOut, ApiService, Courier, Global, MainCommand, MainSend, Parts,
-    PeerMgmtService, PeersOut, Reply, Routed, StoreIn, StoreOut, StoreService, UserId, Who,
+    Answer, Courier, Global, MainCommand, MainSend, Parts, Reply, Routed, StoreIn, StoreOut,
+    StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Engine, Event, Input, Output, StoreOp, StoreTicket, Ticket};
@@ -85,8 +87,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     /// Peers that the protocol looks for, and where each may be found besides where it is being looked for.
     dialing: BTreeMap<PeerId, VecDeque<String>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
-    api: Slot<MC, ApiService, MC::ApiSpawn>,
-    peer_mgmt: Slot<MC, PeerMgmtService, MC::PeerMgmtSpawn>,
+    protocol: Protocol,
+    peer_mgmt: PeerMgmt,
     global: Option<Slot<MC, Global<MC::Global>, MC::GlobalSpawn>>,
     replies: HashMap<Ticket, Reply>,
     /// The content that users gave with their requests, until the store is told to link it.
@@ -97,7 +99,6 @@ pub struct MainLoop<MC: MyDHTConf> {
     answers: HashMap<UserId, Answer>,
     next_user: UserId,
     timers: BTreeSet<(Duration, Timer)>,
-    api_deadline: Option<Duration>,
     /// Requests that the store has not answered.
     at_store: usize,
     stopping: Option<Stopping>,
@@ -126,9 +127,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let credentials = parts.credentials.known_to(&parts.shadow);
         let own = credentials.id();
         let engine = Engine::new(own, Arc::clone(&limits), parts.route, parts.epoch);
-        let api = ApiService::new(engine);
         let timeout = limits.handshake_timeout;
-        let peer_mgmt = PeerMgmtService::new(credentials, parts.policy, timeout);
+        let peer_mgmt = PeerMgmt::new(credentials, parts.policy, timeout);
         let global = match parts.global {
             Some(global) => {
                 let global = Global(global);
@@ -167,8 +167,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             own,
             courier: parts.courier,
             store: Slot::start(spawners.store, Who::Store, store, &main, longest)?,
-            api: Slot::start(spawners.api, Who::Api, api, &main, longest)?,
-            peer_mgmt: Slot::start(spawners.peers, Who::PeerMgmt, peer_mgmt, &main, longest)?,
+            protocol: Protocol::new(engine),
+            peer_mgmt,
             global,
             replies: HashMap::new(),
             contents: HashMap::new(),
@@ -176,7 +176,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             next_ticket: 0,
             answers: HashMap::new(),
             next_user: 0,
-            api_deadline: None,
             at_store: 0,
             stopping: None,
             waiting: None,
@@ -203,7 +202,13 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.common.poll.now()
     }
 
+    /// Does what a command says, and then what the protocol makes of it.
     fn command(&mut self, command: MainCommand) -> Result<()> {
+        self.route(command)?;
+        self.run_protocol()
+    }
+
+    fn route(&mut self, command: MainCommand) -> Result<()> {
         match command {
             MainCommand::Request(request, mut reply) => {
                 if self.stopping.is_some() {
@@ -216,7 +221,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 if let Some(content) = request.content {
                     self.contents.insert(ticket, content);
                 }
-                self.tell_api(Input::Command(ticket, request.command), Way::none())
+                let input = Input::Command(ticket, request.command);
+                self.protocol.tell(input, Way::none());
+                Ok(())
             }
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
             MainCommand::Priority(peer, priority) => self.set_priority(peer, priority),
@@ -240,13 +247,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Ok(())
             }
             MainCommand::Ended(who, why) => self.ended(who, why),
-            MainCommand::Api(out) => self.api_said(out),
             MainCommand::Stored(out) => self.stored(out),
             MainCommand::StoreReady => {
                 self.store.unyield();
                 Ok(())
             }
-            MainCommand::Peers(out) => self.peer_mgmt_said(out),
             MainCommand::Global(out) => self.global_said(out),
             MainCommand::Local(conn, out) => self.local_said(conn, out),
         }
@@ -260,20 +265,51 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    fn api_said(&mut self, said: Routed<ApiOut>) -> Result<()> {
-        let Routed { command: out, way } = said;
-        self.api_deadline = out.deadline;
-        self.common.metrics.protocol(&out.counts);
-        let span = way.span.clone();
-        span.in_scope(|| {
-            out.outputs
-                .into_iter()
-                .try_for_each(|output| self.output(output, &way))
-        })?;
-        if way.last {
-            self.api_stopped()?;
+    /// Lets the protocol handle everything that it was told, and does what it says.
+    pub(super) fn run_protocol(&mut self) -> Result<()> {
+        while let Some(handled) = self.protocol.handle_next(self.common.poll.now()) {
+            let span = handled.way.span.clone();
+            span.in_scope(|| self.do_outputs(handled))?;
+        }
+        if let Some(counts) = self.protocol.refresh() {
+            self.common.metrics.protocol(&counts);
+        }
+        Ok(())
+    }
+
+    fn do_outputs(&mut self, handled: Handled) -> Result<()> {
+        let Handled {
+            way,
+            origin,
+            failure,
+        } = handled;
+        while let Some(output) = self.protocol.next_output() {
+            self.output(output, &way)?;
+        }
+        if let Some(why) = failure {
+            self.protocol_failed(origin, &why)?;
+        }
+        if origin == Origin::Stop {
+            self.protocol_stopped()?;
         }
         self.done(way)
+    }
+
+    /// Ends that for which the protocol panicked: a peer's connection, or a user's request.
+    fn protocol_failed(&mut self, origin: Origin, why: &str) -> Result<()> {
+        tracing::error!(?origin, %why, "the protocol failed");
+        self.common.metrics.services_restarted(1);
+        match origin {
+            Origin::Peer(conn) => self.refuse(conn, "handling its message failed"),
+            Origin::User(ticket) => {
+                let what = "the node failed at this request: its log says why";
+                self.output(
+                    Output::Reply(ticket, Event::Failed(what.into())),
+                    &Way::none(),
+                )
+            }
+            Origin::Stop | Origin::Node => Ok(()),
+        }
     }
 
     fn output(&mut self, output: Output, way: &Way) -> Result<()> {
@@ -324,8 +360,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match stored.command.0 {
             Some((ticket, result)) => {
                 self.at_store -= 1;
-                self.tell_api(Input::Stored(ticket, result), stored.way)?;
-                self.store_answered()
+                self.protocol
+                    .tell(Input::Stored(ticket, result), stored.way);
+                self.store_answered();
+                Ok(())
             }
             None => {
                 self.flushed();
@@ -334,18 +372,12 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    fn tell_api(&mut self, input: Input, way: Way) -> Result<()> {
-        let now = self.now();
-        let input = Some(input);
-        self.api.tell(Routed::new(ApiIn { now, input }, way))
-    }
-
-    fn peer_mgmt_said(&mut self, said: Routed<PeersOut>) -> Result<()> {
-        match said.command {
-            PeersOut::Nothing => {}
-            PeersOut::Send(conn, message) => self.send_handshake(conn, message)?,
-            PeersOut::Up {
-                conn,
+    /// Does what the peer management says of a connection.
+    pub(super) fn authenticate(&mut self, conn: ConnId, verdict: Verdict) -> Result<()> {
+        match verdict {
+            Verdict::Wait => Ok(()),
+            Verdict::Send(message) => self.send_handshake(conn, message),
+            Verdict::Up {
                 send,
                 session,
                 priority,
@@ -353,14 +385,13 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 if let Some(message) = send {
                     self.send_handshake(conn, message)?;
                 }
-                self.up(conn, *session, priority)?;
+                self.up(conn, *session, priority)
             }
-            PeersOut::Refuse { conn, why, send } => {
+            Verdict::Refuse { why, send } => {
                 self.common.metrics.peers_refused(1);
-                self.refuse_handshake(conn, &why, send)?;
+                self.refuse_handshake(conn, &why, send)
             }
         }
-        self.done(said.way)
     }
 
     fn ready(&mut self, conn: ConnId, ready: Ready) {

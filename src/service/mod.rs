@@ -1,6 +1,5 @@
 //! The services of a node. Each is one file; the main loop routes between them.
 
-mod api;
 mod backoff;
 mod buffer;
 mod connection;
@@ -11,6 +10,7 @@ mod local;
 mod main_loop;
 mod parts;
 mod peers;
+mod protocol;
 mod rate;
 mod read;
 mod rest;
@@ -22,7 +22,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use api::{ApiIn, ApiOut, ApiService};
 pub use flow::NextMessage;
 pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId, Wish};
 pub use hosted::{Hosted, Routed, Who};
@@ -31,7 +30,6 @@ pub use main_loop::MainLoop;
 pub(crate) use main_loop::Waiting;
 pub use mydht_proto::Courier;
 pub use parts::Parts;
-pub use peers::{PeerMgmtService, PeersIn, PeersOut};
 pub use read::{FromPeer, ReadIn, ReadOut, ReadService};
 pub use route::{Answer, FromConn, Link, MainCommand, MainSend, Reply, Request};
 pub use store::{StoreIn, StoreOut, StoreService};

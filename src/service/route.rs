@@ -8,9 +8,7 @@ use mydht_spawner::{Result, SpawnSend};
 
 use super::flow::Flow;
 use super::hosted::Way;
-use super::{
-    ApiOut, FromPeer, GlobalOut, LocalOut, PeersOut, ReadOut, Routed, StoreOut, Who, WriteOut,
-};
+use super::{FromPeer, GlobalOut, LocalOut, ReadOut, Routed, StoreOut, Who, WriteOut};
 pub use mydht_proto::Link;
 
 use crate::attachment::tree::Tree;
@@ -82,14 +80,10 @@ pub enum MainCommand {
     Written(ConnId),
     /// By a service, at its end: why, if it did not end by itself. It waits behind what the service said before.
     Ended(Who, Option<String>),
-    /// By the protocol.
-    Api(Routed<ApiOut>),
     /// By the store: what it waited for has come.
     StoreReady,
     /// By the store.
     Stored(Routed<StoreOut>),
-    /// By who knows the peers.
-    Peers(Routed<PeersOut>),
     /// By the global service.
     Global(Routed<GlobalOut>),
     /// By a peer's local service.
@@ -116,21 +110,9 @@ impl<MC: MyDHTConf, C: Into<MainCommand>> SpawnSend<C> for MainSend<MC> {
     }
 }
 
-impl From<Routed<ApiOut>> for MainCommand {
-    fn from(out: Routed<ApiOut>) -> Self {
-        MainCommand::Api(out)
-    }
-}
-
 impl From<Routed<StoreOut>> for MainCommand {
     fn from(out: Routed<StoreOut>) -> Self {
         MainCommand::Stored(out)
-    }
-}
-
-impl From<Routed<PeersOut>> for MainCommand {
-    fn from(out: Routed<PeersOut>) -> Self {
-        MainCommand::Peers(out)
     }
 }
 

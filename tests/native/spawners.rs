@@ -23,7 +23,7 @@ use mydht::{
 };
 use mydht_evloop::Poll;
 use mydht_spawner::channel::MpscChannel;
-use mydht_spawner::{Coroutine, Pool, RestartOrError, ThreadBlock, ThreadPark};
+use mydht_spawner::{Coroutine, Pool, RestartOrError, ThreadBlock};
 use mydht_transports::memory::{Faults, Memory};
 use mydht_transports::tcp::{Tcp, TcpAddress};
 use mydht_transports::{Stream, Transport};
@@ -106,8 +106,6 @@ where
     type ReadSpawn = ThreadBlock;
     type WriteSpawn = Coroutine;
     type StoreSpawn = Pool;
-    type ApiSpawn = ThreadPark;
-    type PeerMgmtSpawn = RestartOrError;
     type GlobalSpawn = RestartOrError;
     type LocalSpawn = RestartOrError;
 
@@ -124,8 +122,6 @@ where
             read: ThreadBlock::new(),
             write: Coroutine::with_stacks(256 * 1024, 8),
             store: Pool::new(1).unwrap(),
-            api: ThreadPark::new(),
-            peers: RestartOrError::new(),
             global: RestartOrError::new(),
             local: RestartOrError::new(),
         }

@@ -122,7 +122,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Wish::Get(key, query) => Command::Query { key, query },
             Wish::Put(record) => Command::Put { record, tree: None },
         };
-        self.tell_api(Input::Command(ticket, command), Way::none())
+        self.protocol
+            .tell(Input::Command(ticket, command), Way::none());
+        Ok(())
     }
 
     /// What it asked is done.
@@ -178,6 +180,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         }
         found.told_used = Some(now);
-        self.tell_api(Input::Used(conn), Way::none())
+        self.protocol.tell(Input::Used(conn), Way::none());
+        Ok(())
     }
 }

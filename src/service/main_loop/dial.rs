@@ -40,7 +40,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
         }
         self.dialing.remove(&peer);
-        self.tell_api(Input::Unreachable(peer), Way::none())
+        self.protocol.tell(Input::Unreachable(peer), Way::none());
+        Ok(())
     }
 
     /// Connects with a peer that the user names, once.
@@ -103,6 +104,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if places.is_empty() {
             return self.done(way);
         }
-        self.tell_api(Input::Reachable(conn, places.join(" ")), way)
+        self.protocol
+            .tell(Input::Reachable(conn, places.join(" ")), way);
+        Ok(())
     }
 }

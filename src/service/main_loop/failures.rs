@@ -25,9 +25,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 }
                 None => Ok(()),
             },
-            Who::Global | Who::Store | Who::Api | Who::PeerMgmt => {
-                self.node_service_ended(who, why)
-            }
+            Who::Global | Who::Store => self.node_service_ended(who, why),
         }
     }
 
@@ -38,8 +36,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 let now = self.now();
                 let at = match who {
                     Who::Store => self.store.failed(now),
-                    Who::Api => self.api.failed(now),
-                    Who::PeerMgmt => self.peer_mgmt.failed(now),
                     _ => self.global.as_mut().map_or(now, |slot| slot.failed(now)),
                 };
                 self.timers.insert((at, Timer::Restart(who)));
@@ -49,7 +45,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         // A node that stops waits for none of them.
         match (self.stopping, who) {
             (Some(Stopping::Global), Who::Global) => self.global_stopped(),
-            (Some(Stopping::Api { .. }), Who::Api) => self.leave_and_flush(),
             (Some(Stopping::Store { .. }), Who::Store) => {
                 tracing::error!(
                     "the store failed while the node stopped: not everything may be kept"
@@ -66,8 +61,6 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let main = &mut self.common.main;
         let up = match who {
             Who::Store => self.store.restart(main)?,
-            Who::Api => self.api.restart(main)?,
-            Who::PeerMgmt => self.peer_mgmt.restart(main)?,
             _ => match &mut self.global {
                 Some(slot) => slot.restart(main)?,
                 None => true,

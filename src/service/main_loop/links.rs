@@ -19,7 +19,7 @@ use crate::policy::PeerPriority;
 use crate::service::backoff::Backoff;
 use crate::service::connection::{Conn, State, Wanted};
 use crate::service::hosted::Way;
-use crate::service::{GlobalIn, MainCommand, PeersIn};
+use crate::service::{GlobalIn, MainCommand};
 
 /// First wait before a lost bootstrap peer is tried again, or a transport that cannot accept.
 const FIRST_RECONNECT: Duration = Duration::from_millis(250);
@@ -58,8 +58,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     } else if self.stopping.is_none()
                         && let Some(conn) = self.start(stream, address, None)?
                     {
-                        let accepted = PeersIn::Accepted(conn, self.now());
-                        self.peer_mgmt.tell(accepted.into())?;
+                        let verdict = self.peer_mgmt.accepted(conn, self.now());
+                        self.authenticate(conn, verdict)?;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -149,8 +149,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         };
         let wanted = self.conns.get(&conn).and_then(|conn| conn.wanted);
         let expected = wanted.and_then(Wanted::peer);
-        let connected = PeersIn::Connected(conn, expected, self.now());
-        self.peer_mgmt.tell(connected.into())
+        let verdict = self.peer_mgmt.connected(conn, expected, self.now());
+        self.authenticate(conn, verdict)
     }
 
     /// A connection that this node opened did not come about.
@@ -169,7 +169,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 let still_tried =
                     |conn: &Conn<MC>| conn.wanted.and_then(Wanted::bootstrap).is_some();
                 let hopeless = !self.conns.values().any(|conn| still_tried(conn));
-                self.tell_api(Input::ConnectFailed(why, hopeless), Way::none())
+                self.protocol
+                    .tell(Input::ConnectFailed(why, hopeless), Way::none());
+                Ok(())
             }
         }
     }
@@ -252,7 +254,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         let rank = MC::Transport::rank(&found.address);
         self.say_hello(conn)?;
-        self.tell_api(Input::PeerUp(conn, peer, rank), Way::none())?;
+        self.protocol
+            .tell(Input::PeerUp(conn, peer, rank), Way::none());
         if first {
             self.tell_global(GlobalIn::PeerUp(peer), Way::none())?;
         }
@@ -283,8 +286,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// The node's user says what a peer is: one that is blocked is let go at once.
     pub(super) fn set_priority(&mut self, peer: PeerId, priority: PeerPriority) -> Result<()> {
-        self.peer_mgmt
-            .tell(PeersIn::Priority(peer, priority).into())?;
+        self.peer_mgmt.set_priority(peer, priority);
         for conn in self.peers.get(&peer).cloned().unwrap_or_default() {
             if let Some(found) = self.conns.get_mut(&conn) {
                 found.priority = priority;
@@ -300,7 +302,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// A connection came to its end.
     pub(super) fn lost(&mut self, conn: ConnId, why: &str) -> Result<()> {
         if self.part(conn, why)?.is_some() {
-            self.tell_api(Input::PeerDown(conn), Way::none())?;
+            self.protocol.tell(Input::PeerDown(conn), Way::none());
         }
         self.left(conn);
         Ok(())
@@ -309,7 +311,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// Lets a peer go, and tells it why.
     pub(super) fn refuse(&mut self, conn: ConnId, why: &str) -> Result<()> {
         if self.part(conn, why)?.is_some() {
-            self.tell_api(Input::PeerDown(conn), Way::none())?;
+            self.protocol.tell(Input::PeerDown(conn), Way::none());
         }
         self.leave(conn, why);
         Ok(())
@@ -351,7 +353,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         tracing::info!(conn, %address, %why, "disconnected");
         let State::Up(peer) = state else {
             self.handshake_over(conn);
-            self.peer_mgmt.tell(PeersIn::Gone(conn).into())?;
+            self.peer_mgmt.gone(conn);
             self.not_connected(wanted, || format!("cannot connect to {address}: {why}"))?;
             return Ok(None);
         };

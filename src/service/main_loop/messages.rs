@@ -9,7 +9,7 @@ use super::{MainLoop, State};
 use crate::conf::MyDHTConf;
 use crate::engine::{ConnId, Input};
 use crate::msg::ProtoMessage;
-use crate::service::{FromPeer, PeersIn, ReadOut, Routed};
+use crate::service::{FromPeer, ReadOut, Routed};
 
 impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn send(
@@ -66,8 +66,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         match (found.state, *out.from_peer) {
             (State::Authenticating, FromPeer::Handshake(message)) => {
-                let message = PeersIn::Message(conn, message, found.channel(), now);
-                self.peer_mgmt.tell(Routed::new(message, way))
+                let channel = found.channel();
+                let verdict = self.peer_mgmt.message(conn, &message, &channel, now);
+                self.authenticate(conn, verdict)?;
+                self.done(way)
             }
             (State::Up(_), FromPeer::Message(ProtoMessage::Signal { to, sealed }, _)) => {
                 self.signal(conn, to, sealed, way)
@@ -82,7 +84,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.hello(conn, &address, way)
             }
             (State::Up(_), FromPeer::Message(message, part)) => {
-                self.tell_api(Input::Message(conn, message, part), way)
+                self.protocol.tell(Input::Message(conn, message, part), way);
+                Ok(())
             }
             // A reader decodes messages when it has the keys, and no handshake then.
             (State::Leaving, _)

@@ -1,24 +1,20 @@
 //! How a node ends: every service hears of it in turn, peers are told, and what is to be kept is kept.
 
-use mydht_evloop::traits::Poll;
 use mydht_spawner::Result;
 
 use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
 use crate::engine::{ConnId, Event, Input};
 use crate::service::hosted::Way;
-use crate::service::{ApiIn, GlobalIn, Routed, StoreIn};
+use crate::service::{GlobalIn, Routed, StoreIn};
 
 /// How far the end has come. Each step waits for the one before it, so that what it says last is still done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopping {
     /// The global service has its last word.
     Global,
-    /// The protocol does what it was told before.
-    Api {
-        /// How often it was told to stop and has not answered. Between two of them it is told what the store answered.
-        told: usize,
-    },
+    /// The protocol does what it was told before, and waits for the store.
+    Protocol,
     /// Peers are told, and the store makes everything durable.
     Store {
         /// It has done so.
@@ -45,39 +41,24 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if self.stopping != Some(Stopping::Global) {
             return Ok(());
         }
-        self.stopping = Some(Stopping::Api { told: 0 });
-        self.stop_api()
+        self.stopping = Some(Stopping::Protocol);
+        self.protocol.tell(Input::Stop, Way::none());
+        Ok(())
     }
 
-    fn stop_api(&mut self) -> Result<()> {
-        if let Some(Stopping::Api { told }) = &mut self.stopping {
-            *told += 1;
-        }
-        let now = self.common.poll.now();
-        let input = Some(Input::Stop);
-        let last = ApiIn { now, input };
-        self.api.tell(Routed::new(last, Way::last()))
-    }
-
-    /// The protocol has done all that it was told. If it has asked the store, it is waited for once more.
-    pub(super) fn api_stopped(&mut self) -> Result<()> {
-        let Some(Stopping::Api { told }) = &mut self.stopping else {
-            return Ok(());
-        };
-        *told -= 1;
-        if *told > 0 || self.at_store > 0 {
+    /// The protocol was told to stop. If it has asked the store, it is told once more when the store has answered.
+    pub(super) fn protocol_stopped(&mut self) -> Result<()> {
+        if self.stopping != Some(Stopping::Protocol) || self.at_store > 0 {
             return Ok(());
         }
         self.leave_and_flush()
     }
 
     /// The protocol was told an answer of the store.
-    pub(super) fn store_answered(&mut self) -> Result<()> {
-        let at_api = matches!(self.stopping, Some(Stopping::Api { .. }));
-        if at_api && self.at_store == 0 {
-            return self.stop_api();
+    pub(super) fn store_answered(&mut self) {
+        if self.stopping == Some(Stopping::Protocol) && self.at_store == 0 {
+            self.protocol.tell(Input::Stop, Way::none());
         }
-        Ok(())
     }
 
     pub(super) fn leave_and_flush(&mut self) -> Result<()> {
@@ -98,7 +79,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// It takes too long: peers that read nothing and services that do not answer are waited for no longer. The store is.
     pub(super) fn stop_at_once(&mut self) -> Result<()> {
-        if matches!(self.stopping, Some(Stopping::Global | Stopping::Api { .. })) {
+        if matches!(self.stopping, Some(Stopping::Global | Stopping::Protocol)) {
             tracing::warn!("a service did not stop in time (limit stop_timeout)");
             self.leave_and_flush()?;
         }

@@ -37,7 +37,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        timer.into_iter().chain(self.api_deadline).min()
+        timer.into_iter().chain(self.protocol.deadline()).min()
     }
 
     pub(super) fn fire_timers(&mut self) -> Result<()> {
@@ -68,11 +68,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Timer::Accept => self.accept()?,
                 Timer::Stop => self.stop_at_once()?,
             }
+            self.run_protocol()?;
         }
-        if self.api_deadline.is_some_and(|at| at <= now) {
-            self.api_deadline = None;
-            self.tell_api(Input::Tick, Way::none())?;
-            self.drain_queue()?;
+        if self.protocol.deadline().is_some_and(|at| at <= now) {
+            self.protocol.tell(Input::Tick, Way::none());
+            self.run_protocol()?;
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.drain_queue()?;
             self.fire_timers()?;
             self.say_signals()?;
+            self.run_protocol()?;
             if self.is_stopped() {
                 self.close_all();
                 return Ok(());
@@ -76,7 +77,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             match event.token {
                 // It is drained at every turn anyway.
                 QUEUE => {}
-                TRANSPORT => self.accept()?,
+                TRANSPORT => {
+                    self.accept()?;
+                    self.run_protocol()?;
+                }
                 conn => self.ready(conn, event.kind),
             }
         }
@@ -128,7 +132,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Who::Write(conn) => (conn, Ready::Writable),
             Who::Store => return self.store.go_on(),
             // These do one command each time that they are told one.
-            Who::Local(_) | Who::Api | Who::PeerMgmt | Who::Global => return,
+            Who::Local(_) | Who::Global => return,
         };
         if let Some(found) = self.conns.get_mut(&conn) {
             found.go_on(&self.common.poll, which);

@@ -140,8 +140,6 @@ impl MyDHTConf for PerMessage {
     type ReadSpawn = RestartOrError;
     type WriteSpawn = RestartOrError;
     type StoreSpawn = RestartOrError;
-    type ApiSpawn = RestartOrError;
-    type PeerMgmtSpawn = RestartOrError;
     type GlobalSpawn = RestartOrError;
     type LocalSpawn = RestartOrError;
 
@@ -158,8 +156,6 @@ impl MyDHTConf for PerMessage {
             read: RestartOrError::new(),
             write: RestartOrError::new(),
             store: RestartOrError::new(),
-            api: RestartOrError::new(),
-            peers: RestartOrError::new(),
             global: RestartOrError::new(),
             local: RestartOrError::new(),
         }
