@@ -90,7 +90,7 @@ where
     }
 }
 
-/// What a service under [`Blocker`] yields with: wait, then `Loop`.
+/// Yielder of a service under [`Blocker`]: waits, then returns `Loop`.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockerYield<W = fn()> {
     wait: W,

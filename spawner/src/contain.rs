@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 
 /// Runs `f`; a panic in it is an error. Where panics abort (wasm32) nothing can be caught.
 ///
-/// What `f` borrows may be left in the middle of a change: the caller must not run a service again that panicked.
+/// A panic may leave what `f` borrows in the middle of a change: the caller must not run that service again.
 ///
 /// # Errors
-/// Those of `f`, and [`Error::Panicked`].
+/// Any error of `f`, and [`Error::Panicked`].
 pub fn contain<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(result) => result,

@@ -132,7 +132,7 @@ enum Stage<S, D, R> {
 struct Shared<S, D, R> {
     /// Borrowed while the service runs.
     stage: RefCell<Stage<S, D, R>>,
-    /// It was unyielded while it ran.
+    /// True if the service was unyielded while it ran.
     again: Cell<bool>,
     /// The handle is gone, while it ran.
     cancelled: Rc<Cell<bool>>,
@@ -250,7 +250,7 @@ weak_handle! {
     pub struct CoroutineWeak<S, D, R>(Weak<Shared<S, D, R>>)
 }
 
-/// What a service under [`Coroutine`] yields with: it switches back to the unyielder, and comes back as `Loop`.
+/// Yielder of a service under [`Coroutine`]: switches back to the unyielder, and returns `Loop`.
 #[derive(Clone, Copy)]
 pub struct CoroutineYield<'a> {
     yielder: &'a Yielder<(), ()>,

@@ -9,19 +9,19 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// It waits: not a failure. The spawner restarts it when it is unyielded.
+    /// The service waits: not a failure. The spawner restarts it when it is unyielded.
     Yield,
-    /// It has nothing more to do: not a failure either.
+    /// The service has nothing more to do: not a failure either.
     End,
     /// The other end of a channel is gone.
     Closed,
     /// A bounded channel is full: try again when it was read from.
     Full,
-    /// It panicked, with this message. The panic was contained.
+    /// The service panicked, with this message. The panic was contained.
     Panicked(String),
-    /// It is running: what was asked needs it suspended or finished.
+    /// The service is running: the request needs it suspended or finished.
     Running,
-    /// It gave `Yield` back to a spawner that cannot restart it: on such a spawner a service waits inside
+    /// The service returned `Yield` to a spawner that cannot restart it: on such a spawner a service waits inside
     /// [`SpawnerYield::spawn_yield`](crate::SpawnerYield::spawn_yield), and goes on after `Loop`.
     NotRestartable,
     /// Reading or writing failed.
@@ -41,7 +41,7 @@ impl Error {
         matches!(self, Error::Yield | Error::End)
     }
 
-    /// The same kind and message. What cannot be cloned (a service's own error) keeps its message only.
+    /// Copies kind and message. An error that cannot be cloned (a service's own) keeps its message only.
     pub(crate) fn copy(&self) -> Self {
         match self {
             Error::Yield => Error::Yield,

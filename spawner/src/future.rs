@@ -102,7 +102,7 @@ where
     /// Gives the service to the executor.
     ///
     /// # Errors
-    /// What the executor says.
+    /// The error of the executor.
     fn spawn(
         &mut self,
         service: S,
@@ -149,9 +149,9 @@ struct Shared<S: Service, D, R> {
     task: RefCell<Task<S, D, R>>,
     /// Until the first poll.
     first: Cell<Option<S::CommandIn>>,
-    /// Of the last poll. Before the first one none is needed.
+    /// Waker of the last poll. Before the first one none is needed.
     waker: Cell<Option<Waker>>,
-    /// What is left of the poll in progress. The handle takes it away when it is dropped.
+    /// Remaining budget of the poll in progress. Dropping the handle sets it to zero.
     left: Cell<u32>,
     meter: Meter,
 }
@@ -235,7 +235,7 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    /// What was counted so far, also while the service runs.
+    /// Returns the counters so far, also while the service runs.
     pub fn counters(&self) -> Counters {
         self.shared.meter.read()
     }

@@ -203,7 +203,7 @@ where
     D: SpawnSend<S::CommandOut> + Send + 'static,
     R: SpawnRecv<S::CommandIn> + Send + 'static,
 {
-    /// What was counted so far; `None` while it runs.
+    /// Returns the counters so far; `None` while the service runs.
     pub fn counters(&self) -> Option<Counters> {
         self.shared
             .lock()

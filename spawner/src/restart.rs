@@ -14,7 +14,7 @@ use crate::weak::{self, weak_handle};
 /// A yield gives the service's state back to the handle; `unyield` starts it again. It needs neither threads nor
 /// stack switching, so it is the spawner for the browser, and the cheapest one everywhere else.
 ///
-/// What it does at each `unyield`, in this order:
+/// Each `unyield` does this, in this order:
 /// 1. a result that the out channel had no room for is sent;
 /// 2. a command that yielded is restarted;
 /// 3. commands are taken from the receiver until there is none (wait), it is closed (end), or `nb_loop` were completed
@@ -127,7 +127,7 @@ where
     }
 }
 
-/// Where the service is. It moves to the heap when the first weak unyielder is made, and never if none is.
+/// Place of the service, which moves to the heap when the first weak unyielder is made, and never if none is.
 enum Place<S: Service, D, R> {
     Own(Task<S, D, R>, Meter),
     Shared(Rc<Shared<S, D, R>>),
@@ -137,9 +137,9 @@ enum Place<S: Service, D, R> {
 
 struct Shared<S: Service, D, R> {
     task: RefCell<Task<S, D, R>>,
-    /// What is left of the budget of the run in progress. The handle takes it away when it is dropped.
+    /// Remaining budget of the run in progress. Dropping the handle sets it to zero.
     left: Cell<u32>,
-    /// It was unyielded while it ran.
+    /// True if the service was unyielded while it ran.
     again: Cell<bool>,
     meter: Meter,
 }
@@ -197,7 +197,7 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    /// What was counted so far, also while the service runs.
+    /// Returns the counters so far, also while the service runs.
     pub fn counters(&mut self) -> Counters {
         match self.place.get_mut() {
             Place::Own(_, meter) => meter.read(),

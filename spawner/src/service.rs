@@ -10,9 +10,9 @@ use crate::error::Result;
 /// [`YieldReturn::Return`] means "give `Error::Yield` back": the spawner keeps the service and calls
 /// [`ServiceRestartable::restart`] when it is unyielded.
 pub trait Service {
-    /// What the service is asked.
+    /// Command that the service takes.
     type CommandIn;
-    /// What it answers.
+    /// Result of a command.
     type CommandOut;
 
     /// Runs one command to its end, or to a yield.
@@ -37,7 +37,7 @@ pub trait ServiceRestartable: Service {
     -> Result<Option<Self::CommandOut>>;
 }
 
-/// What a service does after it asked to yield.
+/// Instruction to a service that asked to yield.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum YieldReturn {
     /// Give `Error::Yield` (or `WouldBlock`) back to the caller.
@@ -59,9 +59,9 @@ pub trait SpawnerYield {
 
 /// Starts services.
 pub trait Spawner<S: Service, D: SpawnSend<S::CommandOut>, R: SpawnRecv<S::CommandIn>> {
-    /// What the starter keeps.
+    /// Handle that owns the started service.
     type Handle: SpawnHandle<S, D, R>;
-    /// What the service yields with.
+    /// Yielder that the service is called with.
     type Yield: SpawnerYield;
 
     /// Starts `service`: it runs `first` if there is one, then the commands of `recv`, sending every result into
@@ -87,7 +87,7 @@ pub trait SpawnUnyield {
     /// Lets the service go on; nothing happens if it is running or finished.
     ///
     /// # Errors
-    /// What the service failed with, once, if it ran on this thread and failed.
+    /// The failure of the service, once, if it ran on this thread and failed.
     fn unyield(&mut self) -> Result<()>;
 
     /// True if the last run stopped because it had used up the budget of its spawner and not because the service

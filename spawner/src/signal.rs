@@ -1,11 +1,11 @@
-//! What wakes a thread, told apart from the thread's own parking, which other code on the thread may use up.
+//! Notifications of a thread, apart from its own parking, whose token other code on the thread may consume.
 
 use crate::sync::{AtomicBool, Ordering};
 
 /// Why a wait came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// It was notified since the last wait.
+    /// The thread was notified since the last wait.
     Notified,
     /// The owner is gone.
     Cancelled,
@@ -36,7 +36,7 @@ impl Signal {
     /// True if the thread must be unparked. False if somebody else has notified it and it has not looked since: that one
     /// unparks it.
     ///
-    /// What the notifier wrote before is seen by the thread after its wait.
+    /// After its wait, the thread sees everything that the notifier wrote before.
     pub fn notify(&self) -> bool {
         !self.notified.swap(true, Ordering::AcqRel)
     }

@@ -8,7 +8,7 @@ use crate::service::{Service, SpawnerYield, YieldReturn};
 /// A service taken apart: itself, its out channel, its receiver, and how it ended.
 pub(crate) type Parts<S, D, R> = (S, D, R, Result<()>);
 
-/// What a service is started with.
+/// Arguments of [`Spawner::spawn`](crate::Spawner::spawn).
 pub(crate) struct Start<S: Service, D, R> {
     pub(crate) service: S,
     pub(crate) out: D,

@@ -7,7 +7,7 @@ use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::service::{Service, ServiceRestartable, SpawnerYield, YieldReturn};
 
-/// What a service under a restarting spawner yields with: it always gives `Error::Yield` back.
+/// Yielder of a service under a restarting spawner: always returns [`YieldReturn::Return`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RestartYield;
 
@@ -21,7 +21,7 @@ impl SpawnerYield for RestartYield {
     }
 }
 
-/// What a restarting spawner counted of one service.
+/// Counters of one service under a restarting spawner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Times that `call` or `restart` gave `Error::Yield`.
@@ -54,7 +54,7 @@ fn count(counter: &Cell<u64>) {
     counter.set(counter.get() + 1);
 }
 
-/// How many calls and restarts a run may make. It is shared, so that it can be taken away while the service runs.
+/// Number of calls and restarts that a run may make. Shared, so that it can be set to zero while the service runs.
 pub(crate) trait Budget {
     /// False when the run must stop here.
     fn is_left(&self) -> bool;
@@ -109,7 +109,7 @@ pub(crate) struct Task<S: Service, D, R> {
     /// Boxed: most services never fail, and a million of them may be suspended.
     failure: Option<Box<Error>>,
     nb_loop: u64,
-    /// Of each run. Here, where it fits beside the flags.
+    /// Budget of each run. Stored here, where it fits beside the flags.
     pub(crate) budget: u32,
     phase: Phase,
     wants: bool,

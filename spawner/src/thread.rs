@@ -76,7 +76,7 @@ where
 
 /// A thread for each service, which looks again after a pause at each yield.
 ///
-/// It needs nobody to unyield it: the pause ends by itself, and earlier when it is unyielded. So it works with
+/// A service needs nobody to unyield it: the pause ends by itself, and earlier when it is unyielded. So it works with
 /// any channel and any non-blocking stream, for the price of the pauses' latency and of waking for nothing.
 /// A service whose streams and channels truly block never yields, and then its thread is an ordinary blocking one.
 ///
@@ -204,7 +204,7 @@ impl Threads {
     }
 }
 
-/// How a thread waits at a yield: [`Park`] or [`Pause`].
+/// Strategy of a thread that waits at a yield: [`Park`] or [`Pause`].
 pub trait Wait: Clone + sealed::Sealed {
     /// Waits on the current thread, for the `nth` time (from 0) at this yield. False: it has waited enough.
     #[doc(hidden)]
@@ -241,7 +241,7 @@ impl Wait for Pause {
     }
 }
 
-/// What a service on a thread of its own yields with.
+/// Yielder of a service on a thread of its own.
 #[derive(Clone, Debug)]
 pub struct ThreadYield<W> {
     signal: Arc<Signal>,

@@ -65,7 +65,7 @@ impl<C> LocalRcSend<C> {
         !self.queue.receiver.get()
     }
 
-    /// How many commands were sent and not yet received.
+    /// Returns the number of commands that were sent and not yet received.
     pub fn len(&self) -> usize {
         self.queue.commands.borrow().len()
     }
@@ -132,7 +132,7 @@ impl<C> LocalRcRecv<C> {
         self.queue.senders.get() == 0
     }
 
-    /// How many commands are waiting.
+    /// Returns the number of commands that wait.
     pub fn len(&self) -> usize {
         self.queue.commands.borrow().len()
     }

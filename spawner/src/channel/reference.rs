@@ -43,7 +43,7 @@ impl<T: Send + Sync> SToRef<Self> for std::sync::Arc<T> {
     }
 }
 
-/// What an `Rc` crosses as.
+/// Form in which the value of an `Rc` crosses to another thread.
 #[derive(Clone, Debug)]
 pub struct Owned<T>(T);
 

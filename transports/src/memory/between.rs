@@ -1,4 +1,4 @@
-//! What lies between the endpoints of a network: time, and walls.
+//! Medium between the endpoints of a network: latency and partitions.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::MemoryAddress;
 use crate::lock::lock;
 
-/// What happens to what is sent from one side of a partition to the other.
+/// Effect of a partition on traffic from one side to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partition {
-    /// It waits until the network is healed, as behind a cable that was pulled: connections stall, new ones are not
+    /// Traffic waits until the network is healed, as behind a pulled cable: connections stall, new ones are not
     /// answered.
     Stall,
-    /// It is answered by a reset, as by a firewall: connections break when they are next used, new ones are refused.
+    /// Traffic is answered by a reset, as by a firewall: connections break at their next use, new ones are refused.
     Cut,
 }
 
-/// What has arrived at an endpoint.
+/// Content of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Parcel {
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
     /// The wish to connect.
     Knock,
@@ -39,11 +39,11 @@ pub enum Parcel {
 pub struct Delivery {
     /// When it arrived.
     pub at: Duration,
-    /// Who sent it.
+    /// Sender.
     pub from: MemoryAddress,
-    /// Who has it now.
+    /// Receiver.
     pub to: MemoryAddress,
-    /// What it is.
+    /// Content.
     pub parcel: Parcel,
 }
 
@@ -62,10 +62,10 @@ pub(super) struct Between<C> {
     now: Duration,
     latency: Box<dyn FnMut(MemoryAddress, MemoryAddress) -> Duration + Send>,
     watch: Option<Box<dyn FnMut(Delivery) + Send>>,
-    /// What is sent first arrives first, of what arrives at the same time.
+    /// Parcels sent so far. Of those that arrive at the same time, the one that was sent first arrives first.
     sent: u64,
     agenda: BTreeMap<(Duration, u64), (Path, Sent<C>)>,
-    /// What waits for the network to be healed.
+    /// Parcels that wait for the network to be healed.
     stalled: Vec<(Path, Sent<C>)>,
     walls: Option<(Partition, Sides)>,
     unplugged: HashSet<MemoryAddress>,
@@ -77,12 +77,12 @@ type Sides = Box<dyn Fn(MemoryAddress) -> u32 + Send>;
 /// From whom to whom.
 pub(super) type Path = [MemoryAddress; 2];
 
-/// How a link reaches what lies between its ends. It does not keep it alive: what is on its way keeps links alive.
+/// Route of a link. Weak, because parcels in flight keep links alive.
 pub(super) struct Route<C> {
     pub(super) between: Weak<Mutex<Between<C>>>,
-    /// Where each end is.
+    /// Address of each end.
     pub(super) ends: [MemoryAddress; 2],
-    /// When what was sent last to each end arrives: nothing overtakes it.
+    /// Arrival time of the last parcel to each end: nothing overtakes it.
     pub(super) last: [Duration; 2],
 }
 
@@ -161,12 +161,12 @@ impl<C> Between<C> {
     }
 }
 
-/// What to do with what has arrived; outside of the lock.
+/// Outcome of an arrival, handled after the lock is released.
 pub(super) enum Arrived<C> {
     Deliver(Path, Sent<C>),
     /// Both ends learn that the connection is cut.
     Reset(Sent<C>),
-    /// It is lost.
+    /// The parcel is lost.
     Lost(Sent<C>),
 }
 

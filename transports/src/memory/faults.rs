@@ -1,4 +1,4 @@
-//! What a stream in memory does to its users on purpose.
+//! Faults that a stream in memory injects on purpose.
 
 use std::collections::VecDeque;
 
@@ -69,7 +69,7 @@ impl Faults {
         self.stops.is_empty() && !self.block_every_call && self.random.is_none()
     }
 
-    /// How many of `available` bytes may move now; `None` is `WouldBlock`, and the stream will be reported again.
+    /// Returns how many of `available` bytes may move now. `None` is `WouldBlock`, and the stream will be reported again.
     pub(super) fn allow(&mut self, available: usize) -> Option<usize> {
         if available == 0 {
             return Some(0);

@@ -39,10 +39,10 @@ pub use stream::{MemoryReader, MemoryStream, MemoryWriter};
 use crate::Transport;
 pub(crate) use crate::lock::lock;
 
-/// How many bytes a pipe holds before its writer blocks, unless [`Network::set_capacity`] says otherwise.
+/// Bytes that a pipe holds before its writer blocks, unless [`Network::set_capacity`] says otherwise.
 pub const DEFAULT_CAPACITY: usize = 64 * 1024;
 
-/// Where an endpoint is found in its [`Network`]: written `mem:N`.
+/// Address of an endpoint in its [`Network`], written `mem:N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemoryAddress(pub u64);
 
@@ -263,7 +263,7 @@ pub struct Memory<P: UserSources> {
 }
 
 impl<P: UserSources> Memory<P> {
-    /// Where others find this endpoint.
+    /// Returns the address of this endpoint.
     pub fn address(&self) -> MemoryAddress {
         self.address
     }

@@ -9,7 +9,7 @@ use super::Faults;
 #[derive(Debug)]
 pub(super) struct Pipe {
     bytes: VecDeque<u8>,
-    /// How many of them, the last ones, have not arrived.
+    /// Number of bytes at the end of `bytes` that have not arrived.
     flying: usize,
     capacity: usize,
     /// The connection is not open yet: nothing can be written.

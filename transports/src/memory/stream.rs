@@ -15,7 +15,7 @@ pub(super) struct Link<P: UserSources> {
     /// `pipes[i]` is what end `i` reads.
     pipes: [Pipe; 2],
     triggers: [P::Trigger; 2],
-    /// What lies between the ends; `None`: nothing, what one does the other sees at once.
+    /// Route between the ends. `None` if each end sees at once what the other does.
     route: Option<Box<Route<Cargo<P>>>>,
 }
 

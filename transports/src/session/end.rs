@@ -14,7 +14,7 @@ pub enum End {
     Silent(u64),
     /// The peer said what it may not say.
     Violation(String),
-    /// What carried the session is gone.
+    /// The carrier of the session is gone.
     Lost(String),
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for End {
 }
 
 impl End {
-    /// What a reader is told once it has read what came: the end, or an error.
+    /// Returns the result of a read once all received bytes were read: the end, or an error.
     pub(super) fn on_read(&self) -> io::Result<usize> {
         match self {
             End::Left(_) | End::Closed(_) => Ok(0),
@@ -40,7 +40,7 @@ impl End {
         }
     }
 
-    /// What a writer is told.
+    /// Returns the error of a write.
     pub fn error(&self) -> io::Error {
         let kind = match self {
             End::Left(_) | End::Closed(_) => io::ErrorKind::BrokenPipe,

@@ -1,4 +1,4 @@
-//! What two sessions say to each other: one frame a message.
+//! Frames that two sessions exchange, one a message.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub(super) enum Frame<'a> {
     Bye(&'a str),
 }
 
-/// What a peer may not say. The session is over.
+/// Message that a peer may not send. It ends the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
     Malformed,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// What is to be done about a silent peer.
+/// Action that the silence of a peer calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beat {
-    /// It was heard lately, or has been asked.
+    /// None: the peer was heard lately, or has been asked.
     Fine,
     /// Ask whether it is there.
     Ask,
-    /// It has been silent for too long.
+    /// Close: the peer has been silent for too long.
     Dead,
 }
 

@@ -1,4 +1,4 @@
-//! What a session takes from its peer.
+//! Limits of a session.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct SessionLimits {
     pub heartbeat: Duration,
     /// Silence after which it is not.
     pub dead_after: Duration,
-    /// How long a stream that was closed goes on sending what was written before.
+    /// Time for which a closed stream goes on sending what was written before.
     pub linger: Duration,
 }
 

@@ -78,9 +78,9 @@ pub struct Session {
     peer_next: StreamId,
     accepted: VecDeque<StreamId>,
     refused: VecDeque<StreamId>,
-    /// Those that have something to say, in their order.
+    /// Streams with frames to send, in the order of their turns.
     speakers: VecDeque<StreamId>,
-    /// Those whose users have something to be told.
+    /// Streams whose users must be told that they need not wait any longer.
     reports: VecDeque<StreamId>,
     /// Streams that were closed before all was sent, and when that is given up; ascending.
     lingering: VecDeque<(Duration, StreamId)>,
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    /// What carries the session opened, or the peer's end of it showed a sign of life: silence is counted from here.
+    /// Counts silence from `now`: the carrier opened, or the peer's end of it showed a sign of life.
     pub fn carried(&mut self, now: Duration) {
         self.heartbeat.heard(now);
     }
@@ -192,7 +192,7 @@ impl Session {
         self.next_message(message, true)
     }
 
-    /// The same, but no message that more bytes of its stream could still go with.
+    /// As [`transmit`](Session::transmit), without messages that more bytes of their stream could still join.
     pub fn transmit_whole(&mut self, message: &mut Vec<u8>) -> bool {
         self.next_message(message, false)
     }
@@ -416,7 +416,7 @@ impl Session {
         None
     }
 
-    /// What a stream can be used for now.
+    /// Returns what a stream can be used for now.
     pub fn readiness(&self, id: StreamId) -> Option<Ready> {
         match self.streams.get(&id) {
             Some(stream) if self.end.is_none() => stream.readiness(&self.limits),

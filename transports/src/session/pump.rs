@@ -8,7 +8,7 @@ use super::Session;
 /// Messages taken from a pipe before others have their turn: a mebibyte, a millisecond or two.
 const MESSAGES_PER_TURN: usize = 64;
 
-/// What carries messages: whole, in order, without blocking.
+/// Carrier of messages: whole, in order, without blocking.
 pub trait Pipe {
     /// Sends a message.
     ///
@@ -24,7 +24,7 @@ pub trait Pipe {
         Ok(())
     }
 
-    /// It has so much to send that it will say when it has less: what is short can wait for more until then.
+    /// Returns true if so much waits to be sent that the pipe reports when it has less. Short messages can wait until then.
     fn is_busy(&self) -> bool {
         false
     }
@@ -36,7 +36,7 @@ pub trait Pipe {
     fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool>;
 }
 
-/// How far a turn came.
+/// Extent to which a turn finished its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// All that can be done now is done.
@@ -91,7 +91,7 @@ impl Pump {
         self.send_some(session, pipe, true);
     }
 
-    /// The same, but leaves bytes that do not fill a message, which more may be added to: they go with the next turn.
+    /// As [`send`](Pump::send), but leaves bytes that do not fill a message, which more may be added to, to the next turn.
     pub fn send_whole(&mut self, session: &mut Session, pipe: &mut impl Pipe) {
         self.send_some(session, pipe, false);
     }

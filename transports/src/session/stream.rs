@@ -28,7 +28,7 @@ pub(super) struct Stream {
     reader_waits: bool,
     writer_waits: bool,
     report: Option<Ready>,
-    /// It is in the session's queue of those that have something to say.
+    /// True if the stream is in the session's queue of speakers.
     pub queued: bool,
 }
 
@@ -188,7 +188,7 @@ impl Stream {
         self.credit -= u32::try_from(count).unwrap_or(self.credit);
     }
 
-    /// What it can be used for now, however its user was told.
+    /// Returns what the stream can be used for now, whatever its user was told.
     pub fn readiness(&self, limits: &SessionLimits) -> Option<Ready> {
         let over = self.peer_closed || self.closing;
         let readable = over || !self.received.is_empty();
