@@ -1,10 +1,10 @@
 //! Where the parts of a node are chosen.
 
 mod ready;
+mod runs;
 
 use mydht_evloop::traits::UserSources;
-use mydht_spawner::channel::{NoRecv, NoSend};
-use mydht_spawner::{SpawnChannel, Spawner};
+use mydht_spawner::SpawnChannel;
 use mydht_transports::{Stream, Transport};
 
 #[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
@@ -12,13 +12,11 @@ pub use ready::Coroutines;
 pub use ready::SingleThread;
 #[cfg(not(target_arch = "wasm32"))]
 pub use ready::Threads;
+pub use runs::{Channels, RunsGlobal, RunsLocal, RunsMainLoop, RunsReader, RunsStore, RunsWriter};
 
 use crate::limits::Limits;
 use crate::msg::MsgEnc;
-use crate::service::{
-    FromConn, Global, GlobalIn, GlobalService, Hosted, LocalIn, LocalService, MainLoop, MainSend,
-    NextMessage, ReadService, Routed, StoreIn, StoreService, WriteIn, WriteService,
-};
+use crate::service::{GlobalService, LocalService};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
@@ -61,17 +59,17 @@ pub trait MyDHTConf: Sized + 'static {
     /// How the main loop's commands reach the other services.
     type Channel: Channels;
     /// Runs the main loop.
-    type MainSpawn: Spawner<MainLoop<Self>, NoSend, NoRecv>;
-    /// Runs the reading of one connection.
-    type ReadSpawn: Spawner<Hosted<Self, ReadService<Self>>, FromConn<Self>, NextMessage>;
-    /// Runs the writing of one connection.
-    type WriteSpawn: Spawner<Hosted<Self, WriteService<Self>>, FromConn<Self>, Recv<Self, Routed<WriteIn>>>;
+    type MainSpawn: RunsMainLoop<Self>;
+    /// Runs the reading of each connection.
+    type ReadSpawn: RunsReader<Self>;
+    /// Runs the writing of each connection.
+    type WriteSpawn: RunsWriter<Self>;
     /// Runs the store.
-    type StoreSpawn: Spawner<Hosted<Self, StoreService<Self>>, MainSend<Self>, Recv<Self, Routed<StoreIn>>>;
+    type StoreSpawn: RunsStore<Self>;
     /// Runs the user's own service.
-    type GlobalSpawn: Spawner<Hosted<Self, Global<Self::Global>>, MainSend<Self>, Recv<Self, Routed<GlobalIn>>>;
-    /// Runs the user's own service for one peer.
-    type LocalSpawn: Spawner<Hosted<Self, Self::Local>, FromConn<Self>, Recv<Self, Routed<LocalIn>>>;
+    type GlobalSpawn: RunsGlobal<Self>;
+    /// Runs the user's own service for each peer.
+    type LocalSpawn: RunsLocal<Self>;
 
     /// Makes the channels. They are not bounded here: [`Limits`] bound what is in them.
     fn channel() -> Self::Channel;
@@ -95,28 +93,11 @@ pub struct Spawners<MC: MyDHTConf> {
     pub local: MC::LocalSpawn,
 }
 
-/// What makes a channel for each service's commands: any that makes channels for everything.
-pub trait Channels:
-    SpawnChannel<Routed<WriteIn>>
-    + SpawnChannel<Routed<StoreIn>>
-    + SpawnChannel<Routed<GlobalIn>>
-    + SpawnChannel<Routed<LocalIn>>
-{
-}
-
-impl<C> Channels for C where
-    C: SpawnChannel<Routed<WriteIn>>
-        + SpawnChannel<Routed<StoreIn>>
-        + SpawnChannel<Routed<GlobalIn>>
-        + SpawnChannel<Routed<LocalIn>>
-{
-}
-
 /// The end at which a service of the configuration `MC` receives commands of the type `C`.
-pub type Recv<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Recv;
+pub(crate) type Recv<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Recv;
 
 /// The end at which the main loop of the configuration `MC` sends commands of the type `C`.
-pub type Send<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Send;
+pub(crate) type Send<MC, C> = <<MC as MyDHTConf>::Channel as SpawnChannel<C>>::Send;
 
 /// A channel of the configuration `MC` for commands of the type `C`.
 pub(crate) fn new_channel<MC, C>() -> mydht_spawner::Result<(Send<MC, C>, Recv<MC, C>)>
@@ -131,11 +112,11 @@ pub type Address<MC> =
     <<MC as MyDHTConf>::Transport as Transport<<MC as MyDHTConf>::Poll>>::Address;
 
 /// The connection type of a configuration.
-pub type Connection<MC> =
+pub(crate) type Connection<MC> =
     <<MC as MyDHTConf>::Transport as Transport<<MC as MyDHTConf>::Poll>>::Stream;
 
 /// The reading half of a configuration's connections.
-pub type Reader<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::ReadStream;
+pub(crate) type Reader<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::ReadStream;
 
 /// The writing half of a configuration's connections.
-pub type Writer<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::WriteStream;
+pub(crate) type Writer<MC> = <Connection<MC> as Stream<<MC as MyDHTConf>::Poll>>::WriteStream;

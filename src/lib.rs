@@ -30,9 +30,11 @@ pub use engine::{Command, Event};
 pub use id::{Hash, Key, PeerId};
 pub use limits::Limits;
 pub use metrics::Metrics;
+pub use mydht_proto::Link;
 pub use node::{Node, NodeHandle};
 pub use record::{AttachmentId, Record, Value};
-pub use service::{Link, Parts, Request};
+pub use service::parts::Parts;
+pub use service::route::{Answer, Reply, Request};
 
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]

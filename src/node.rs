@@ -11,7 +11,8 @@ use crate::conf::{Address, MyDHTConf};
 use crate::engine::Event;
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
-use crate::service::{Link, MainCommand, MainLoop, MainSend, Parts, Request, Waiting};
+use crate::service::{MainCommand, MainLoop, MainSend, Parts, Request, Waiting};
+use mydht_proto::Link;
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mydht_evloop::traits::{Ready, Registerable};
+use mydht_proto::Link;
 use mydht_spawner::{Result, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::Stream;
 use tracing::Span;
@@ -15,8 +16,9 @@ use super::flow::Flow;
 use super::hosted::{Hosted, Way};
 use super::rate::Rate;
 use super::rest::Rest;
+use super::route::QUEUE;
 use super::{
-    FromConn, Link, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
+    FromConn, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
 };
 use crate::conf::{Address, Connection, MyDHTConf, Recv, Send, Spawners, new_channel};
 use crate::engine::ConnId;
@@ -357,6 +359,7 @@ impl<MC: MyDHTConf> Conn<MC> {
     }
 
     fn tell_writer(&mut self, command: Routed<WriteIn>) -> Result<()> {
+        tracing::trace!(target: QUEUE, "to a writer");
         self.outgoing.send(command)?;
         self.unwritten.unyield(&mut self.write);
         Ok(())
@@ -399,6 +402,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         }
         if let Some(local) = self.locals.back_mut() {
             local.told += 1;
+            tracing::trace!(target: QUEUE, "to a local service");
             local.send.send(message)?;
             // That it failed is told by `MainCommand::Ended`.
             let _ = local.handle.unyield();

@@ -1,4 +1,7 @@
-//! The services of a node. Each is one file; the main loop routes between them.
+//! The services of a node, one a file; the main loop routes between them.
+//!
+//! Public is what a user writes services with: a [`GlobalService`] of which a node has one, and a [`LocalService`] of which each
+//! peer has one.
 
 mod backoff;
 mod buffer;
@@ -8,13 +11,13 @@ mod global;
 mod hosted;
 mod local;
 mod main_loop;
-mod parts;
+pub(crate) mod parts;
 mod peers;
 mod protocol;
 mod rate;
 mod read;
 mod rest;
-mod route;
+pub(crate) mod route;
 mod slot;
 mod store;
 mod write;
@@ -22,15 +25,16 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use flow::NextMessage;
-pub use global::{Global, GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId, Wish};
-pub use hosted::{Hosted, Routed, Who};
+pub use global::{GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId, Wish};
 pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
-pub use main_loop::MainLoop;
-pub(crate) use main_loop::Waiting;
 pub use mydht_proto::Courier;
-pub use parts::Parts;
-pub use read::{FromPeer, ReadIn, ReadOut, ReadService};
-pub use route::{Answer, FromConn, Link, MainCommand, MainSend, Reply, Request};
-pub use store::{StoreIn, StoreOut, StoreService};
-pub use write::{WriteIn, WriteOut, WriteService};
+
+pub(crate) use flow::NextMessage;
+pub(crate) use global::Global;
+pub(crate) use hosted::{Hosted, Routed, Who};
+pub(crate) use main_loop::{MainLoop, Waiting};
+pub(crate) use parts::Parts;
+pub(crate) use read::{FromPeer, ReadIn, ReadOut, ReadService};
+pub(crate) use route::{Answer, FromConn, MainCommand, MainSend, Reply, Request};
+pub(crate) use store::{StoreIn, StoreOut, StoreService};
+pub(crate) use write::{WriteIn, WriteOut, WriteService};

@@ -9,7 +9,7 @@ use mydht_spawner::{Result, SpawnSend};
 use super::flow::Flow;
 use super::hosted::Way;
 use super::{FromPeer, GlobalOut, LocalOut, ReadOut, Routed, StoreOut, Who, WriteOut};
-pub use mydht_proto::Link;
+use mydht_proto::Link;
 
 use crate::attachment::tree::Tree;
 use crate::conf::MyDHTConf;
@@ -90,6 +90,9 @@ pub enum MainCommand {
     Local(ConnId, Routed<LocalOut>),
 }
 
+/// The target of the `tracing` event for each command that passes through a queue.
+pub(super) const QUEUE: &str = "mydht::queue";
+
 /// The sending end of the main loop's queue: any thread may send, and a sleeping loop wakes.
 pub struct MainSend<MC: MyDHTConf>(
     // Boxed: a queue keeps room for thirty commands, also while there is none.
@@ -106,6 +109,7 @@ impl<MC: MyDHTConf, C: Into<MainCommand>> SpawnSend<C> for MainSend<MC> {
     const CAN_SEND: bool = true;
 
     fn send(&mut self, command: C) -> Result<()> {
+        tracing::trace!(target: QUEUE, "to the main loop");
         self.0.send(Box::new(command.into()))
     }
 }

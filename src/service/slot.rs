@@ -7,6 +7,7 @@ use mydht_spawner::{Result, SpawnChannel, SpawnHandle, SpawnSend, SpawnUnyield, 
 use super::backoff::Backoff;
 use super::hosted::{Hosted, Recover};
 use super::rest::Rest;
+use super::route::QUEUE;
 use super::{MainCommand, MainSend, Routed, Who};
 use crate::conf::{MyDHTConf, Recv, Send, new_channel};
 
@@ -58,6 +59,7 @@ where
 
     /// Tells it something.
     pub(super) fn tell(&mut self, command: Routed<S::CommandIn>) -> Result<()> {
+        tracing::trace!(target: QUEUE, "to a service of the node");
         self.send.send(command)?;
         self.unyield();
         Ok(())

@@ -1,6 +1,7 @@
 //! One message is followed through the services by its span.
 
 use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mydht::memory::{self, Network, settle};
@@ -15,7 +16,14 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// What happened in spans called "message": the fields of the span, and the event.
 #[derive(Clone, Default)]
-struct Follow(Arc<Mutex<Vec<(String, String)>>>);
+struct Follow {
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+    /// Commands that passed through a queue.
+    passings: Arc<AtomicUsize>,
+}
+
+/// The target of the event for each command that passes through a queue of a node.
+const QUEUE: &str = "mydht::queue";
 
 struct Fields(String);
 
@@ -34,6 +42,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Follow {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() == QUEUE {
+            self.passings.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let Some(span) = context.event_span(event) else {
             return;
         };
@@ -41,7 +53,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Follow {
         event.record(&mut happened);
         let fields = span.extensions().get::<Fields>().map(|f| f.0.clone());
         let line = (fields.unwrap_or_default(), happened.0);
-        self.0.lock().unwrap().push(line);
+        self.lines.lock().unwrap().push(line);
     }
 }
 
@@ -61,7 +73,7 @@ fn a_message_is_followed_from_its_reading_to_the_answer() {
         nodes[1].handle().request(put, |_| ()).unwrap();
         settle(&clock, &mut nodes).unwrap();
     });
-    let lines = follow.0.lock().unwrap();
+    let lines = follow.lines.lock().unwrap();
     let of = |name: &str| -> Vec<&str> {
         let name = format!("name={name:?} ");
         let of_it = lines.iter().filter(|(fields, _)| fields.contains(&name));
@@ -81,4 +93,35 @@ fn a_message_is_followed_from_its_reading_to_the_answer() {
         ["read", "protocol", "store", "protocol", "write"]
     );
     assert_eq!(of("STORED"), ["read", "protocol"]);
+}
+
+/// The simplest put: two nodes that are connected, a small value. Every passing through a queue of either node counts, and
+/// so does the answer to the user. It took 28 when the protocol and the handshakes were services.
+#[test]
+fn the_simplest_put_passes_through_14_queues() {
+    let follow = Follow::default();
+    let subscriber = tracing_subscriber::registry().with(follow.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let (clock, network) = (VirtualClock::new(1), Network::new());
+        let first = memory::node(&network, clock.poll(), &[]).unwrap();
+        let known = [first.address];
+        let second = memory::node(&network, clock.poll(), &known).unwrap();
+        let mut nodes = [first, second];
+        settle(&clock, &mut nodes).unwrap();
+        for value in [b"first", b"other"] {
+            let record = Record::by_content(Value::Bytes(value.to_vec()));
+            let put = Command::Put { record, tree: None };
+            let answers = Arc::new(AtomicUsize::new(0));
+            let heard = Arc::clone(&answers);
+            let before = follow.passings.load(Ordering::Relaxed);
+            let count = move |_| {
+                heard.fetch_add(1, Ordering::Relaxed);
+            };
+            nodes[1].handle().request(put, count).unwrap();
+            settle(&clock, &mut nodes).unwrap();
+            let queues = follow.passings.load(Ordering::Relaxed) - before;
+            assert_eq!(answers.load(Ordering::Relaxed), 1);
+            assert_eq!(queues + 1, 14);
+        }
+    });
 }
