@@ -1,5 +1,6 @@
 //! Buffers that are there only while there is something in them: of a node's connections most are idle.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 
 /// Bytes taken from the transport at once. What is longer passes the buffer by.
@@ -15,6 +16,21 @@ const COLLECTED: usize = 80 * 1024;
 /// Room for a message of the usual length, with what is around it: it comes in several pieces.
 const MESSAGE: usize = 512;
 
+thread_local! {
+    /// What readers of this thread read into first. A buffer of their own would be zeroed for each read, which costs more
+    /// than reading a message does.
+    static SCRATCH: Cell<Option<Box<[u8; SIZE]>>> = const { Cell::new(None) };
+}
+
+/// Gives `read` this thread's scratch buffer. What is in it is left over from whoever had it before.
+fn with_scratch<T>(read: impl FnOnce(&mut [u8; SIZE]) -> T) -> T {
+    // Taken and put back, not borrowed: a source that reads by another such reader finds none, and makes one.
+    let mut scratch = SCRATCH.take().unwrap_or_else(|| Box::new([0; SIZE]));
+    let result = read(&mut scratch);
+    SCRATCH.set(Some(scratch));
+    result
+}
+
 /// As [`std::io::BufReader`], but it holds memory only for what was taken from the source and not read yet.
 #[derive(Debug)]
 pub(super) struct IdleReader<R> {
@@ -24,6 +40,14 @@ pub(super) struct IdleReader<R> {
     read: usize,
     /// There was more than the buffer could take.
     bulk: bool,
+}
+
+/// How far a read into a chunk came.
+struct Filled {
+    /// Bytes read from the source.
+    taken: usize,
+    /// Bytes of these that the caller has got.
+    count: usize,
 }
 
 impl<R> IdleReader<R> {
@@ -42,23 +66,13 @@ impl<R> IdleReader<R> {
 }
 
 impl<R: Read> IdleReader<R> {
-    /// Takes as much as there is room for in `chunk`, gives what `buf` takes, and keeps the rest by `keep`: of so many
-    /// bytes, those from this one on.
-    fn fill<C: AsMut<[u8]>>(
-        &mut self,
-        mut chunk: C,
-        buf: &mut [u8],
-        keep: impl FnOnce(&mut Self, C, usize, usize),
-    ) -> io::Result<usize> {
-        let bytes = chunk.as_mut();
-        let taken = self.inner.read(bytes)?;
+    /// Reads into `chunk` and copies what `buf` takes of it.
+    fn fill(&mut self, chunk: &mut [u8], buf: &mut [u8]) -> io::Result<Filled> {
+        let taken = self.inner.read(chunk)?;
         let count = taken.min(buf.len());
-        buf[..count].copy_from_slice(&bytes[..count]);
-        self.bulk = taken == bytes.len();
-        if count < taken {
-            keep(self, chunk, taken, count);
-        }
-        Ok(count)
+        buf[..count].copy_from_slice(&chunk[..count]);
+        self.bulk = taken == chunk.len();
+        Ok(Filled { taken, count })
     }
 }
 
@@ -70,14 +84,21 @@ impl<R: Read> Read for IdleReader<R> {
                 return self.inner.read(buf);
             }
             if self.bulk {
-                return self.fill(vec![0; BULK], buf, |here, mut chunk, taken, count| {
+                let mut chunk = vec![0; BULK];
+                let Filled { taken, count } = self.fill(&mut chunk, buf)?;
+                if count < taken {
                     chunk.truncate(taken);
-                    here.bytes = chunk;
-                    here.read = count;
-                });
+                    self.bytes = chunk;
+                    self.read = count;
+                }
+                return Ok(count);
             }
-            return self.fill([0; SIZE], buf, |here, chunk, taken, count| {
-                here.bytes = chunk[count..taken].to_vec();
+            return with_scratch(|chunk| {
+                let Filled { taken, count } = self.fill(chunk, buf)?;
+                if count < taken {
+                    self.bytes = chunk[count..taken].to_vec();
+                }
+                Ok(count)
             });
         }
         let count = rest.len().min(buf.len());
