@@ -1,4 +1,4 @@
-//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `signalling`), and a store on disk or
+//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `rendezvous`), and a store on disk or
 //! in memory.
 //!
 //! ```no_run

@@ -1,6 +1,7 @@
 //! Files of a page: served where they are, kept in the browser by their names, and attachments that arrive in IndexedDB.
 #![cfg(target_arch = "wasm32")]
 
+#[allow(dead_code, reason = "a part of what the other suites use")]
 mod page;
 mod storage;
 
@@ -11,12 +12,12 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use mydht::attachment::tree::{PART_LEN, PartHasher, Tree};
-use mydht::attachment::{Name, ReceivedPart, WebFile};
+use mydht::attachment::{Name, ReceivedPart};
 use mydht::memory::{self, Conf, Network};
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{
-    AttachmentStore, Chunks, Content, IndexedDb, MemoryAttachments, MemoryKV, WebFiles,
+    AttachmentStore, Chunks, Content, IndexedDb, MemoryAttachments, MemoryKV, WebFile, WebFiles,
 };
 use mydht::{AttachmentId, Command, Event, Record, Request, Value};
 use mydht_evloop::Poll;
@@ -51,7 +52,7 @@ fn file(bytes: &[u8]) -> WebFile {
     WebFile::from(file)
 }
 
-fn put(tree: Tree, file: &WebFile) -> (Record, Command) {
+fn put(tree: Tree, file: &WebFile) -> (Record, Request) {
     let value = Value::Attachment {
         id: tree.id(),
         name: "a file".into(),

@@ -70,7 +70,7 @@ fn node(hub: &SignalHub<Poll>, name: &str, bootstrap: &[RtcAddress], turns: &Tur
 }
 
 impl PageNode {
-    async fn ask(&self, command: Command) -> Event {
+    async fn ask(&self, request: impl Into<Request>) -> Event {
         let answer = Once::new();
         let hear = answer.clone();
         let reply = move |event| {
@@ -78,7 +78,7 @@ impl PageNode {
                 hear.set(event);
             }
         };
-        self.handle.request(command, reply).unwrap();
+        self.handle.request(request, reply).unwrap();
         answer.wait().await
     }
 }

@@ -16,8 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let figures = crypto_bench::measure(if quick { 5 } else { 101 });
     let mut page = format!(
         "# Cryptography\n\n\
-         Record layers (`src/shadow/`) with records of 16 KiB beside the bare primitives of RustCrypto, in place with keys \
-         that are ready; the aim is a ratio of at least 0.9. The handshake (`src/handshake/`), both sides of it in one \
+         Record layers (`proto/src/shadow/`) with records of 16 KiB beside the bare primitives of RustCrypto, in place with keys \
+         that are ready; the aim is a ratio of at least 0.9. The handshake (`proto/src/handshake/`), both sides of it in one \
          thread, beside snow's Noise XX: as it is, with ed25519 identities that sign the static keys, and with a shared \
          secret; below 1 ours is faster. Contenders take turns; \
          figures are medians, and a ratio is the median of the rounds' ratios, not that of the two medians.\n\n\

@@ -25,3 +25,7 @@ pub use aes_hmac::Aes256CtrHmacSha256;
 pub use chacha::ChaCha20Poly1305;
 pub use ctr::cipher::inout::InOutBuf;
 pub use hardware::has_aes_and_sha;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,8 +6,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use mydht::handshake::{Channel, Credentials, FrameIn, Fresh, Handshake, Step};
-use mydht::identity::{GroupSecret, Identity};
+use mydht_proto::handshake::{Channel, Credentials, FrameIn, Fresh, Handshake, Step};
+use mydht_proto::identity::{GroupSecret, Identity};
 
 /// Nodes of a public and of a private network: the connecting and the accepting side of each.
 static LOCALS: LazyLock<[[Arc<Credentials>; 2]; 2]> = LazyLock::new(|| {

@@ -4,7 +4,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use mydht::shadow::{Cipher, RecordR, RecordW, Secret};
+use mydht_proto::shadow::{Cipher, RecordR, RecordW, Secret};
 use readwrite_comp::testing::Choppy;
 use readwrite_comp::{CompW, ExtRead};
 

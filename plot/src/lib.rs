@@ -1,7 +1,7 @@
 //! The plots of docs/benchmarks, as SVG: lines over logarithmic axes, and bars on a logarithmic scale.
 //!
-//! Every benchmark draws with this, so that their plots look alike. It is never published; a benchmark has it as a
-//! dev-dependency by path.
+//! Every benchmark and the report of `mydht sim` draw with this, so that their plots look alike.
+
 #![forbid(unsafe_code)]
 
 mod bars;
@@ -54,6 +54,10 @@ fn powers(values: impl Iterator<Item = f64>, base: f64) -> (i32, i32) {
     let high = (high - 1e-9).ceil() as i32;
     (low, high.max(low + 1))
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod tests {

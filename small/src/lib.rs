@@ -15,3 +15,7 @@ pub use map::SortedMap as BTreeMap;
 pub use set::SortedSet as BTreeSet;
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::collections::{BTreeMap, BTreeSet};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

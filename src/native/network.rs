@@ -35,7 +35,7 @@ pub type Network = EitherOf<Many<Tcp>, EitherOf<Many<WebSocket>, Users>>;
 #[cfg(not(feature = "rendezvous"))]
 pub type Network = EitherOf<Many<Tcp>, Many<WebSocket>>;
 
-/// Where a node finds a peer: `tcp:IP:PORT` or `ws://HOST:PORT/PATH`, and with the feature `signalling` `rtc:ID` or
+/// Where a node finds a peer: `tcp:IP:PORT` or `ws://HOST:PORT/PATH`, and with the feature `rendezvous` `rtc:ID` or
 /// `relay:ID`, a user of its signalling server.
 pub type Address = <Network as Transport<Poll>>::Address;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll as Progress, Waker};
 
 use mydht::memory::{self, Conf, MemoryNode, Network};
-use mydht::{Command, Event, Metrics, MyDHTConf, NodeHandle};
+use mydht::{Event, Metrics, MyDHTConf, NodeHandle, Request};
 use mydht_evloop::{Handle, Poll, js};
 use mydht_transports::memory::MemoryAddress;
 
@@ -95,11 +95,11 @@ impl<MC: MyDHTConf> PageNode<MC> {
     }
 
     /// Asks, and gives the last that is heard.
-    pub async fn ask(&self, command: Command) -> Event {
+    pub async fn ask(&self, request: impl Into<Request>) -> Event {
         let answer = Once::new();
         let hear = answer.clone();
         self.handle
-            .request(command, move |event| {
+            .request(request, move |event| {
                 if !matches!(event, Event::Progress { .. }) {
                     hear.set(event);
                 }

@@ -7,20 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use js_sys::{Array, Function, Reflect, Uint8Array};
-use mydht::attachment::WebFile;
 use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
+use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV, WebFile};
 use mydht::{
     AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request,
     SingleThread, Value,
 };
 use mydht_evloop::{Poll, js};
-use mydht_rendezvous::{self, Config, Hub, Relay, Running};
-use mydht_rendezvous::{Neighbours, Path, Signals, Way, id_of};
+use mydht_rendezvous::{Config, Hub, Neighbours, Path, Relay, Running, Signals, State, Way, id_of};
 use mydht_small::BTreeMap;
 use mydht_transports::either::EitherOf;
 use mydht_transports::webrtc::WebRtc;
@@ -136,7 +134,7 @@ impl Node {
     /// Whether it is logged in at the signalling server.
     #[wasm_bindgen(getter)]
     pub fn online(&self) -> bool {
-        matches!(self.hub.state(), signal::State::Online { .. })
+        matches!(self.hub.state(), State::Online { .. })
     }
 
     /// What it counted.
@@ -289,7 +287,7 @@ impl Node {
         };
         let room = Room::new(identity.id().into());
         let (hearing, told) = (room.clone(), tell.clone());
-        let running = signal::start::<Poll>(config, move |event| {
+        let running = mydht_rendezvous::start::<Poll>(config, move |event| {
             hearing.hear(&event);
             if let Some(event) = events::signalling(&event) {
                 told(event);
@@ -408,7 +406,11 @@ impl Node {
         Ok(file)
     }
 
-    async fn ask(&self, command: Command, progress: Option<Progress>) -> Result<Event, JsError> {
+    async fn ask(
+        &self,
+        request: impl Into<Request>,
+        progress: Option<Progress>,
+    ) -> Result<Event, JsError> {
         let answer = Answer::new();
         let heard = answer.clone();
         let moved = progress.map(|progress| {
@@ -426,7 +428,7 @@ impl Node {
             hear
         });
         let ended = moved.clone();
-        let asked = self.handle.request(command, move |event| match event {
+        let asked = self.handle.request(request, move |event| match event {
             Event::Progress { done, total } => {
                 if let Some(moved) = &moved {
                     moved.set(Some((done, total)));

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use mydht::attachment::WebFile;
 use mydht::attachment::tree::Tree;
 use mydht::identity::{Armor, Identity};
-use mydht::store::{AttachmentStore, Chunks, Content, IndexedDb, IndexedDbKV, KVStore, WebFiles};
+use mydht::store::{
+    AttachmentStore, Chunks, Content, IndexedDb, IndexedDbKV, KVStore, WebFile, WebFiles,
+};
 
 use crate::later::Woken;
 use crate::lock::{self, Lock};

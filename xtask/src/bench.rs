@@ -101,6 +101,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let native = |bench: &str| {
         Cmd::cargo(["bench", "--all-features", "--manifest-path"])
             .args([&manifest])
+            .args(package(&manifest))
             .args(["--bench", bench, "--", "--out"])
             .args([&out])
     };
@@ -125,6 +126,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Returns cargo's arguments that select the package of this manifest. At the root of the workspace, `--manifest-path`
+/// alone would select all default members, and build with the features of each.
+fn package(manifest: &Path) -> &'static [&'static str] {
+    match manifest == root().join("Cargo.toml") {
+        true => &["--package", "mydht"],
+        false => &[],
+    }
+}
+
 /// rustc's flags for WebAssembly's SIMD.
 const SIMD: &str = "-Ctarget-feature=+simd128";
 
@@ -139,17 +149,15 @@ fn wasm_tables(
     quick: bool,
     flags: Option<&str>,
 ) -> Result<NamedTempFile> {
-    // The default features of the node are the native command line.
-    let features = match manifest == root().join("Cargo.toml") {
-        true => &["--no-default-features"][..],
-        false => &[],
-    };
+    let package = package(manifest);
+    // The default features of the node are not for wasm32.
+    let features = (!package.is_empty()).then_some("--no-default-features");
     let target = Workspace::load()?.target_dir.join("bench");
     let cargo = |what: &[&str]| -> Result<Cmd> {
         let args = ["test", "--release", "--target", WASM, "--test", test];
         let cmd = setup::wasm_rust()?.cargo(&target, &args)?;
         let cmd = cmd.args(["--manifest-path"]).args([manifest]);
-        let mut cmd = cmd.args(features).args(what);
+        let mut cmd = cmd.args(package).args(features).args(what);
         if let Some(flags) = flags {
             cmd = cmd.env("RUSTFLAGS", flags);
         }

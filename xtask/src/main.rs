@@ -7,6 +7,7 @@ mod cache;
 mod counts;
 mod demo;
 mod fuzz;
+mod package;
 mod page;
 mod run;
 mod sanitize;

@@ -96,8 +96,8 @@ impl Page {
 
 /// `mydht` with the page of now: as it is built for use, or quickly. Built into `target_dir`.
 pub fn program(workspace: &Workspace, target_dir: &Path, build: web::Build) -> Result<PathBuf> {
-    if !workspace.package("mydht")?.has("bin", "mydht") {
-        bail!("package `mydht` has no binary `mydht` to run");
+    if !workspace.package("mydht-cli")?.has("bin", "mydht") {
+        bail!("package `mydht-cli` has no binary `mydht` to run");
     }
     web::make(target_dir, build)?;
     let profile = match build {
@@ -105,7 +105,7 @@ pub fn program(workspace: &Workspace, target_dir: &Path, build: web::Build) -> R
         web::Build::Quick => "dev",
     };
     Cmd::cargo(["build", "--quiet", "--profile", profile])
-        .args(["-p", "mydht", "--bin", "mydht"])
+        .args(["-p", "mydht-cli", "--bin", "mydht"])
         .env("CARGO_TARGET_DIR", target_dir)
         .check()?;
     let folder = match build {

@@ -39,7 +39,15 @@ const NAMES: [&str; 6] = ["quiet", "churn", "hostile", "stall", "cut", "trace"];
 
 /// Runs the networks.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    Cmd::cargo(["build", "--release", "--package", "mydht", "--bin", "mydht"]).check()?;
+    Cmd::cargo([
+        "build",
+        "--release",
+        "--package",
+        "mydht-cli",
+        "--bin",
+        "mydht",
+    ])
+    .check()?;
     let folder = target();
     let command = folder.join("release").join("mydht");
     if let Some(most) = args.scale {

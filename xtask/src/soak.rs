@@ -21,7 +21,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let out = root().join("docs").join("benchmarks");
-    Cmd::cargo(["bench", "--all-features", "--bench", "soak", "--", "--out"])
+    Cmd::cargo(["bench", "--package", "mydht", "--all-features"])
+        .args(["--bench", "soak", "--", "--out"])
         .args([&out])
         .args(["--seconds", &args.seconds.to_string()])
         .args(["--connections", &args.connections.to_string()])

@@ -17,10 +17,12 @@ pub enum Step {
     Doctest,
     /// The documentation builds, with no broken link.
     Doc,
-    /// examples/ builds.
+    /// The programs in examples/ run and succeed.
     Examples,
     /// The API of mio 0.6.23 is all there.
     Api,
+    /// The crates that are published can be: each is packaged and builds from its package.
+    Package,
     /// The libraries compile for wasm32.
     WasmCheck,
     /// tests/wasm_*.rs in Node.

@@ -3,6 +3,7 @@
 use crate::cache;
 use crate::counts::Counts;
 use crate::demo;
+use crate::package;
 use crate::page::{self, Page};
 use crate::run::{Cmd, on_path};
 use crate::setup;
@@ -13,11 +14,15 @@ use crate::workspace::{Workspace, is_ci, root};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long one command that runs tests may take in CI before it is killed.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// How long one example may run before it is killed.
+const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Features that change what the rest relies on: lints and tests run a second time with each, for its
 /// package alone. All other features are on in every native step.
@@ -158,6 +163,32 @@ impl Context {
         })
     }
 
+    /// Returns the folder that the steps build into.
+    fn target_dir(&self) -> &Path {
+        let own = self.target.as_ref().map(|target| target.dir.as_path());
+        own.unwrap_or(&self.workspace.target_dir)
+    }
+
+    /// Builds all examples, and runs each.
+    fn examples(&self) -> Result<Outcome> {
+        let cmd = self.cargo(&["build", "--examples"]);
+        if !cmd.args(everything(&self.workspace)).succeeds()? {
+            return Ok(Outcome::of(false));
+        }
+        let mut success = true;
+        for (package, name) in examples(&self.workspace) {
+            eprintln!("    {package}: {name}");
+            let program = self.target_dir().join("debug/examples").join(&name);
+            let program = program.with_extension(std::env::consts::EXE_EXTENSION);
+            let ended = Cmd::new(program, [""; 0]).within(EXAMPLE_LIMIT)?;
+            if !ended.is_some_and(|status| status.success()) {
+                eprintln!("example `{name}` of {package} failed, or did not end in time");
+                success = false;
+            }
+        }
+        Ok(Outcome::of(success))
+    }
+
     fn cargo(&self, args: &[&str]) -> Cmd {
         let mut cmd = Cmd::cargo(args);
         if let Some(target) = &self.target {
@@ -223,9 +254,7 @@ impl Context {
 
     /// The page in Chromium, quickly built.
     fn page(&self) -> Result<Outcome> {
-        let target_dir = self.target.as_ref().map(|target| target.dir.as_path());
-        let target_dir = target_dir.unwrap_or(&self.workspace.target_dir);
-        let program = page::program(&self.workspace, target_dir, web::Build::Quick)?;
+        let program = page::program(&self.workspace, self.target_dir(), web::Build::Quick)?;
         let page = Page::new(program)?;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("file.bin");
@@ -261,11 +290,9 @@ impl Context {
                     .args(everything(&self.workspace))
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ),
-            Step::Examples => {
-                let cmd = self.cargo(&["build", "--examples"]);
-                check(cmd.args(everything(&self.workspace)))
-            }
+            Step::Examples => self.examples(),
             Step::Api => crate::api::compare(false),
+            Step::Package => package::check(&self.workspace, self.target_dir()),
             Step::WasmCheck => self.wasm.check(),
             Step::WasmNode => self.wasm.node(&self.workspace),
             Step::WasmChromium => self.wasm.chromium(&self.workspace),
@@ -287,6 +314,16 @@ impl Context {
             }
         }
     }
+}
+
+/// Returns the package and the name of each example.
+fn examples(workspace: &Workspace) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for package in &workspace.packages {
+        let examples = package.targets.iter().filter(|t| t.kind == "example");
+        found.extend(examples.map(|example| (package.name.clone(), example.name.clone())));
+    }
+    found
 }
 
 /// cargo's arguments for all packages, with all features but those tested apart.

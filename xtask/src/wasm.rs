@@ -19,9 +19,13 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("readwrite-comp", &[]),
     // What of its features is not for wasm32 is absent there.
     ("mydht-spawner", &["--all-features"]),
-    ("mydht-transports", &["--features=signal"]),
-    // Its default features are the native command line and store.
+    ("mydht-transports", &[]),
+    ("mydht-proto", &[]),
+    ("mydht-store", &[]),
+    ("mydht-rendezvous", &[]),
+    // Its default features are the native store and the rendezvous, which the page takes.
     ("mydht", &["--no-default-features"]),
+    ("mydht-sim", &[]),
     ("mydht-web", &[]),
 ];
 

@@ -88,7 +88,7 @@ pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
         std::fs::copy(web.join(file), dist.join(file))?;
     }
     // cargo does not see that the program has these files in it.
-    let embeds = root().join("src/bin/mydht/signal/page.rs");
+    let embeds = root().join("cli/src/signal/page.rs");
     std::fs::File::options()
         .append(true)
         .open(embeds)?

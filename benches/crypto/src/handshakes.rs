@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
-use mydht::handshake::{Channel, Credentials, Fresh, Handshake};
-use mydht::identity::{GroupSecret, Identity};
+use mydht_proto::handshake::{Channel, Credentials, Fresh, Handshake};
+use mydht_proto::identity::{GroupSecret, Identity};
 use snow::{Builder, HandshakeState};
 
 use crate::{Row, duel};

@@ -6,7 +6,7 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Tag};
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use hmac::{Hmac, Mac};
-use mydht::shadow::{Cipher, RECORD, RecordR, RecordW, Secret};
+use mydht_proto::shadow::{Cipher, RECORD, RecordR, RecordW, Secret};
 use readwrite_comp::{CompR, CompW};
 use sha2::Sha256;
 

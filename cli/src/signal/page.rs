@@ -6,7 +6,7 @@ use rust_embed::RustEmbed;
 
 /// What `cargo xtask web` makes. A program that is built without it serves a page that says so.
 #[derive(RustEmbed)]
-#[folder = "web/dist"]
+#[folder = "../web/dist"]
 #[allow_missing = true]
 struct Files;
 
