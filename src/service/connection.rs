@@ -332,7 +332,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         if self.state == State::Leaving || self.deaf {
             return Ok(false);
         }
-        let way = Way::new(span.clone(), self.flow.queue(weight)?);
+        let way = Way::new(self.conn, span.clone(), self.flow.queue(weight)?);
         if self.tell_writer(Routed::new(command, way)).is_err() {
             // It has ended, and says so itself.
             self.deaf = true;

@@ -8,7 +8,7 @@ use tracing::Span;
 use super::flow::Permit;
 use super::{MainCommand, MainSend};
 use crate::conf::MyDHTConf;
-use crate::engine::ConnId;
+use crate::engine::{ConnId, Ticket};
 
 /// Which service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,17 @@ pub struct Routed<C> {
     pub(super) way: Way,
 }
 
+/// The party on whose behalf something is done: it is told when the protocol fails at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A peer, by a message on this connection.
+    Peer(ConnId),
+    /// The node's user or its global service, by a request.
+    User(Ticket),
+    /// The node itself.
+    Node,
+}
+
 /// What comes back with the answer to a command.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
@@ -39,6 +50,7 @@ pub(super) struct Way {
     pub(super) span: Span,
     /// Its share of its connection's flow, given back when all that is done for it is done.
     permit: Option<Arc<Permit>>,
+    pub(super) origin: Origin,
     /// Nothing comes after it: the node stops.
     pub(super) last: bool,
 }
@@ -49,15 +61,25 @@ impl Way {
         Way {
             span: Span::none(),
             permit: None,
+            origin: Origin::Node,
             last: false,
         }
     }
 
-    /// On behalf of a message, with its share of a flow.
-    pub(super) fn new(span: Span, permit: Permit) -> Self {
+    /// On behalf of a request of the node's user.
+    pub(super) fn of_user(ticket: Ticket) -> Self {
+        Way {
+            origin: Origin::User(ticket),
+            ..Way::none()
+        }
+    }
+
+    /// On behalf of a message of or to the peer on `conn`, with its share of a flow.
+    pub(super) fn new(conn: ConnId, span: Span, permit: Permit) -> Self {
         Way {
             span,
             permit: Some(Arc::new(permit)),
+            origin: Origin::Peer(conn),
             last: false,
         }
     }

@@ -27,9 +27,9 @@ use self::links::{Bootstrap, OfHost};
 use self::stop::Stopping;
 use self::timers::Timer;
 use super::connection::{Common, Conn, State};
-use super::hosted::Way;
+use super::hosted::{Origin, Way};
 use super::peers::{PeerMgmt, Verdict};
-use super::protocol::{Handled, Origin, Protocol};
+use super::protocol::{Handled, Protocol};
 use super::slot::Slot;
 use super::{
     Answer, Courier, Global, MainCommand, MainSend, Parts, Reply, Routed, StoreIn, StoreOut,
@@ -222,7 +222,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     self.contents.insert(ticket, content);
                 }
                 let input = Input::Command(ticket, request.command);
-                self.protocol.tell(input, Way::none());
+                self.protocol.tell(input, Way::of_user(ticket));
                 Ok(())
             }
             MainCommand::Tell(body, answer) => self.user_asks(body, answer),
@@ -280,16 +280,16 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn do_outputs(&mut self, handled: Handled) -> Result<()> {
         let Handled {
             way,
-            origin,
+            is_stop,
             failure,
         } = handled;
         while let Some(output) = self.protocol.next_output() {
             self.output(output, &way)?;
         }
         if let Some(why) = failure {
-            self.protocol_failed(origin, &why)?;
+            self.protocol_failed(way.origin, &why)?;
         }
-        if origin == Origin::Stop {
+        if is_stop {
             self.protocol_stopped()?;
         }
         self.done(way)
@@ -308,7 +308,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     &Way::none(),
                 )
             }
-            Origin::Stop | Origin::Node => Ok(()),
+            Origin::Node => Ok(()),
         }
     }
 

@@ -6,36 +6,13 @@ use std::time::Duration;
 use mydht_spawner::contain;
 
 use super::hosted::Way;
-use crate::engine::{ConnId, Counts, Engine, Input, Output, Ticket};
-
-/// The party on whose behalf an input is handled: whoever is told when the engine fails at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A peer, by its message.
-    Peer(ConnId),
-    /// The node's user or its global service, by a command.
-    User(Ticket),
-    /// The end of the node.
-    Stop,
-    /// The node itself.
-    Node,
-}
-
-impl Origin {
-    fn of(input: &Input) -> Self {
-        match input {
-            Input::Message(conn, ..) => Origin::Peer(*conn),
-            Input::Command(ticket, _) => Origin::User(*ticket),
-            Input::Stop => Origin::Stop,
-            _ => Origin::Node,
-        }
-    }
-}
+use crate::engine::{Counts, Engine, Input, Output};
 
 /// What became of one input.
 pub(super) struct Handled {
     pub(super) way: Way,
-    pub(super) origin: Origin,
+    /// The input was [`Input::Stop`].
+    pub(super) is_stop: bool,
     /// The panic that the engine ended in.
     pub(super) failure: Option<String>,
 }
@@ -73,7 +50,7 @@ impl Protocol {
     /// its own deadline.
     pub(super) fn handle_next(&mut self, now: Duration) -> Option<Handled> {
         let (input, way) = self.inputs.pop_front()?;
-        let origin = Origin::of(&input);
+        let is_stop = matches!(input, Input::Stop);
         self.is_stale = true;
         let result = way.span.in_scope(|| {
             tracing::trace!("protocol");
@@ -85,7 +62,7 @@ impl Protocol {
         let failure = result.err().map(|error| error.to_string());
         Some(Handled {
             way,
-            origin,
+            is_stop,
             failure,
         })
     }
@@ -100,7 +77,12 @@ impl Protocol {
         if !std::mem::take(&mut self.is_stale) {
             return None;
         }
-        self.deadline = self.engine.next_deadline();
+        // The routing table is asked, which may be the user's own.
+        let deadline = contain(|| Ok(self.engine.next_deadline()));
+        self.deadline = deadline.unwrap_or_else(|error| {
+            tracing::error!(%error, "the protocol has no deadline until its next input");
+            None
+        });
         Some(self.engine.take_counts())
     }
 

@@ -14,6 +14,7 @@ mod memory;
 mod no_c;
 #[cfg(feature = "redb")]
 mod own_service;
+mod protocol;
 mod providers;
 mod security;
 mod services;

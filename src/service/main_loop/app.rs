@@ -123,7 +123,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Wish::Put(record) => Command::Put { record, tree: None },
         };
         self.protocol
-            .tell(Input::Command(ticket, command), Way::none());
+            .tell(Input::Command(ticket, command), Way::of_user(ticket));
         Ok(())
     }
 
