@@ -1,5 +1,6 @@
 //! Transfers: attachments on their way here, and their parts on the way to peers.
 
+mod download;
 mod serve;
 mod sources;
 
@@ -22,47 +23,7 @@ use crate::msg::{ProtoMessage, QueryId};
 use crate::record::AttachmentId;
 use mydht_small::{BTreeMap, BTreeSet};
 
-/// An attachment on its way here.
-#[derive(Debug)]
-struct Download {
-    /// Distinguishes this download from an earlier one of the same attachment, of which the store has still to answer.
-    number: u64,
-    /// `None` while the store looks for what is here already.
-    plan: Option<FetchPlan<ConnId>>,
-    /// Connections that may have the attachment, and have not failed.
-    providers: Vec<ConnId>,
-    then: Vec<OnArrival>,
-    /// Peers that want parts which are not here yet, by part.
-    waiting: BTreeMap<u64, Vec<(ConnId, QueryId)>>,
-    /// Number of requests in `waiting`.
-    waiting_count: usize,
-    /// Parts that peers asked for before there was a plan.
-    wanted: BTreeSet<u64>,
-    /// Parts that arrived, and that the store has not said it kept.
-    writing: BTreeSet<u64>,
-    /// Searches that may still find providers.
-    hopes: BTreeSet<SearchId>,
-    /// Set once providers were searched for.
-    is_sought: bool,
-    /// Time at which a peer last asked for a part, or one was kept.
-    touched: Duration,
-    /// Key of this download in [`Transfers::idle`].
-    idle: Option<Duration>,
-}
-
-impl Download {
-    /// Returns true if this node's user waits for the attachment.
-    fn is_for_the_user(&self) -> bool {
-        let mut then = self.then.iter();
-        then.any(|then| matches!(then, OnArrival::Found(..)))
-    }
-
-    /// Returns since when nobody waits for the attachment.
-    fn idle_since(&self) -> Option<Duration> {
-        let wanted = !self.then.is_empty() || !self.waiting.is_empty();
-        (self.plan.is_some() && !wanted).then_some(self.touched)
-    }
-}
+use download::{Download, TOO_MANY_WAIT};
 
 /// A search for providers of an attachment.
 #[derive(Debug)]
@@ -89,7 +50,6 @@ pub(super) struct Transfers {
 const STORE_LOST_IT: &str =
     "the store of this node does not have all parts that it kept: get it again";
 const TOO_MANY: &str = "too many attachments are on their way already (limit downloads): try again";
-const TOO_MANY_WAIT: &str = "too many requests wait for this attachment (limit waiting_requests)";
 
 impl Transfers {
     /// Returns the number of attachments on their way here.
@@ -99,50 +59,13 @@ impl Transfers {
 
     /// Returns the connections that wait for a part, or for an attachment to be kept.
     pub(super) fn conns(&self) -> impl Iterator<Item = ConnId> {
-        self.downloads.values().flat_map(|download| {
-            let parts = download.waiting.values().flatten().map(|(conn, _)| *conn);
-            let stored = download.then.iter().filter_map(|then| match then {
-                OnArrival::Stored(conn, ..) => Some(*conn),
-                OnArrival::Found(..) => None,
-            });
-            parts.chain(stored)
-        })
+        self.downloads.values().flat_map(Download::conns)
     }
 
     /// Returns when a download that nobody waits for is to be dropped.
     pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Duration> {
         let (since, ..) = self.idle.first()?;
         Some(since.saturating_add(limits.request_timeout))
-    }
-
-    /// Lets a peer wait for a part.
-    fn wait(
-        &mut self,
-        id: &AttachmentId,
-        part: u64,
-        who: (ConnId, QueryId),
-        limits: &Limits,
-    ) -> Result<(), &'static str> {
-        let Some(download) = self.downloads.get_mut(id) else {
-            return Err("this part is not here");
-        };
-        let plan = download.plan.as_ref();
-        if plan.is_some_and(|plan| plan.have().contains(part)) && !download.writing.contains(&part)
-        {
-            // It was kept, but the store cannot give it out yet: nothing would ever end the wait.
-            return Err("this part cannot be given out yet");
-        }
-        if plan.is_some_and(|plan| plan.expects(who.0, part)) {
-            // It would wait for itself.
-            return Err("this part was asked of you");
-        }
-        if download.waiting_count >= limits.waiting_requests {
-            return Err(TOO_MANY_WAIT);
-        }
-        download.waiting.entry(part).or_default().push(who);
-        download.waiting_count += 1;
-        self.note_idle(*id);
-        Ok(())
     }
 
     /// Updates `idle` after a change of a download.
@@ -213,20 +136,8 @@ impl Transfers {
         self.next += 1;
         cx.ask_store(StoreOp::Open(id), AfterStore::Opened(id, number));
         let providers = self.providers.of(&id).to_vec();
-        Ok(self.downloads.entry(id).or_insert(Download {
-            number,
-            plan: None,
-            providers,
-            then: Vec::new(),
-            waiting: BTreeMap::new(),
-            waiting_count: 0,
-            wanted: BTreeSet::new(),
-            writing: BTreeSet::new(),
-            hopes: BTreeSet::new(),
-            is_sought: false,
-            touched: cx.now,
-            idle: None,
-        }))
+        let download = Download::new(number, providers, cx.now);
+        Ok(self.downloads.entry(id).or_insert(download))
     }
 
     /// Drops the download that nobody has waited for the longest: any, or only one idle since `before`. Returns false if
@@ -378,9 +289,7 @@ impl Transfers {
         download.writing.remove(&part);
         download.touched = now;
         let done = download.plan.as_ref().map(|plan| plan.have().bytes(&id));
-        let waiting = download.waiting.remove(&part).unwrap_or_default();
-        download.waiting_count -= waiting.len();
-        for (conn, query) in waiting {
+        for (conn, query) in download.take_waiting(part) {
             read_for_peer(cx, conn, query, id, part);
         }
         self.progress(cx, id, done.unwrap_or_default());

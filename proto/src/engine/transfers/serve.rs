@@ -73,7 +73,10 @@ impl Transfers {
         if let Err(why) = self.download_for_peers(cx, id) {
             return cx.refuse(conn, query, why);
         }
-        match self.wait(&id, part, (conn, query), &cx.limits) {
+        let Some(download) = self.downloads.get_mut(&id) else {
+            return cx.refuse(conn, query, "this part is not here");
+        };
+        match download.wait(part, (conn, query), &cx.limits) {
             Ok(()) => self.demand(cx, id, part),
             Err(why) => cx.refuse(conn, query, why),
         }

@@ -5,7 +5,6 @@ use super::super::interface::ConnId;
 use super::super::named::Named;
 use super::super::requests::{Request, SearchId};
 use super::super::searches::{Question, Searches};
-use super::super::task::OnArrival;
 use super::{Seek, Transfers};
 use crate::record::AttachmentId;
 use crate::routing::Contact;
@@ -21,10 +20,7 @@ impl Transfers {
         self.providers.forget(&id, conn);
         abandon(cx, id, conn);
         if let Some(download) = self.downloads.get_mut(&id) {
-            download.providers.retain(|other| *other != conn);
-            if let Some(plan) = &mut download.plan {
-                plan.remove_provider(conn);
-            }
+            download.remove_provider(conn);
             self.pump(cx, id);
         }
     }
@@ -46,14 +42,7 @@ impl Transfers {
         let Some(download) = self.downloads.get_mut(&id) else {
             return;
         };
-        download.waiting.retain(|_, peers| {
-            peers.retain(|(peer, _)| *peer != conn);
-            !peers.is_empty()
-        });
-        download.waiting_count = download.waiting.values().map(Vec::len).sum();
-        download
-            .then
-            .retain(|then| !matches!(then, OnArrival::Stored(peer, ..) if *peer == conn));
+        download.forget_waiting(conn);
         match download.providers.contains(&conn) {
             true => self.provider_gone(cx, id, conn),
             false => self.note_idle(id),
@@ -92,11 +81,7 @@ impl Transfers {
         let Some(download) = self.downloads.get_mut(&id) else {
             return;
         };
-        download.providers.retain(|conn| ![from, to].contains(conn));
-        download.providers.push(to);
-        if let Some(plan) = &mut download.plan {
-            plan.replace_provider(from, to);
-        }
+        download.replace_provider(from, to);
         self.pump(cx, id);
     }
 
@@ -110,12 +95,7 @@ impl Transfers {
         self.providers
             .note(id, conn, cx.limits.known_providers.max(1));
         if let Some(download) = self.downloads.get_mut(&id) {
-            if !download.providers.contains(&conn) {
-                download.providers.push(conn);
-            }
-            if let Some(plan) = &mut download.plan {
-                plan.add_provider(conn);
-            }
+            download.add_provider(conn);
             self.pump(cx, id);
         }
     }
