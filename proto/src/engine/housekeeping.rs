@@ -47,7 +47,7 @@ impl Engine {
             || self.provider_records.is_due(now)
             || self.cache.is_due(now)
             || self.admission.quotas.is_due(now)
-            || self.links.has_worse(cx)
+            || self.links.has_quiet_worse(cx)
             || self.links.is_trim_due(cx)
             || cx.requests.has_debtors()
     }

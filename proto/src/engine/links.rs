@@ -30,9 +30,9 @@ impl Links {
         worse.chain(self.trim_at).min()
     }
 
-    /// Returns true if connections with peers that have a better one may have to be closed.
-    pub(super) fn has_worse(&self, cx: &Context) -> bool {
-        cx.peers.worse().next().is_some()
+    /// Returns true if a connection with a peer that has a better one may have to be closed.
+    pub(super) fn has_quiet_worse(&self, cx: &Context) -> bool {
+        cx.peers.worse().any(|(_, peer)| is_quiet(cx, peer))
     }
 
     /// Returns true if [`trim`](Self::trim) has something to do.
@@ -49,10 +49,7 @@ impl Links {
         cx: &Context,
         served: impl Iterator<Item = ConnId>,
     ) -> Vec<ConnId> {
-        let quiet = quiet(cx);
-        let is_quiet =
-            |peer: &Peer| peer.at_store == 0 && peer.used.saturating_add(quiet) <= cx.now;
-        let worse = cx.peers.worse().filter(|(_, peer)| is_quiet(peer));
+        let worse = cx.peers.worse().filter(|(_, peer)| is_quiet(cx, peer));
         let mut over: Vec<ConnId> = worse.map(|(conn, _)| conn).collect();
         if !over.is_empty() {
             let busy = busy(cx, served);
@@ -97,6 +94,11 @@ impl Links {
 fn quiet(cx: &Context) -> Duration {
     let hops = u32::from(cx.limits.hops).saturating_add(1);
     cx.limits.find_timeout.saturating_mul(hops)
+}
+
+/// Returns true if nothing that the peer has asked can be under way any more.
+fn is_quiet(cx: &Context, peer: &Peer) -> bool {
+    peer.at_store == 0 && peer.used.saturating_add(quiet(cx)) <= cx.now
 }
 
 /// Returns the connections whose end would lose an answer: of the peer, or to it.

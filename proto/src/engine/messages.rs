@@ -1,9 +1,10 @@
 //! Messages of peers: requests go to the organ that answers them, answers to the one that asked.
 
+use super::Engine;
 use super::after_store::AfterStore;
 use super::interface::{ConnId, StoreOp};
 use super::requests::{Request, SearchId};
-use super::{Engine, Task};
+use super::task::Task;
 use crate::attachment::ReceivedPart;
 use crate::id::PeerId;
 use crate::msg::ProtoMessage;
