@@ -63,3 +63,38 @@ impl Dials {
         [self.open.len(), self.queue.len()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Hash;
+
+    fn contact(number: u8, address: &str) -> Contact<String> {
+        Contact {
+            id: PeerId(Hash([number; 32])),
+            address: address.into(),
+        }
+    }
+
+    #[test]
+    fn no_more_connections_are_opened_at_once_than_the_limit() {
+        let mut dials = Dials::default();
+        let first = dials.dial(contact(1, "a"), 10, 1);
+        assert!(matches!(first, Dial::Connect(contact) if contact.address == "a"));
+        assert!(matches!(dials.dial(contact(1, "a"), 11, 1), Dial::Wait));
+        assert!(matches!(dials.dial(contact(2, "b"), 12, 1), Dial::Wait));
+        assert_eq!(dials.next_queued(1), None);
+        assert_eq!(dials.ended(&contact(1, "a").id), [10, 11]);
+        assert_eq!(dials.next_queued(1), Some((contact(2, "b"), 12)));
+        assert_eq!(dials.held(), [0, 0]);
+    }
+
+    #[test]
+    fn a_peer_without_address_or_a_node_without_dials_opens_none() {
+        let mut dials = Dials::default();
+        let without_address = dials.dial(contact(1, ""), 1, 8);
+        assert!(matches!(without_address, Dial::Impossible));
+        let without_dials = dials.dial(contact(1, "a"), 1, 0);
+        assert!(matches!(without_dials, Dial::Impossible));
+    }
+}

@@ -176,3 +176,48 @@ impl Peers {
         [self.by_conn.len(), self.by_id.len(), self.worse.len()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::ZERO;
+
+    fn id(number: u8) -> PeerId {
+        PeerId(Hash([number; 32]))
+    }
+
+    #[test]
+    fn a_better_connection_replaces_a_worse_one_until_it_ends() {
+        let mut peers = Peers::default();
+        let worse =
+            |peers: &Peers| -> Vec<ConnId> { peers.worse().map(|(conn, _)| conn).collect() };
+        assert_eq!(peers.add(1, id(7), 1, NOW), None);
+        assert_eq!(peers.add(2, id(7), 1, NOW), None, "as good as the first");
+        assert_eq!((peers.best(&id(7)), worse(&peers)), (Some(1), vec![]));
+        assert_eq!(peers.add(3, id(7), 2, NOW), Some(1));
+        assert_eq!((peers.best(&id(7)), worse(&peers)), (Some(3), vec![1, 2]));
+        assert_eq!(peers.add(4, id(7), 0, NOW), None, "worse than the best");
+        assert_eq!((peers.len(), peers.count()), (4, 1));
+        assert_eq!(peers.remove(3).map(|peer| peer.id), Some(id(7)));
+        assert_eq!((peers.best(&id(7)), worse(&peers)), (Some(1), vec![4]));
+        for conn in [1, 2, 4] {
+            assert!(peers.remove(conn).is_some());
+            assert!(peers.remove(conn).is_none());
+        }
+        assert_eq!(peers.held(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn near_names_each_peer_once_with_the_address_of_its_best_connection() {
+        let mut peers = Peers::default();
+        peers.add(1, id(1), 1, NOW);
+        peers.add(2, id(3), 1, NOW);
+        peers.add(3, id(1), 2, NOW);
+        peers.get_mut(3).unwrap().address = Some("better".into());
+        let near = peers.near(&id(1).0);
+        let names: Vec<_> = near.iter().map(|c| (c.id, c.address.as_str())).collect();
+        assert_eq!(names, [(id(1), "better"), (id(3), "")]);
+        assert_eq!(peers.best_of(&near, 1), [3]);
+    }
+}
