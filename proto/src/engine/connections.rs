@@ -1,4 +1,4 @@
-//! Connections that begin, end or fail: every organ that is concerned hears of it.
+//! Connections that begin, end or fail, routed to every organ concerned.
 
 use super::Engine;
 use super::interface::{ConnId, Output};

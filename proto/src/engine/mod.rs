@@ -9,7 +9,7 @@
 //! # Organs
 //!
 //! Each of searches, lookups, puts, transfers, provider records, announcements, republishing and links owns its state and
-//! the methods on it. They share a [`Context`] and do not know each other: an organ leaves a [`Task`] for another, and the
+//! the methods on it. They share a `Context` and do not know each other: an organ leaves a `Task` for another, and the
 //! [`Engine`] routes inputs and tasks. A search reports to the organ that began it.
 
 mod admission;

@@ -17,7 +17,7 @@ struct Quota {
 
 #[derive(Debug, Default)]
 struct Share {
-    /// Each record's bytes, and until when it counts.
+    /// Bytes of each record, and until when it counts.
     records: HashMap<Key, (u64, Duration)>,
     bytes: u64,
 }
@@ -37,7 +37,7 @@ const REMEMBERED: usize = 1 << 17;
 const COUNTS: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
-    /// Whether a record of `who`, in the place of an earlier one under its key, is within the quota.
+    /// Returns true if a record of `who`, in the place of an earlier one under its key, is within the quota.
     fn has_room(&self, who: &Hash, key: &Key, bytes: u64, quota: Quota) -> bool {
         let Some(share) = self.shares.get(who) else {
             return quota.records > 0 && bytes <= quota.bytes;

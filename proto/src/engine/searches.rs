@@ -29,11 +29,11 @@ pub(super) enum Question {
 /// Peers that a search may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// All that are named.
+    /// Everybody that is named.
     All,
-    /// Those that the search began with.
+    /// Contacts that the search began with.
     Seeds,
-    /// Those that the search began with and that are connected.
+    /// Connected peers that the search began with.
     Neighbours,
 }
 
