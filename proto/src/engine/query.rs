@@ -29,8 +29,8 @@ pub enum QueryPriority {
 /// Options of a lookup.
 ///
 /// ```
-/// use mydht_proto::{Command, Key};
-/// use mydht_proto::engine::{Query, QueryMode};
+/// use mydht_proto::Key;
+/// use mydht_proto::engine::{Command, Query, QueryMode};
 /// let query = Query { mode: Some(QueryMode::Asynch), ..Query::default() };
 /// let _ = Command::Query { key: Key::named("greeting"), query };
 /// ```
