@@ -1,10 +1,13 @@
-//! What others have looked for in vain here and found elsewhere: kept for a while, so that what many look for is found
-//! sooner (Maymounkov and Mazières, *Kademlia* (2002), §2.3).
+//! Cache of records that others have looked for in vain here and found elsewhere: kept for a while, so that popular
+//! records are found sooner (Maymounkov and Mazières, *Kademlia* (2002), §2.3).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{ConnId, Engine};
+use super::context::Context;
+use super::interface::ConnId;
+use super::requests::SearchId;
+use super::searches::Searches;
 use crate::id::{Key, PeerId};
 use crate::limits::Limits;
 use crate::msg::ProtoMessage;
@@ -12,10 +15,10 @@ use crate::record::{Record, Value};
 use crate::routing::Distance;
 use mydht_small::BTreeSet;
 
-/// One peer has at most this part of the cache.
+/// Divisor of the cache's bytes that gives the maximum of one peer.
 const SHARES: usize = 8;
 
-/// How long what is cached stays with a node that is among those that keep it; it halves with each node that is nearer.
+/// Time for which a node caches a record if it is among those that keep it; half of it for each node that is nearer.
 const AMONG_KEEPERS: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
@@ -31,13 +34,13 @@ struct Cached {
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     kept: HashMap<Key, Cached>,
-    /// The same: what is void first goes first.
+    /// Keys of `kept`, the first to expire first.
     order: BTreeSet<(Duration, Key)>,
     bytes: usize,
     by_peer: HashMap<PeerId, usize>,
 }
 
-/// What an entry takes, about.
+/// Returns the approximate size of an entry.
 fn weight(record: &Record) -> usize {
     let value = match &record.value {
         Value::Bytes(bytes) => bytes.len(),
@@ -47,9 +50,8 @@ fn weight(record: &Record) -> usize {
 }
 
 impl Cache {
-    /// Keeps a record that `from` gave until `until`, if there is room for it within `most` bytes: what is void sooner
-    /// makes room.
-    pub(super) fn put(&mut self, record: Record, from: PeerId, until: Duration, most: usize) {
+    /// Keeps a record that `from` gave until `until`, within `most` bytes. Records that expire sooner are evicted for it.
+    fn put(&mut self, record: Record, from: PeerId, until: Duration, most: usize) {
         let (key, bytes) = (record.key, weight(&record));
         if self.kept.get(&key).is_some_and(|kept| kept.until >= until) {
             return;
@@ -91,12 +93,44 @@ impl Cache {
         }
     }
 
-    /// The record under `key`.
-    pub(super) fn get(&self, key: &Key) -> Option<&Record> {
+    /// Takes a record that a peer has found here in vain and now offers.
+    pub(super) fn offered(&mut self, cx: &mut Context, conn: ConnId, record: Record) {
+        if record.is_forged() {
+            return cx.forged(conn, "a forged record to cache");
+        }
+        let fits = can_be_cached(&record, &cx.limits) && record.check(&cx.limits).is_ok();
+        let Some(from) = cx.peers.id(conn).filter(|_| fits) else {
+            return;
+        };
+        let target = record.key.hash();
+        let own = Distance::between(&cx.own.0, target);
+        let near = cx.table.closest(target, cx.limits.closest);
+        let nearer = near
+            .iter()
+            .filter(|contact| Distance::between(&contact.id.0, target) < own)
+            .count();
+        let until = cx.now.saturating_add(time(nearer, cx.limits.copies));
+        self.put(record, from, until, cx.limits.cache_bytes);
+    }
+
+    /// Returns the record under `key`, and counts the hit.
+    pub(super) fn hit(&self, cx: &mut Context, key: &Key) -> Option<Record> {
+        let record = self.get(key)?.clone();
+        cx.counts.cache_hits += 1;
+        Some(record)
+    }
+
+    /// Returns the record under `key`.
+    fn get(&self, key: &Key) -> Option<&Record> {
         self.kept.get(key).map(|cached| &cached.record)
     }
 
-    /// Forgets what is void at `now`.
+    /// Returns true if a record has expired at `now`.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.order.first().is_some_and(|(until, _)| *until <= now)
+    }
+
+    /// Forgets records that have expired at `now`.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some((until, key)) = self.order.first().copied()
             && until <= now
@@ -115,57 +149,33 @@ impl Cache {
     }
 }
 
-/// How long a node caches what `nearer` nodes are nearer to, of which `copies` keep it.
+/// Returns for how long a node caches a record that `nearer` nodes are nearer to, of which `copies` keep it.
 fn time(nearer: usize, copies: usize) -> Duration {
     let farther = u32::try_from(nearer.saturating_sub(copies)).unwrap_or(u32::MAX);
     AMONG_KEEPERS / 1_u32.checked_shl(farther).unwrap_or(u32::MAX)
 }
 
-/// It is cached if anything is.
+/// Returns true if a cache may keep the record.
 fn can_be_cached(record: &Record, limits: &Limits) -> bool {
     let is_value = matches!(record.value, Value::Bytes(_));
     limits.cache_bytes > 0 && is_value && matches!(record.key, Key::Content(_))
 }
 
-impl Engine {
-    /// A search has found a record: of those that it asked in vain the nearest is to have it too.
-    pub(super) fn cache_on_the_way(&mut self, search: u64, record: &Record) {
-        if !can_be_cached(record, &self.limits) {
-            return;
-        }
-        let nearest = self.searches.nearest(search);
-        if let Some(conn) = nearest.and_then(|peer| self.links.conn(&peer)) {
-            let record = record.clone();
-            self.send(conn, ProtoMessage::Cache { record });
-        }
+/// Offers a record that a search has found to the nearest of the peers that it asked in vain.
+pub(super) fn offer_on_the_way(
+    cx: &mut Context,
+    searches: &Searches,
+    search: SearchId,
+    record: &Record,
+) {
+    if !can_be_cached(record, &cx.limits) {
+        return;
     }
-
-    /// What is cached under `key`.
-    pub(super) fn cached(&mut self, key: &Key) -> Option<Record> {
-        let record = self.cache.get(key)?.clone();
-        self.counts.cache_hits += 1;
-        Some(record)
-    }
-
-    /// A peer has found here in vain what it now gives.
-    pub(super) fn asked_to_cache(&mut self, conn: ConnId, record: Record) {
-        if record.is_forged() {
-            return self.lied(conn, "a forged record to cache");
-        }
-        let fits = can_be_cached(&record, &self.limits) && record.check(&self.limits).is_ok();
-        let Some(peer) = self.peers.get(&conn).filter(|_| fits) else {
-            return;
-        };
-        let target = record.key.hash();
-        let own = Distance::between(&self.own.0, target);
-        let near = self.route.closest(target, self.limits.closest);
-        let nearer = near
-            .iter()
-            .filter(|contact| Distance::between(&contact.id.0, target) < own)
-            .count();
-        let until = self.now.saturating_add(time(nearer, self.limits.copies));
-        let from = peer.id;
-        self.cache.put(record, from, until, self.limits.cache_bytes);
+    let closest = searches.closest(search);
+    let nearest = closest.first().map(|contact| contact.id);
+    if let Some(conn) = nearest.and_then(|peer| cx.peers.best(&peer)) {
+        let record = record.clone();
+        cx.send(conn, ProtoMessage::Cache { record });
     }
 }
 

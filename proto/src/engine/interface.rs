@@ -1,4 +1,4 @@
-//! What goes into the protocol and what comes out of it.
+//! Inputs and outputs of the engine.
 
 use std::io;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::id::{Key, PeerId};
 use crate::msg::ProtoMessage;
 use crate::record::{AttachmentId, Record};
 
-/// Names a connection. Never used twice.
+/// Number of a connection. Never used twice.
 pub type ConnId = usize;
 
-/// Names a request of this node's user.
+/// Number of a request of this node's user.
 pub type Ticket = u64;
 
-/// What the node's user asks.
+/// Request of the node's user.
 #[derive(Debug)]
 pub enum Command {
-    /// Keep a record here and with the peers this node knows.
+    /// Keep a record here, and copies of it at the nodes nearest to its key.
     Put {
         /// The record.
         record: Record,
@@ -32,43 +32,43 @@ pub enum Command {
         /// told to link it by [`StoreOp::Link`], which carries this command's ticket.
         tree: Option<Tree>,
     },
-    /// Keep a record here, and have the nearest neighbours put it where it belongs, each in its own name: for a node that can
-    /// open no connections. Not for attachments.
+    /// Keep a record here, and have the nearest neighbours store the copies, each in its own name: for a node that can open
+    /// no connections. Not for attachments.
     Propagate {
         /// The record.
         record: Record,
     },
-    /// Find a record, here or at the peers, and bring its attachment here.
+    /// Find a record, here or at peers, and fetch its attachment.
     Get {
         /// Its key.
         key: Key,
     },
-    /// The same in one's own way.
+    /// Find a record with other options than `Get`.
     Query {
         /// Its key.
         key: Key,
-        /// Which way.
+        /// Options of the lookup.
         query: Query,
     },
-    /// Give a part of an attachment that is here.
+    /// Read a part of an attachment that is here.
     Read {
         /// The attachment.
         id: AttachmentId,
         /// The part.
         part: u64,
     },
-    /// Say how the node is.
+    /// Report the connected peers and the downloads.
     Status,
-    /// Say what it holds, all of it counted.
+    /// Report counts of everything that the node holds.
     Insight,
-    /// Wait until a peer is there, for so long at most; then say how the node is.
+    /// Wait for a first peer, for so long at most, then report like `Status`.
     AwaitPeer(Duration),
 }
 
-/// What the node's user hears. All but `Progress` are the last that is heard of a request.
+/// Answer to the node's user. Every variant but `Progress` is the last event of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// So many bytes of an attachment have moved.
+    /// Bytes of an attachment have moved.
     Progress {
         /// Bytes that moved, those of an earlier try included.
         done: u64,
@@ -79,77 +79,76 @@ pub enum Event {
     Found(Record),
     /// Neither this node nor any peer that it asked has such a record.
     NotFound,
-    /// The record is kept, here and by so many peers.
+    /// The record is kept here, and copies of it by peers.
     Stored {
         /// Peers that keep it.
         copies: usize,
     },
     /// The part that was asked for; `None` if it is not here.
     Part(Option<Bytes>),
-    /// How the node is.
+    /// State of the node's connections and downloads.
     Status {
-        /// The peers that it is connected with.
+        /// Ids of the connected peers.
         peers: Vec<PeerId>,
         /// Attachments on their way here.
         downloads: usize,
     },
-    /// What the node holds.
+    /// Counts of everything that the node holds.
     Insight(Insight),
-    /// The request failed, and why, for people.
+    /// The request failed, for this reason. The text is for people.
     Failed(String),
 }
 
-/// What a node holds at one moment.
+/// Counts of everything that a node holds at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insight {
-    /// Peers that it is connected with.
+    /// Connected peers.
     pub peers: usize,
-    /// Contacts in each bucket of its routing table, the furthest first.
+    /// Contacts in each bucket of the routing table, the furthest first.
     pub buckets: Vec<usize>,
     /// Searches under way.
     pub searches: usize,
     /// Attachments on their way here.
     pub downloads: usize,
-    /// Records in its store.
+    /// Records in the store.
     pub records: usize,
-    /// Bytes of these.
+    /// Bytes of the records in the store.
     pub record_bytes: u64,
 }
 
-/// What happened.
+/// Event that the engine takes in.
 #[derive(Debug)]
 pub enum Input {
-    /// The user asked.
+    /// The user has asked.
     Command(Ticket, Command),
-    /// A peer is there and has proved who it is, by a path of this rank
-    /// (`Transport::rank`).
+    /// A peer is connected and has proved its id, over a path of this rank (`Transport::rank`).
     PeerUp(ConnId, PeerId, u8),
-    /// A connection is gone.
+    /// A connection has ended.
     PeerDown(ConnId),
-    /// A peer that was to be connected with could not be: why, and whether no other is being tried now.
+    /// A dial of the node itself has failed, for this reason. The flag is set if no other is under way.
     ConnectFailed(String, bool),
-    /// A peer that `Connect` named could not be connected with, or another one was there.
+    /// A dial of `Connect` has failed, or has reached another peer.
     Unreachable(PeerId),
     /// A peer says that it can be connected with at this address.
     Reachable(ConnId, String),
-    /// A message came, with what followed it.
+    /// A message has arrived, with the part that followed it.
     Message(ConnId, ProtoMessage, Option<ReceivedPart>),
     /// A connection is in use by others than the protocol.
     Used(ConnId),
-    /// The store did what it was asked.
+    /// The store has answered a request.
     Stored(StoreTicket, io::Result<StoreReply>),
-    /// Time has passed: nothing else happened.
+    /// Time has passed, and nothing else happened.
     Tick,
-    /// The node is about to leave: what is to be said is said now.
+    /// The node is about to stop: copies are stored at connected peers at once.
     Stop,
 }
 
-/// What to do.
+/// Act that the engine asks for.
 #[derive(Debug)]
 pub enum Output {
     /// Send a message, and these bytes after it.
     Send(ConnId, ProtoMessage, Option<Bytes>),
-    /// Close a connection, and why.
+    /// Close a connection, for this reason.
     Disconnect(ConnId, String),
     /// Close a connection that is not needed any more.
     Leave(ConnId),
@@ -157,23 +156,23 @@ pub enum Output {
     Connect(PeerId, String),
     /// Ask the store.
     Store(StoreTicket, StoreOp),
-    /// Tell the user.
+    /// Answer the user.
     Reply(Ticket, Event),
 }
 
-/// Names a request to the store.
+/// Number of a request to the store.
 pub type StoreTicket = u64;
 
-/// Whose a record is.
+/// Owner of a record, by whom the store decides what to evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// This node's user put it: it does not go to make room for others.
+    /// This node's user: the record is not evicted for others.
     Own,
-    /// A peer's, or one that was fetched.
+    /// A peer: the record was put by it, or fetched from it.
     Others,
 }
 
-/// What a store holds.
+/// Usage of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Entries, including those that have expired and are not removed yet.
@@ -182,14 +181,14 @@ pub struct Usage {
     pub bytes: u64,
 }
 
-/// What the store is asked.
+/// Request to the store.
 #[derive(Debug)]
 pub enum StoreOp {
-    /// The record under a key, if all of it is here.
+    /// Read the record under a key, if all of it is here.
     Get(Key),
-    /// The key after this one, in the order of keys, or the first, under which a record is kept.
+    /// Read the key of the next record after this one, in the order of keys, or of the first.
     Next(Option<Key>),
-    /// Keep a record, durably, unless a newer one is there; and whose it is.
+    /// Keep a record of this owner durably, unless a newer one is there.
     Put(Record, Owner),
     /// Serve the content that the user gave with this request from where it is.
     Link(Arc<Tree>, Ticket),
@@ -197,15 +196,15 @@ pub enum StoreOp {
     Open(AttachmentId),
     /// Keep a verified part.
     Write(AttachmentId, u64, ReceivedPart, Vec<Node>),
-    /// A part and its proof.
+    /// Read a part and its proof.
     Read(AttachmentId, u64),
-    /// An attachment is not being written any more.
+    /// End the writing of an attachment.
     Close(AttachmentId),
-    /// How many records there are, and how large.
+    /// Read the number and the size of records.
     Usage,
 }
 
-/// What the store answers.
+/// Answer of the store.
 #[derive(Debug)]
 pub enum StoreReply {
     /// To `Get`.

@@ -1,75 +1,87 @@
-//! What peers say: questions go where they are answered, answers to what had asked.
+//! Messages of peers: requests go to the organ that answers them, answers to the one that asked.
 
-use super::requests::Request;
-use super::stored::AfterStore;
-use super::{ConnId, Engine, StoreOp};
+use super::Engine;
+use super::after_store::AfterStore;
+use super::interface::{ConnId, StoreOp};
+use super::requests::{Request, SearchId};
+use super::task::Task;
 use crate::attachment::ReceivedPart;
+use crate::id::PeerId;
 use crate::msg::ProtoMessage;
+use crate::routing::Contact;
 
 impl Engine {
+    /// Routes a message of a peer.
     pub(super) fn message(
         &mut self,
         conn: ConnId,
         message: ProtoMessage,
         part: Option<ReceivedPart>,
     ) {
-        // What was on its way from one that was let go.
-        let Some(peer) = self.peers.get_mut(&conn) else {
+        use ProtoMessage as M;
+        let cx = &mut self.cx;
+        // The message was on its way when the peer was disconnected.
+        let Some(peer) = cx.peers.get_mut(conn) else {
             return;
         };
-        peer.used = self.now;
+        peer.used = cx.now;
         let name = message.name();
         match message {
-            ProtoMessage::Find { query, .. }
-            | ProtoMessage::Store { query, .. }
-            | ProtoMessage::Propagate { query, .. }
-            | ProtoMessage::Fetch { query, .. }
-                if peer.at_store >= self.limits.pending_messages =>
+            M::Find { query, .. }
+            | M::Store { query, .. }
+            | M::Propagate { query, .. }
+            | M::Fetch { query, .. }
+                if peer.at_store >= cx.limits.pending_messages =>
             {
                 let why = "too many requests wait for the store (limit pending_messages)";
-                self.refuse(conn, query, why);
+                cx.refuse(conn, query, why);
             }
-            ProtoMessage::Find { query, key, hops } => {
-                let hops = hops.min(self.limits.hops);
-                self.store(
-                    StoreOp::Get(key),
-                    AfterStore::PeerGet(conn, query, key, hops),
-                );
+            M::Find { query, key, hops } => {
+                let hops = hops.min(cx.limits.hops);
+                let after = AfterStore::PeerGet(conn, query, key, hops);
+                cx.ask_store(StoreOp::Get(key), after);
             }
-            ProtoMessage::Store { query, record } => self.asked_to_store(conn, query, record),
-            ProtoMessage::Propagate { query, record } => {
-                self.asked_to_propagate(conn, query, record);
+            M::Store { query, record } => self.admission.store(cx, conn, query, record),
+            M::Propagate { query, record } => {
+                let searches = self.searches.count();
+                self.admission
+                    .propagate(cx, (conn, query), record, searches);
             }
-            ProtoMessage::Fetch { query, id, part } => self.asked_for_part(conn, query, id, part),
-            ProtoMessage::FindNode { query, target } => self.asked_for_nodes(conn, query, target),
-            ProtoMessage::Provide { query, hash } => self.asked_to_provide(conn, query, hash),
-            ProtoMessage::FindProviders { query, target } => {
-                self.asked_for_providers(conn, query, target);
+            M::Fetch { query, id, part } => self.transfers.asked(cx, conn, query, id, part),
+            M::FindNode { query, target } => {
+                let nodes = cx.nodes_near(&target, conn);
+                cx.send(conn, M::Nodes { query, nodes });
             }
-            ProtoMessage::Cache { record } => self.asked_to_cache(conn, record),
-            ProtoMessage::Found { query, .. }
-            | ProtoMessage::NotFound { query, .. }
-            | ProtoMessage::Nodes { query, .. }
-            | ProtoMessage::Providers { query, .. }
-            | ProtoMessage::Stored { query }
-            | ProtoMessage::Part { query, .. }
-            | ProtoMessage::Refused { query, .. } => {
-                let Some(request) = self.requests.answered(conn, query) else {
-                    return self.violation(conn, format!("it sent {name} and was not asked"));
-                };
-                peer.strikes = 0;
-                self.answer(conn, request, message, part);
+            M::Provide { query, hash } => self.provider_records.announced(cx, conn, query, hash),
+            M::FindProviders { query, target } => {
+                self.provider_records.asked(cx, conn, query, target);
             }
-            ProtoMessage::Bye { reason } => self.disconnect(conn, format!("it left: {reason}")),
-            // Not for the protocol: they go to the services of the user's, and to the transport.
-            ProtoMessage::App { .. } | ProtoMessage::Signal { .. } => {}
-            ProtoMessage::Hello { .. } => {
-                self.violation(conn, format!("it sent {name} when it was not its turn"));
+            M::Cache { record } => self.cache.offered(cx, conn, record),
+            M::Found { query, .. }
+            | M::NotFound { query, .. }
+            | M::Nodes { query, .. }
+            | M::Providers { query, .. }
+            | M::Stored { query }
+            | M::Part { query, .. }
+            | M::Refused { query, .. } => match cx.requests.answered(conn, query) {
+                Some(request) => {
+                    peer.strikes = 0;
+                    self.answer(conn, request, message, part);
+                }
+                None => cx.violation(conn, format!("it sent {name} and was not asked")),
+            },
+            M::Bye { reason } => {
+                cx.leave(Task::Disconnect(conn, format!("it left: {reason}")));
+            }
+            // The user's services and the transport take these, not the protocol.
+            M::App { .. } | M::Signal { .. } => {}
+            M::Hello { .. } => {
+                cx.violation(conn, format!("it sent {name} when it was not its turn"));
             }
         }
     }
 
-    /// An answer to a request that was made. One that was given up is of no interest any more.
+    /// Routes an answer to the organ that made the request. The answer to an abandoned request is ignored.
     fn answer(
         &mut self,
         conn: ConnId,
@@ -78,48 +90,46 @@ impl Engine {
         received: Option<ReceivedPart>,
     ) {
         use ProtoMessage as M;
+        let cx = &mut self.cx;
         let name = message.name();
         match (request, message) {
             (Request::Search(search, peer), M::Found { record, .. }) => {
-                self.found(conn, search, peer, record);
+                let asked = (search, peer);
+                let taken = self
+                    .lookups
+                    .found(cx, &mut self.searches, conn, asked, record);
+                self.search_goes_on(conn, asked, taken, Vec::new());
             }
             (Request::Search(search, peer), M::NotFound { nodes, .. } | M::Nodes { nodes, .. }) => {
-                match self.check_nodes(&nodes) {
-                    Ok(()) => self.search_answered(search, &peer, nodes),
-                    Err(what) => {
-                        self.search_failed(search, &peer);
-                        self.violation(conn, what.into());
-                    }
-                }
+                let valid = cx.check_nodes(&nodes);
+                self.search_goes_on(conn, (search, peer), valid, nodes);
             }
             (
                 Request::Search(search, peer),
                 M::Providers {
                     providers, nodes, ..
                 },
-            ) => match self
-                .check_nodes(&providers)
-                .and_then(|()| self.check_nodes(&nodes))
-            {
-                Ok(()) => {
-                    self.providers_named(search, providers);
-                    self.search_answered(search, &peer, nodes);
+            ) => {
+                let valid = cx.check_nodes(&providers);
+                let valid = valid.and_then(|()| cx.check_nodes(&nodes));
+                if valid.is_ok()
+                    && let Some(providers) = self.lookups.named(cx, search, providers)
+                {
+                    let searches = &mut self.searches;
+                    self.transfers.named(cx, searches, search, providers);
                 }
-                Err(what) => {
-                    self.search_failed(search, &peer);
-                    self.violation(conn, what.into());
-                }
-            },
-            (Request::Provide, M::Stored { .. }) => {}
-            (Request::Provide, M::Refused { reason, .. }) => {
-                tracing::debug!(conn, %reason, "a peer does not say what is provided here");
+                self.search_goes_on(conn, (search, peer), valid, nodes);
             }
             (Request::Search(search, peer), M::Refused { .. }) => {
-                self.search_failed(search, &peer);
+                self.searches.failed(cx, search, &peer);
             }
-            (Request::Store(put), M::Stored { .. }) => self.copy_done(put, conn, None),
+            (Request::Provide, M::Stored { .. }) => {}
+            (Request::Provide, M::Refused { reason, .. }) => {
+                tracing::debug!(conn, %reason, "a peer does not keep an announcement");
+            }
+            (Request::Store(put), M::Stored { .. }) => self.puts.answered(cx, put, conn, None),
             (Request::Store(put), M::Refused { reason, .. }) => {
-                self.copy_done(put, conn, Some(reason));
+                self.puts.answered(cx, put, conn, Some(reason));
             }
             (
                 Request::Fetch(id, index),
@@ -127,22 +137,53 @@ impl Engine {
                     hash, part, proof, ..
                 },
             ) if hash == id.hash && part == index => match received {
-                Some(received) => self.part_arrived(conn, id, part, received, proof),
-                None => self.violation(conn, "its PART had no content".into()),
+                Some(received) => {
+                    self.transfers
+                        .part_arrived(cx, conn, (id, part), received, proof);
+                }
+                None => cx.violation(conn, "its PART had no content".into()),
             },
             (Request::Fetch(id, _), M::Refused { reason, .. }) => {
-                tracing::debug!(conn, %reason, "a peer gives no more of {}", id.hash);
-                self.provider_gone(id, conn);
+                tracing::debug!(conn, %reason, "a peer serves no more of {}", id.hash);
+                self.transfers.provider_gone(cx, id, conn);
             }
             (Request::Abandoned, _) => {}
             _ => {
-                // It is not among the open requests any more, of which the end of the connection takes care.
+                // The request is not open any more, so the end of the connection does not take care of it.
                 self.unanswered(conn, request, "the peer broke the protocol");
-                self.violation(
-                    conn,
-                    format!("its {name} does not answer what it was asked"),
-                );
+                let what = format!("its {name} does not answer what it was asked");
+                self.cx.violation(conn, what);
             }
+        }
+    }
+
+    /// Goes on with a search after a queried peer has answered, and has named these nodes. An invalid answer disconnects
+    /// the peer.
+    fn search_goes_on(
+        &mut self,
+        conn: ConnId,
+        (search, peer): (SearchId, PeerId),
+        valid: Result<(), &'static str>,
+        nodes: Vec<Contact<String>>,
+    ) {
+        self.run();
+        match valid {
+            Ok(()) => self.searches.answered(&mut self.cx, search, &peer, nodes),
+            Err(what) => {
+                self.searches.failed(&mut self.cx, search, &peer);
+                self.cx.violation(conn, what.into());
+            }
+        }
+    }
+
+    /// Goes on without the answer to a request.
+    pub(super) fn unanswered(&mut self, conn: ConnId, request: Request, why: &str) {
+        let cx = &mut self.cx;
+        match request {
+            Request::Search(search, peer) => self.searches.failed(cx, search, &peer),
+            Request::Store(put) => self.puts.answered(cx, put, conn, Some(why.into())),
+            // The provider is dealt with as a whole.
+            Request::Fetch(..) | Request::Provide | Request::Abandoned => {}
         }
     }
 }

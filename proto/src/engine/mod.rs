@@ -1,30 +1,45 @@
-//! What a node does with messages, requests and time: the protocol, without any I/O.
+//! The protocol of a node, without any I/O: its answer to messages, requests and time.
 //!
-//! Pure: [`Engine::handle`] is told what happened and when, and [`Engine::next_output`] says what to do. The
-//! services around it carry it out. So every case of it is tested without a socket or a clock.
+//! [`Engine::handle`] takes an event and its time, and [`Engine::next_output`] returns what to do. The services around
+//! the engine carry it out. So every case is tested without a socket or a clock.
 //!
 //! Every request of the user ends in exactly one last [`Event`], whatever peers and the store do. The store must
 //! answer in the order in which it was asked.
+//!
+//! # Organs
+//!
+//! Each of searches, lookups, puts, transfers, provider records, announcements, republishing and links owns its state and
+//! the methods on it. They share a `Context` and do not know each other: an organ leaves a `Task` for another, and the
+//! [`Engine`] routes inputs and tasks. A search reports to the organ that began it.
 
+mod admission;
+mod after_store;
+mod announcements;
+mod awaiting;
 mod cache;
+mod connections;
+mod context;
 mod counts;
+mod dials;
+mod housekeeping;
 mod interface;
+mod known_providers;
 mod links;
-mod lookup;
+mod lookups;
 mod messages;
-mod provide;
+mod named;
+mod peers;
 mod provider_records;
-mod providers;
-mod put;
+mod puts;
 mod query;
-mod quota;
+mod quotas;
 mod republish;
 mod requests;
-mod search;
-mod serve;
-mod status;
-mod stored;
-mod transfer;
+mod searches;
+mod store_replies;
+mod table;
+mod task;
+mod transfers;
 
 #[cfg(test)]
 mod tests;
@@ -36,319 +51,224 @@ pub use interface::{
 };
 pub use query::{Query, QueryMode, QueryPriority};
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::PeerId;
 use crate::limits::Limits;
-use crate::msg::{ProtoMessage, QueryId};
-use crate::routing::Route;
-use mydht_small::{BTreeMap, BTreeSet};
+use crate::routing::{Route, Search};
 
+use admission::Admission;
+use after_store::AfterStore;
+use announcements::Announcements;
+use awaiting::Awaiting;
 use cache::Cache;
+use context::Context;
 use links::Links;
-use provide::ToProvide;
+use lookups::Lookups;
 use provider_records::ProviderRecords;
-use put::Puts;
-use quota::Quotas;
+use puts::Puts;
 use republish::Republish;
-use requests::{Request, Requests};
-use search::Searches;
-use stored::AfterStore;
-use transfer::Transfers;
-
-/// A connected peer.
-#[derive(Debug)]
-struct Peer {
-    id: PeerId,
-    /// Where it says it is found.
-    address: Option<String>,
-    /// When a message last came from it or went to it.
-    used: Duration,
-    /// When it last gave a part that it was asked for: what is slow is not dead.
-    gave: Duration,
-    /// What the store was asked for it and has not answered.
-    at_store: usize,
-    /// Times in a row that it did not answer in time.
-    strikes: u32,
-    /// Forged records that it gave.
-    lies: u32,
-}
+use requests::SearchId;
+use searches::Searches;
+use table::Table;
+use task::{Report, Task};
+use transfers::Transfers;
 
 /// The protocol of one node.
 #[derive(Debug)]
 pub struct Engine {
-    own: PeerId,
-    limits: Arc<Limits>,
-    route: Box<dyn Route<String> + Send>,
-    epoch: Duration,
-    /// How often the route was refreshed.
-    refreshes: u64,
-    /// There is no time for searches any more.
-    stopping: bool,
-    now: Duration,
-    peers: BTreeMap<ConnId, Peer>,
-    requests: Requests,
-    links: Links,
+    cx: Context,
     searches: Searches,
+    lookups: Lookups,
     puts: Puts,
-    republish: Republish,
+    admission: Admission,
     transfers: Transfers,
     provider_records: ProviderRecords,
-    to_provide: ToProvide,
+    announcements: Announcements,
+    republish: Republish,
     cache: Cache,
-    quotas: Quotas,
-    /// Who waits for a first peer, and until when.
-    awaiting_peer: Vec<(Ticket, Duration)>,
-    next_store_ticket: StoreTicket,
-    after_store: HashMap<StoreTicket, AfterStore>,
-    outputs: VecDeque<Output>,
-    counts: Counts,
+    links: Links,
+    awaiting: Awaiting,
 }
 
-/// A peer that so many times in a row did not answer in time is let go.
-const MAX_STRIKES: u32 = 3;
-
-/// Requests that were given up, beside those of downloads that ended, and that a peer may leave unanswered.
-const MAX_OWED: usize = 1024;
-
 impl Engine {
-    /// The node `own`, without peers; it will know those that `route` keeps. `epoch` is when its time began, since 1970
-    /// (UTC): records expire by the clock that everybody has.
+    /// Creates the node `own`, without peers; it will know those that `route` keeps. `epoch` is when its time began, since
+    /// 1970 (UTC): records expire by the clock that everybody has.
     pub fn new(
         own: PeerId,
         limits: impl Into<Arc<Limits>>,
         route: Box<dyn Route<String> + Send>,
         epoch: Duration,
     ) -> Self {
-        let limits = limits.into();
-        let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
         Engine {
-            own,
-            limits,
-            route,
-            epoch,
-            refreshes: 0,
-            stopping: false,
-            now: Duration::ZERO,
-            peers: BTreeMap::new(),
-            requests: Requests::new(of_downloads.saturating_add(MAX_OWED)),
-            links: Links::default(),
+            cx: Context::new(own, limits.into(), Table::new(route), epoch),
             searches: Searches::default(),
+            lookups: Lookups::default(),
             puts: Puts::default(),
-            republish: Republish::default(),
+            admission: Admission::default(),
             transfers: Transfers::default(),
             provider_records: ProviderRecords::default(),
-            to_provide: ToProvide::default(),
+            announcements: Announcements::default(),
+            republish: Republish::default(),
             cache: Cache::default(),
-            quotas: Quotas::default(),
-            awaiting_peer: Vec::new(),
-            next_store_ticket: 0,
-            after_store: HashMap::new(),
-            outputs: VecDeque::new(),
-            counts: Counts::default(),
+            links: Links::default(),
+            awaiting: Awaiting::default(),
         }
     }
 
-    /// Takes in what happened at `now` (time since any fixed moment; never goes back).
+    /// Takes in an event that happened at `now` (time since any fixed moment; never goes back).
     pub fn handle(&mut self, now: Duration, input: Input) {
-        self.now = self.now.max(now);
+        self.cx.now = self.cx.now.max(now);
+        self.route(input);
+        self.run();
+        self.keep_house();
+        self.run();
+    }
+
+    /// Returns the next thing to do; `None` when all is done.
+    pub fn next_output(&mut self) -> Option<Output> {
+        self.cx.outputs.pop_front()
+    }
+
+    /// Returns when `handle` wants to be called, even if nothing happened.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.earliest_deadline()
+    }
+
+    /// Takes the counts of what has happened since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.cx.counts)
+    }
+
+    /// Routes an input to the organ that it concerns.
+    fn route(&mut self, input: Input) {
         match input {
             Input::Command(ticket, command) => self.command(ticket, command),
             Input::PeerUp(conn, id, rank) => self.peer_up(conn, id, rank),
             Input::PeerDown(conn) => self.peer_down(conn),
             Input::ConnectFailed(why, hopeless) if hopeless => {
-                for (ticket, _) in std::mem::take(&mut self.awaiting_peer) {
-                    self.reply(ticket, Event::Failed(why.clone()));
+                for ticket in self.awaiting.take() {
+                    self.cx.reply(ticket, Event::Failed(why.clone()));
                 }
             }
             Input::ConnectFailed(..) => {}
             Input::Unreachable(id) => self.unreachable(&id),
             Input::Reachable(conn, address) => self.reachable(conn, address),
             Input::Message(conn, message, part) => self.message(conn, message, part),
-            Input::Used(conn) => self.used(conn),
-            Input::Stored(ticket, result) => {
-                let after = self.after_store.remove(&ticket);
-                let after = after.unwrap_or(AfterStore::Nothing);
-                if let Some(peer) = after.peer().and_then(|conn| self.peers.get_mut(&conn)) {
-                    peer.at_store = peer.at_store.saturating_sub(1);
+            Input::Used(conn) => {
+                if let Some(peer) = self.cx.peers.get_mut(conn) {
+                    peer.used = self.cx.now;
                 }
+            }
+            Input::Stored(ticket, result) => {
+                let after = self.cx.store_answered(ticket);
                 self.stored(after, result);
             }
             Input::Tick => {}
-            Input::Stop => self.stop(),
+            Input::Stop => {
+                self.cx.stopping = true;
+                self.puts.stop(&mut self.cx, &mut self.searches);
+            }
         }
-        self.expire();
     }
 
-    /// What is to be done next; `None` when all is done.
-    pub fn next_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// When `handle` wants to be called, even if nothing happened.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        let awaiting = self.awaiting_peer.iter().map(|(_, until)| *until);
-        let requests = self.requests.next_deadline();
-        let transfers = self.transfers.next_deadline(&self.limits);
-        let refresh = self.route.next_refresh().filter(|_| !self.peers.is_empty());
-        awaiting
-            .chain(requests)
-            .chain(transfers)
-            .chain(refresh)
-            .chain(self.republish_deadline())
-            .chain(
-                self.to_provide
-                    .deadline()
-                    .filter(|_| !self.peers.is_empty()),
-            )
-            .chain(self.trim_deadline())
-            .chain(self.worse_deadline())
-            .min()
-    }
-
-    /// Milliseconds since 1970 (UTC).
-    fn unix_millis(&self) -> u64 {
-        u64::try_from(self.epoch.saturating_add(self.now).as_millis()).unwrap_or(u64::MAX)
-    }
-
+    /// Routes a command of the user.
     fn command(&mut self, ticket: Ticket, command: Command) {
+        let cx = &mut self.cx;
         match command {
-            Command::Put { record, tree } => self.put(ticket, record, tree),
-            Command::Propagate { record } => self.put_by_proxy(ticket, record),
-            Command::Get { key } => self.query(ticket, key, Query::default()),
-            Command::Query { key, query } => self.query(ticket, key, query),
+            Command::Put { record, tree } => self.puts.put(cx, ticket, record, tree),
+            Command::Propagate { record } => self.puts.put_by_proxy(cx, ticket, record),
+            Command::Get { key } => self.lookups.query(cx, ticket, key, Query::default()),
+            Command::Query { key, query } => self.lookups.query(cx, ticket, key, query),
             Command::Read { id, part } => {
-                self.store(StoreOp::Read(id, part), AfterStore::LocalRead(ticket));
+                cx.ask_store(StoreOp::Read(id, part), AfterStore::LocalRead(ticket));
             }
             Command::Status => self.status(ticket),
-            Command::Insight => self.store(StoreOp::Usage, AfterStore::Insight(ticket)),
-            Command::AwaitPeer(_) if !self.peers.is_empty() => self.status(ticket),
-            Command::AwaitPeer(wait) => {
-                let until = self.now.saturating_add(wait);
-                self.awaiting_peer.push((ticket, until));
+            Command::Insight => cx.ask_store(StoreOp::Usage, AfterStore::Insight(ticket)),
+            Command::AwaitPeer(_) if !cx.peers.is_empty() => self.status(ticket),
+            Command::AwaitPeer(wait) => self.awaiting.add(ticket, cx.now.saturating_add(wait)),
+        }
+    }
+
+    /// Carries out the tasks that organs have left, in order. Tasks that one of them leaves come before the rest.
+    fn run(&mut self) {
+        for task in std::mem::take(&mut self.cx.tasks) {
+            self.carry_out(task);
+            self.run();
+        }
+    }
+
+    /// Routes a task to the organ that it is left for.
+    fn carry_out(&mut self, task: Task) {
+        let cx = &mut self.cx;
+        match task {
+            Task::Report(search, Report::Connected(peer, conn)) => {
+                self.transfers.met(cx, search, conn);
+                self.run();
+                self.searches
+                    .answered(&mut self.cx, search, &peer, Vec::new());
             }
-        }
-    }
-
-    fn peer_down(&mut self, conn: ConnId) {
-        let peer = self.peers.get(&conn).map(|peer| peer.id);
-        self.unlink(conn);
-        if let Some(other) = peer.and_then(|peer| self.links.conn(&peer)) {
-            self.provider_moves(conn, other);
-        }
-        for request in self.requests.lost(conn) {
-            self.unanswered(conn, request, "the peer left");
-        }
-        self.provider_lost(conn);
-    }
-
-    /// Gives up on what did not come in time.
-    fn expire(&mut self) {
-        let now = self.now;
-        let late = self
-            .awaiting_peer
-            .extract_if(.., |(_, until)| *until <= now);
-        for (ticket, _) in late.collect::<Vec<_>>() {
-            self.reply(ticket, Event::Failed("no peer answered in time".into()));
-        }
-        let Engine {
-            requests,
-            peers,
-            puts,
-            limits,
-            ..
-        } = self;
-        let expired = requests.expired(now, |conn, request| {
-            let progress = match request {
-                Request::Fetch(..) => peers.get(&conn)?.gave,
-                Request::Store(put) => puts.moved(put, &peers.get(&conn)?.id)?,
-                Request::Search(..) | Request::Provide | Request::Abandoned => return None,
-            };
-            Some(progress.saturating_add(limits.request_timeout))
-        });
-        let mut silent = BTreeSet::new();
-        for (conn, request) in expired {
-            silent.insert(conn);
-            self.unanswered(conn, request, "the peer did not answer in time");
-            match request {
-                Request::Fetch(id, _) => self.provider_gone(id, conn),
-                Request::Search(_, peer) => self.route.failed(&peer),
-                Request::Store(_) | Request::Provide | Request::Abandoned => {}
+            Task::Report(search, Report::Done(result)) => self.search_done(search, &result),
+            Task::Disconnect(conn, why) => self.disconnect(conn, why),
+            Task::Download(id, then) => self.transfers.download(cx, id, then),
+            Task::Provider(id, conn) => self.transfers.note_provider(cx, id, conn),
+            Task::Hope(id, search) => self.transfers.hope(id, search),
+            Task::HopeOver(id, search) => self.transfers.hope_over(cx, id, search),
+            Task::Seek(id) => self.transfers.seek(cx, &mut self.searches, id),
+            Task::PartSent(conn, id, part) => {
+                self.puts.part_sent(cx, conn, id, part);
+                self.transfers.demand(cx, id, part);
             }
-        }
-        for conn in silent {
-            let Some(peer) = self.peers.get_mut(&conn) else {
-                continue;
-            };
-            peer.strikes += 1;
-            if peer.strikes == MAX_STRIKES {
-                self.disconnect(conn, "it does not answer".into());
-            }
-        }
-        self.expire_downloads();
-        self.refresh();
-        self.republish();
-        self.provide_due();
-        self.provider_records.expire(now);
-        self.cache.expire(now);
-        self.quotas.expire(now);
-        self.leave_worse();
-        self.trim_links();
-        while let Some(conn) = self.requests.next_debtor() {
-            self.disconnect(conn, "it leaves too many requests unanswered".into());
+            Task::Announce(id) => self.announcements.add(cx, id),
+            Task::RepublishNext => self.republish.next(cx),
         }
     }
 
-    /// A request will have no answer.
-    fn unanswered(&mut self, conn: ConnId, request: Request, why: &str) {
-        match request {
-            Request::Search(search, peer) => self.search_failed(search, &peer),
-            Request::Store(put) => self.copy_done(put, conn, Some(why.into())),
-            // The provider is dealt with as a whole.
-            Request::Fetch(..) | Request::Provide | Request::Abandoned => {}
+    /// Routes the result of a search to the organ that began it. The search of a refresh has none.
+    fn search_done(&mut self, search: SearchId, result: &Search<String>) {
+        let cx = &mut self.cx;
+        if let Some(located) = self.puts.located(search) {
+            self.send_copies(located, &result.closest());
+        } else if !self.lookups.done(cx, &mut self.searches, search)
+            && !self.transfers.search_done(cx, search)
+        {
+            self.announcements.done(cx, search, || result.closest());
         }
     }
 
-    fn send(&mut self, conn: ConnId, message: ProtoMessage) {
-        // An answer to someone who left meanwhile.
-        if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.used = self.now;
-            self.outputs.push_back(Output::Send(conn, message, None));
-        }
+    /// Tells the user how the node is.
+    fn status(&mut self, ticket: Ticket) {
+        let peers = self.cx.peers.ids();
+        let downloads = self.transfers.count();
+        self.cx.reply(ticket, Event::Status { peers, downloads });
     }
 
-    fn refuse(&mut self, conn: ConnId, query: QueryId, reason: &str) {
-        let reason = reason.into();
-        self.send(conn, ProtoMessage::Refused { query, reason });
+    /// Tells the user what the node holds, with what its store said of itself.
+    fn insight(&mut self, ticket: Ticket, usage: &Usage) {
+        let insight = Insight {
+            peers: self.cx.peers.count(),
+            buckets: self.cx.table.buckets(),
+            searches: self.searches.count(),
+            downloads: self.transfers.count(),
+            records: usage.entries,
+            record_bytes: usage.bytes,
+        };
+        self.cx.reply(ticket, Event::Insight(insight));
     }
 
-    fn reply(&mut self, ticket: Ticket, event: Event) {
-        self.outputs.push_back(Output::Reply(ticket, event));
-    }
-
-    /// The peer does not follow the protocol: it goes, and what it was asked is asked of others.
-    fn violation(&mut self, conn: ConnId, what: String) {
-        tracing::warn!(conn, %what, "a peer broke the protocol");
-        self.disconnect(conn, what);
-    }
-
-    fn disconnect(&mut self, conn: ConnId, why: String) {
-        if self.peers.contains_key(&conn) {
-            self.outputs.push_back(Output::Disconnect(conn, why));
-            self.peer_down(conn);
-        }
-    }
-
-    /// What is kept in memory, by name, where it is anything at all.
+    /// Returns the number of things that are kept in memory, by name, where there are any.
     #[cfg(test)]
     fn held(&self) -> Vec<(&'static str, usize)> {
-        let [pending, owed, debtors] = self.requests.held();
-        let [connected, dials, queued, worse] = self.links.held();
-        let [downloads, providers] = self.transfers.held();
+        let [pending, owed, debtors] = self.cx.requests.held();
+        let [peers, connected, worse] = self.cx.peers.held();
+        let [dials, queued] = self.cx.dials.held();
+        let [after_store, outputs, tasks] = self.cx.held();
+        let [puts, located] = self.puts.held();
+        let [downloads, providers, seeks] = self.transfers.held();
+        let [to_announce, announced] = self.announcements.held();
         let all = [
-            ("peers", self.peers.len()),
+            ("peers", peers),
             ("requests", pending),
             ("owed", owed),
             ("debtors", debtors),
@@ -357,15 +277,20 @@ impl Engine {
             ("queued", queued),
             ("worse", worse),
             ("searches", self.searches.count()),
-            ("puts", self.puts.held()),
+            ("lookups", self.lookups.held()),
+            ("puts", puts),
+            ("located", located),
             ("downloads", downloads),
             ("providers", providers),
+            ("seeks", seeks),
             ("provider_records", self.provider_records.held()),
-            ("to_provide", self.to_provide.held()),
+            ("to_announce", to_announce),
+            ("announced", announced),
             ("cached", self.cache.held()),
-            ("awaiting_peer", self.awaiting_peer.len()),
-            ("after_store", self.after_store.len()),
-            ("outputs", self.outputs.len()),
+            ("awaiting", self.awaiting.held()),
+            ("after_store", after_store),
+            ("outputs", outputs),
+            ("tasks", tasks),
         ];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
     }

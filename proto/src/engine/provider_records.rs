@@ -1,10 +1,13 @@
-//! Who says that it has which attachment: kept by the nodes nearest to the attachment's hash, for those who ask.
+//! Provider records: kept by the nodes nearest to an attachment's hash, for requesters.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::context::Context;
+use super::interface::ConnId;
 use crate::id::{Hash, PeerId};
 use crate::limits::Limits;
+use crate::msg::{ProtoMessage, QueryId};
 use crate::routing::{Contact, Distance};
 use mydht_small::BTreeMap;
 
@@ -14,26 +17,60 @@ struct Provider {
     until: Duration,
 }
 
-/// What peers said, bounded in all, by attachment and by peer.
+/// Announcements of peers, bounded in all, by attachment and by peer.
 ///
 /// A peer speaks for itself only, so nobody can send those who ask to somebody else. It is not written down: whoever
 /// provides says so again each hour, and the others that were told still know.
 #[derive(Debug, Default)]
 pub(super) struct ProviderRecords {
-    /// By how far the attachment's hash is from this node: the farthest goes for a nearer one.
+    /// Providers by the distance of the attachment's hash from this node: the farthest is evicted for a nearer one.
     kept: BTreeMap<Distance, Vec<Provider>>,
     by_peer: HashMap<PeerId, usize>,
     count: usize,
-    /// No later than the first of them is void.
+    /// No later than the first expiry: the map is looked through only when it has passed.
     first_until: Option<Duration>,
 }
 
 impl ProviderRecords {
-    /// `contact` says at `now` that it has the attachment that lies at `distance`.
+    /// Keeps the announcement of a peer.
+    pub(super) fn announced(&mut self, cx: &mut Context, conn: ConnId, query: QueryId, hash: Hash) {
+        let Some(peer) = cx.peers.get(conn) else {
+            return;
+        };
+        let Some(address) = peer.address.clone() else {
+            let why = "nobody can be sent to you: say first where you can be connected with";
+            return cx.refuse(conn, query, why);
+        };
+        let contact = Contact {
+            id: peer.id,
+            address,
+        };
+        let distance = Distance::between(&cx.own.0, &hash);
+        match self.note(distance, contact, cx.now, &cx.limits) {
+            Ok(()) => cx.send(conn, ProtoMessage::Stored { query }),
+            Err(why) => cx.refuse(conn, query, why),
+        }
+    }
+
+    /// Names the providers of an attachment to a peer.
+    pub(super) fn asked(&self, cx: &mut Context, conn: ConnId, query: QueryId, target: Hash) {
+        let asker = cx.peers.id(conn);
+        let distance = Distance::between(&cx.own.0, &target);
+        let providers = self.of(&distance, asker.as_ref());
+        let nodes = cx.nodes_near(&target, conn);
+        let answer = ProtoMessage::Providers {
+            query,
+            providers,
+            nodes,
+        };
+        cx.send(conn, answer);
+    }
+
+    /// Notes at `now` that `contact` has the attachment that lies at `distance`.
     ///
     /// # Errors
-    /// Which limit it is over.
-    pub(super) fn note(
+    /// The limit that is exhausted.
+    fn note(
         &mut self,
         distance: Distance,
         contact: Contact<String>,
@@ -94,8 +131,8 @@ impl ProviderRecords {
         }
     }
 
-    /// Who has the attachment that lies at `distance`, but not `asker`: who said so last comes first.
-    pub(super) fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact<String>> {
+    /// Returns the providers of the attachment that lies at `distance`, without `asker`, the latest first.
+    fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact<String>> {
         let kept = self.kept.get(distance).map_or(&[][..], Vec::as_slice);
         let others = kept.iter().filter(|p| Some(&p.contact.id) != asker);
         let mut others: Vec<_> = others.collect();
@@ -103,9 +140,14 @@ impl ProviderRecords {
         others.into_iter().map(|p| p.contact.clone()).collect()
     }
 
-    /// Forgets what is void at `now`.
+    /// Returns true if a record may have expired at `now`.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.first_until.is_some_and(|first| first <= now)
+    }
+
+    /// Forgets records that have expired at `now`.
     pub(super) fn expire(&mut self, now: Duration) {
-        if self.first_until.is_none_or(|first| now < first) {
+        if !self.is_due(now) {
             return;
         }
         let mut void = Vec::new();
@@ -129,9 +171,4 @@ impl ProviderRecords {
         assert_eq!(self.by_peer.values().sum::<usize>(), kept, "out of step");
         kept
     }
-}
-
-/// Where an attachment's hash is, seen from the node `own`.
-pub(super) fn place(own: &PeerId, hash: &Hash) -> Distance {
-    Distance::between(&own.0, hash)
 }

@@ -1,32 +1,32 @@
-//! How a record is looked for.
+//! Options of a lookup.
 
-/// Who does the work of a query: MyDHT's modes. What they cost and reach is in
+/// Distribution of a query's work: MyDHT's modes. Their cost and reach are in
 /// [docs/routing.md](https://github.com/cheme/mydht/blob/main/docs/routing.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueryMode {
-    /// The asker alone: those that it asks answer from what they keep, or name nearer nodes, and it goes there itself.
+    /// The requester does all the work: queried peers answer from their store, or name nearer nodes, and it asks these itself.
     Asynch,
-    /// The asker, and each node that it asks: they ask their nearest neighbours, which ask theirs, so many deep, as far as
-    /// the [`Limits::hops`](crate::Limits::hops) of each allow.
+    /// The requester and the queried peers share the work: each peer asks its nearest neighbours, which ask theirs, so many
+    /// hops deep, as far as the [`Limits::hops`](crate::Limits::hops) of each allow.
     AMix(u8),
-    /// The neighbours alone, in their own names and as deep as [`Limits::hops`](crate::Limits::hops) allow: for a node that
-    /// can open no connections. Nobody beyond them learns who asks.
+    /// The neighbours do all the work, in their own names and as deep as [`Limits::hops`](crate::Limits::hops) allow: for a node that
+    /// can open no connections. Nobody beyond them learns the requester.
     AProxy,
 }
 
-/// How much of the network's work a query is worth.
+/// Share of the network's work that a query may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueryPriority {
-    /// One node is asked at a time, on one path.
+    /// One node at a time, on one path.
     Low,
-    /// As [`Limits::parallel`](crate::Limits::parallel) and [`Limits::paths`](crate::Limits::paths) say.
+    /// The limits [`Limits::parallel`](crate::Limits::parallel) and [`Limits::paths`](crate::Limits::paths).
     #[default]
     Normal,
     /// Twice as many at once, on twice as many paths.
     High,
 }
 
-/// How a record is looked for, and what of it.
+/// Options of a lookup.
 ///
 /// ```
 /// use mydht_proto::Key;
@@ -36,10 +36,10 @@ pub enum QueryPriority {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Query {
-    /// Who does the work; `None`: `AMix` of [`Limits::hops`](crate::Limits::hops).
+    /// Distribution of the work; `None`: `AMix` of [`Limits::hops`](crate::Limits::hops).
     pub mode: Option<QueryMode>,
-    /// What it is worth.
+    /// Priority over other queries.
     pub priority: QueryPriority,
-    /// Only the record: its attachment stays where it is.
+    /// Set to find the record only, and leave its attachment where it is.
     pub record_only: bool,
 }

@@ -1,39 +1,41 @@
-//! What is kept is put again, so that it outlives the nodes that keep it (Maymounkov and Mazières, *Kademlia* (2002),
+//! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and Mazières, *Kademlia* (2002),
 //! §2.5).
 //!
 //! Once in [`Limits::republish`](crate::Limits::republish) a node goes through what it keeps, one record at a time, and
-//! puts each with the nodes that are nearest to its key now. What a peer has put here since then it leaves alone: that
-//! peer has put it with the others too, so that mostly one of the nodes that keep a record does the work.
+//! stores each at the nodes that are nearest to its key now. A record that a peer has put here since then is left alone:
+//! that peer has stored it at the others too, so that mostly one of the nodes that keep a record does the work.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::put::For;
-use super::{AfterStore, Engine, StoreOp};
+use super::after_store::AfterStore;
+use super::context::Context;
+use super::interface::StoreOp;
 use crate::id::{Hash, Key};
 use crate::record::Record;
 
-/// Keys of which it is remembered when a peer put them, at most. What is forgotten is put again once too often.
+/// Maximum keys of which the time of the last put is remembered. A forgotten record is republished once too often.
 const NOTED: usize = 16 * 1024;
 
+/// Rounds of republishing.
 #[derive(Debug, Default)]
 pub(super) struct Republish {
-    /// When the next round begins.
+    /// Start of the next round. `None` until the engine is first used.
     due: Option<Duration>,
     /// Rounds that were begun.
     rounds: u64,
-    /// How far the round under way is; `None`: there is none, or it is at its beginning.
+    /// The last key of the round under way; `None`: there is none, or it is at its beginning.
     after: Option<Key>,
-    /// The store was asked for the next record, or one is being put.
+    /// Set while the store is asked for the next record, or one is being republished.
     is_busy: bool,
-    /// When each was last put.
+    /// Time of the last put, by key.
     noted: HashMap<Key, Duration>,
-    /// The same, the oldest first; some of another time than above.
+    /// The puts of `noted`, the oldest first; some have been superseded.
     order: VecDeque<(Duration, Key)>,
 }
 
 impl Republish {
-    /// A record was put here, and so with the others.
+    /// Notes that a record was put here, and so at the others.
     pub(super) fn note(&mut self, key: Key, now: Duration) {
         self.noted.insert(key, now);
         self.order.push_back((now, key));
@@ -48,80 +50,88 @@ impl Republish {
     fn was_put_since(&self, key: &Key, since: Duration) -> bool {
         self.noted.get(key).is_some_and(|at| *at > since)
     }
-}
 
-impl Engine {
-    /// When the next round begins, if anything comes of it.
-    pub(super) fn republish_deadline(&self) -> Option<Duration> {
-        let can = !self.republish.is_busy && !self.stopping && !self.peers.is_empty();
-        self.republish.due.filter(|_| can)
+    /// Returns when the next round begins, if it can.
+    pub(super) fn next_deadline(&self, cx: &Context) -> Option<Duration> {
+        let can = !self.is_busy && !cx.stopping && !cx.peers.is_empty();
+        self.due.filter(|_| can)
     }
 
-    /// Begins a round, or goes on with one that all peers had left, if it is time.
-    pub(super) fn republish(&mut self) {
-        let period = self.limits.republish;
-        if period.is_zero() || self.stopping {
+    /// Returns true if [`run`](Self::run) has something to do.
+    pub(super) fn is_due(&self, cx: &Context) -> bool {
+        if cx.limits.republish.is_zero() || cx.stopping {
+            return false;
+        }
+        let can = !self.is_busy && !cx.peers.is_empty();
+        self.due
+            .is_none_or(|due| can && (due <= cx.now || self.after.is_some()))
+    }
+
+    /// Begins a round if it is time, or goes on with one that had no peers left.
+    pub(super) fn run(&mut self, cx: &mut Context) {
+        if !self.is_due(cx) {
             return;
         }
-        let due = *self.republish.due.get_or_insert_with(|| {
+        let period = cx.limits.republish;
+        let due = *self.due.get_or_insert_with(|| {
             // Nodes that were started together do not all begin together.
-            self.now
-                .saturating_add(period + jitter(&self.own.0, 0, period))
+            cx.now.saturating_add(period + jitter(&cx.own.0, 0, period))
         });
-        if self.republish.is_busy || self.peers.is_empty() {
+        if self.is_busy || cx.peers.is_empty() {
             return;
         }
-        if due <= self.now {
-            self.republish.rounds += 1;
-            let jitter = jitter(&self.own.0, self.republish.rounds, period);
-            self.republish.due = Some(self.now.saturating_add(period + jitter));
-        } else if self.republish.after.is_none() {
+        if due <= cx.now {
+            self.rounds += 1;
+            let jitter = jitter(&cx.own.0, self.rounds, period);
+            self.due = Some(cx.now.saturating_add(period + jitter));
+        } else if self.after.is_none() {
             return;
         }
-        self.next_kept();
+        self.next(cx);
     }
 
     /// Goes on with the next record.
-    pub(super) fn next_kept(&mut self) {
-        self.republish.is_busy = !self.peers.is_empty() && !self.stopping;
-        if self.republish.is_busy {
-            let op = StoreOp::Next(self.republish.after);
-            self.store(op, AfterStore::NextKept);
+    pub(super) fn next(&mut self, cx: &mut Context) {
+        self.is_busy = !cx.peers.is_empty() && !cx.stopping;
+        if self.is_busy {
+            cx.ask_store(StoreOp::Next(self.after), AfterStore::NextKept);
         }
     }
 
-    /// The store names the next record that it keeps.
-    pub(super) fn kept(&mut self, key: Option<Key>) {
-        self.republish.after = key;
+    /// Takes the key of the next record that the store keeps.
+    pub(super) fn kept(&mut self, cx: &mut Context, key: Option<Key>) {
+        self.after = key;
         let Some(key) = key else {
-            self.republish.is_busy = false;
+            self.is_busy = false;
             return;
         };
-        let since = self.now.saturating_sub(self.limits.republish);
-        if self.republish.was_put_since(&key, since) {
-            self.next_kept();
+        let since = cx.now.saturating_sub(cx.limits.republish);
+        if self.was_put_since(&key, since) {
+            self.next(cx);
         } else {
-            self.store(StoreOp::Get(key), AfterStore::Republish);
+            cx.ask_store(StoreOp::Get(key), AfterStore::Republish);
         }
     }
 
-    /// Puts a record again, if it is worth it.
-    pub(super) fn put_again(&mut self, record: Option<Record>) {
-        match record {
-            Some(record) if !record.is_expired(self.unix_millis()) => self.copy(For::Round, record),
-            // It is gone, or not whole.
-            _ => self.next_kept(),
+    /// Takes the record from the store. Returns it if it is to be republished.
+    pub(super) fn fetched(&mut self, cx: &mut Context, record: Option<Record>) -> Option<Record> {
+        let unix = cx.unix_millis();
+        let record = record.filter(|record| !record.is_expired(unix));
+        if record.is_none() {
+            // It has expired, or is gone, or its attachment is not whole.
+            self.next(cx);
         }
+        record
     }
 
-    /// The store failed: the next round may have more luck.
-    pub(super) fn republish_failed(&mut self) {
-        self.republish.is_busy = false;
-        self.republish.after = None;
+    /// Ends a round because the store failed. The next round may have more luck.
+    pub(super) fn failed(&mut self) {
+        self.is_busy = false;
+        self.after = None;
     }
 }
 
-/// Up to an eighth of `period`, another each time and at each node.
+/// Returns a delay of up to an eighth of `period`, different in each round and at each node.
 fn jitter(own: &Hash, round: u64, period: Duration) -> Duration {
     let seed = [&own.0[..], &round.to_le_bytes()].concat();
     period / 2048 * u32::from(Hash::of(&seed).0[0])

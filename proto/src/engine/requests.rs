@@ -1,25 +1,31 @@
-//! The requests made of peers and not answered yet.
+//! Requests to peers that are not answered yet.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ConnId;
+use super::interface::ConnId;
 use crate::id::PeerId;
 use crate::msg::QueryId;
 use crate::record::AttachmentId;
 
-/// What a request was made for.
+/// Number of a search.
+pub(super) type SearchId = u64;
+
+/// Number of a put whose copies are under way.
+pub(super) type PutId = u64;
+
+/// Purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    /// A search, and the peer that it asks.
-    Search(u64, PeerId),
+    /// The question of a search, and the queried peer.
+    Search(SearchId, PeerId),
     /// A copy of a put.
-    Store(u64),
+    Store(PutId),
     /// A part of a download.
     Fetch(AttachmentId, u64),
-    /// To tell others that an attachment is here.
+    /// The announcement of an attachment that is here.
     Provide,
-    /// Given up. Its late answer is no lie.
+    /// Given up. A late answer is no violation.
     Abandoned,
 }
 
@@ -30,23 +36,23 @@ struct Pending {
     deadline: Duration,
 }
 
-/// The open requests of all connections.
+/// Requests to peers that are not answered yet.
 #[derive(Debug)]
 pub(super) struct Requests {
     next: QueryId,
     pending: HashMap<QueryId, Pending>,
     /// No later than the first deadline: the map is looked through only when it has passed.
     first_deadline: Option<Duration>,
-    /// How many of the abandoned requests each connection has still to answer. They cannot be forgotten, or a late
-    /// answer would look like one to nothing; so they are bounded.
+    /// Number of abandoned requests that each connection has still to answer. Forgetting them would make a late answer
+    /// look unexpected; so they are bounded.
     owed: HashMap<ConnId, usize>,
     most_owed: usize,
-    /// Connections that went past it.
+    /// Connections that went past `most_owed`.
     debtors: Vec<ConnId>,
 }
 
 impl Requests {
-    /// No requests. A connection may leave `most_owed` abandoned ones unanswered.
+    /// Creates an empty set. A connection may leave `most_owed` abandoned ones unanswered.
     pub(super) fn new(most_owed: usize) -> Self {
         Requests {
             next: 0,
@@ -58,7 +64,7 @@ impl Requests {
         }
     }
 
-    /// Notes a request and gives its number on the wire.
+    /// Adds a request and returns its number on the wire.
     pub(super) fn add(&mut self, conn: ConnId, request: Request, deadline: Duration) -> QueryId {
         let query = self.next;
         self.next += 1;
@@ -75,7 +81,7 @@ impl Requests {
         query
     }
 
-    /// The connections that have still to answer something.
+    /// Returns the connections that have still to answer something.
     pub(super) fn conns(&self) -> impl Iterator<Item = ConnId> {
         self.pending.values().map(|pending| pending.conn)
     }
@@ -115,7 +121,7 @@ impl Requests {
         lost.into_iter().map(|(_, p)| p.request).collect()
     }
 
-    /// Gives up what is due at `now`. `patience` may put a deadline off, for a connection that works on the request.
+    /// Gives up requests whose deadline has passed at `now`. `patience` may put a deadline off, for a connection that works on the request.
     pub(super) fn expired(
         &mut self,
         now: Duration,
@@ -174,14 +180,19 @@ impl Requests {
         }
     }
 
-    /// A connection that left more abandoned requests unanswered than it may.
+    /// Takes a connection that left more abandoned requests unanswered than it may.
     pub(super) fn next_debtor(&mut self) -> Option<ConnId> {
         self.debtors.pop()
     }
 
-    /// When [`expired`](Self::expired) has something to say, at the earliest.
+    /// Returns the earliest time at which [`expired`](Self::expired) may return something.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.first_deadline
+    }
+
+    /// Returns true if a connection went past its bound of abandoned requests.
+    pub(super) fn has_debtors(&self) -> bool {
+        !self.debtors.is_empty()
     }
 
     #[cfg(test)]

@@ -288,7 +288,7 @@ impl Chaos {
 
     /// What must be so at any time.
     fn check(&mut self) {
-        let limits = self.bench.engine.limits.clone();
+        let limits = self.bench.engine.cx.limits.clone();
         for (what, count) in self.bench.engine.held() {
             let most = match what {
                 "downloads" => limits.downloads,

@@ -22,11 +22,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
+use super::context::MAX_OWED;
 use super::*;
 use crate::attachment::ReceivedPart;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use crate::id::{Hash, Key};
-use crate::msg::QueryId;
+use crate::msg::{ProtoMessage, QueryId};
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::{Contact, Kademlia, KademliaParams};
 use store::ModelStore;

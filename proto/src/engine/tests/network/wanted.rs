@@ -50,7 +50,7 @@ proptest! {
         let sample = Sample::parts(3);
         let (owner, asker) = (0, NODES - 1);
         for node in [owner, asker] {
-            let limits = std::sync::Arc::make_mut(&mut network.nodes[node].engine.limits);
+            let limits = std::sync::Arc::make_mut(&mut network.nodes[node].engine.cx.limits);
             limits.attachment_bytes = 1 << 30;
         }
         let put = network.ask(owner, sample.put());

@@ -1,29 +1,29 @@
-//! Who was seen to have which attachment.
+//! Connections that were seen to have an attachment.
 
 use std::collections::HashMap;
 
-use super::ConnId;
+use super::interface::ConnId;
 use crate::record::AttachmentId;
 use mydht_small::BTreeMap;
 
 #[derive(Debug)]
 struct Known {
-    /// Its place in `order`.
+    /// Key of this attachment in `order`.
     noted: u64,
     conns: Vec<ConnId>,
 }
 
-/// The attachments that were heard of last, and who has them. `known` and `order` name the same attachments.
+/// Attachments that were heard of last, with the connections that have them. `known` and `order` name the same attachments.
 #[derive(Debug, Default)]
-pub(super) struct Providers {
+pub(super) struct KnownProviders {
     next: u64,
     known: HashMap<AttachmentId, Known>,
-    /// What was heard of longest ago comes first, and is forgotten first.
+    /// Attachments by when they were last heard of. The oldest is evicted first.
     order: BTreeMap<u64, AttachmentId>,
 }
 
-impl Providers {
-    /// `conn` says that it has `id`. Of more than `most` attachments the oldest are forgotten.
+impl KnownProviders {
+    /// Notes that `conn` has `id`. Of more than `most` attachments the oldest are forgotten.
     pub(super) fn note(&mut self, id: AttachmentId, conn: ConnId, most: usize) {
         let noted = self.next;
         self.next += 1;
@@ -44,19 +44,19 @@ impl Providers {
         }
     }
 
-    /// Who has `id`.
+    /// Returns the connections that have `id`.
     pub(super) fn of(&self, id: &AttachmentId) -> &[ConnId] {
         self.known.get(id).map_or(&[], |known| &known.conns)
     }
 
-    /// What `conn` has.
+    /// Returns the attachments that `conn` has.
     pub(super) fn had_by(&self, conn: ConnId) -> Vec<AttachmentId> {
         let known = self.known.iter();
         let had = known.filter(|(_, known)| known.conns.contains(&conn));
         had.map(|(id, _)| *id).collect()
     }
 
-    /// `conn` does not give out `id`.
+    /// Forgets that `conn` has `id`.
     pub(super) fn forget(&mut self, id: &AttachmentId, conn: ConnId) {
         if let Some(known) = self.known.get_mut(id) {
             known.conns.retain(|other| *other != conn);
@@ -67,7 +67,7 @@ impl Providers {
         }
     }
 
-    /// `conn` is gone.
+    /// Forgets a connection that has ended.
     pub(super) fn lost(&mut self, conn: ConnId) {
         let order = &mut self.order;
         self.known.retain(|_, known| {

@@ -1,13 +1,14 @@
-//! What one signer may have kept here, and what one peer may put here.
+//! Quotas of records and bytes, by signer and by the peer that puts.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::{ConnId, Engine};
+use super::context::Context;
+use super::interface::ConnId;
 use crate::id::{Hash, Key};
 use crate::record::{Record, Value};
 
-/// What somebody may have.
+/// Upper bounds of one share.
 #[derive(Clone, Copy, Debug)]
 struct Quota {
     records: usize,
@@ -16,28 +17,27 @@ struct Quota {
 
 #[derive(Debug, Default)]
 struct Share {
-    /// Each record's bytes, and until when it counts.
+    /// Bytes of each record, and until when it counts.
     records: HashMap<Key, (u64, Duration)>,
     bytes: u64,
 }
 
-/// Who has how much, of all that is remembered of it. In memory: it begins anew when the node is started again, and what is
-/// kept is bounded by the store's own limits all the same.
+/// Shares by holder. In memory only: a restart begins anew, and the store's own limits bound what is kept all the same.
 #[derive(Debug, Default)]
 struct Ledger {
     shares: HashMap<Hash, Share>,
-    /// What counts for the shortest time first.
+    /// Records of all shares, the first to expire first.
     order: BTreeSet<(Duration, Hash, Key)>,
 }
 
-/// Records that are remembered for all peers, and for all signers, at most: of more the one that would be forgotten first.
+/// Maximum records that are remembered for all peers, and for all signers. Past it the first to expire is evicted.
 const REMEMBERED: usize = 1 << 17;
 
-/// What a peer has put counts so long.
+/// Time for which a record counts against the peer that put it.
 const COUNTS: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
-    /// Whether a record of `who`, in the place of an earlier one under its key, is within the quota.
+    /// Returns true if a record of `who`, in the place of an earlier one under its key, is within the quota.
     fn has_room(&self, who: &Hash, key: &Key, bytes: u64, quota: Quota) -> bool {
         let Some(share) = self.shares.get(who) else {
             return quota.records > 0 && bytes <= quota.bytes;
@@ -77,6 +77,10 @@ impl Ledger {
         }
     }
 
+    fn is_due(&self, now: Duration) -> bool {
+        self.order.first().is_some_and(|(until, ..)| *until <= now)
+    }
+
     fn expire(&mut self, now: Duration) {
         while let Some((until, who, key)) = self.order.first().copied()
             && until <= now
@@ -86,7 +90,7 @@ impl Ledger {
     }
 }
 
-/// The quotas of all.
+/// Shares of all signers and peers.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
     /// By public key.
@@ -96,59 +100,66 @@ pub(super) struct Quotas {
 }
 
 impl Quotas {
-    /// Forgets what does not count any more at `now`.
+    /// Returns true if a share counts no more at `now`.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.signers.is_due(now) || self.peers.is_due(now)
+    }
+
+    /// Forgets shares that count no more at `now`.
     pub(super) fn expire(&mut self, now: Duration) {
         self.signers.expire(now);
         self.peers.expire(now);
     }
-}
 
-/// What a record takes: its value and its attachment.
-fn size(record: &Record) -> u64 {
-    match &record.value {
-        Value::Bytes(bytes) => bytes.len() as u64,
-        Value::Attachment { id, .. } => id.len,
-    }
-}
-
-impl Engine {
     /// Counts a record that `conn` is about to put here.
     ///
     /// # Errors
-    /// Whose quota it is over, by the names of the limits.
-    pub(super) fn count(&mut self, conn: ConnId, record: &Record) -> Result<(), &'static str> {
-        let Some(peer) = self.peers.get(&conn).map(|peer| peer.id.0) else {
+    /// The quota that is exhausted, by the names of the limits.
+    pub(super) fn count(
+        &mut self,
+        cx: &Context,
+        conn: ConnId,
+        record: &Record,
+    ) -> Result<(), &'static str> {
+        let Some(peer) = cx.peers.id(conn).map(|id| id.0) else {
             return Ok(());
         };
-        let (key, bytes, now) = (record.key, size(record), self.now);
+        let (key, bytes, limits) = (record.key, size(record), &cx.limits);
         let of_peer = Quota {
-            records: self.limits.records_per_peer,
-            bytes: self.limits.bytes_per_peer,
+            records: limits.records_per_peer,
+            bytes: limits.bytes_per_peer,
         };
-        if !self.quotas.peers.has_room(&peer, &key, bytes, of_peer) {
+        if !self.peers.has_room(&peer, &key, bytes, of_peer) {
             return Err(
                 "you have put too much here in a day (limits records_per_peer, bytes_per_peer)",
             );
         }
-        // What is refused for its signer does not count against who brought it.
+        // A record that is refused for its signer does not count against the peer that brought it.
         if let Some(seal) = &record.seal {
             let of_signer = Quota {
-                records: self.limits.records_per_signer,
-                bytes: self.limits.bytes_per_signer,
+                records: limits.records_per_signer,
+                bytes: limits.bytes_per_signer,
             };
-            let signers = &mut self.quotas.signers;
-            if !signers.has_room(&seal.signer, &key, bytes, of_signer) {
+            if !self.signers.has_room(&seal.signer, &key, bytes, of_signer) {
                 return Err(
                     "its signer has too much here (limits records_per_signer, bytes_per_signer)",
                 );
             }
-            let left = seal.expires.saturating_sub(self.unix_millis());
-            let until = now.saturating_add(Duration::from_millis(left));
-            self.quotas.signers.take(seal.signer, key, bytes, until);
+            let left = seal.expires.saturating_sub(cx.unix_millis());
+            let until = cx.now.saturating_add(Duration::from_millis(left));
+            self.signers.take(seal.signer, key, bytes, until);
         }
-        let until = now.saturating_add(COUNTS);
-        self.quotas.peers.take(peer, key, bytes, until);
+        let until = cx.now.saturating_add(COUNTS);
+        self.peers.take(peer, key, bytes, until);
         Ok(())
+    }
+}
+
+/// Returns the size of a record: its value and its attachment.
+fn size(record: &Record) -> u64 {
+    match &record.value {
+        Value::Bytes(bytes) => bytes.len() as u64,
+        Value::Attachment { id, .. } => id.len,
     }
 }
 
