@@ -44,6 +44,20 @@ pub struct KeptRecord {
     pub stay: Stay,
 }
 
+/// Error of reading one record of a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnreadableRecord {
+    /// Bytes that are not a record of this version.
+    #[error("{}: {error}", hex::encode(.key))]
+    Damaged {
+        /// Key in the store.
+        key: Vec<u8>,
+        /// Error of decoding it.
+        error: io::Error,
+    },
+}
+
 fn records_path(dir: &Path) -> PathBuf {
     dir.join("records.redb")
 }
@@ -105,13 +119,13 @@ impl Folder {
         bytes.map(|bytes| decode(&bytes)).transpose()
     }
 
-    /// Shows all records: each as it is kept, or the key and why it cannot be read.
+    /// Shows all records: each as it is kept, or why it cannot be read.
     ///
     /// # Errors
     /// When the store cannot be read; what `show` says.
     pub fn each(
         &mut self,
-        mut show: impl FnMut(&mut Self, Result<KeptRecord, String>) -> io::Result<()>,
+        mut show: impl FnMut(&mut Self, Result<KeptRecord, UnreadableRecord>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -123,7 +137,10 @@ impl Folder {
                 let stay = listed.stay;
                 let kept = decode(&bytes)
                     .map(|record| KeptRecord { record, stay })
-                    .map_err(|error| format!("{}: {error}", hex::encode(&listed.key)));
+                    .map_err(|error| UnreadableRecord::Damaged {
+                        key: listed.key,
+                        error,
+                    });
                 show(self, kept)?;
             }
             if ended {
@@ -308,7 +325,10 @@ mod tests {
             .each(|_, kept| {
                 match kept {
                     Ok(kept) => good += u32::from(kept.record == record),
-                    Err(why) => bad += u32::from(why.contains("damaged")),
+                    Err(UnreadableRecord::Damaged { key, error }) => {
+                        assert_eq!(key, b"c-damaged");
+                        bad += u32::from(error.to_string().contains("damaged"));
+                    }
                 }
                 Ok(())
             })
