@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::kept::{decode, encode, expiry, key_bytes};
 use super::{AttachmentStore, FileAttachments, KVStore, RedbKV, Stay};
 use mydht_proto::attachment::ReceivedPart;
-use mydht_proto::attachment::tree::{PART_LEN, PartHasher, Tree};
+use mydht_proto::attachment::tree::{PartHasher, Tree, part_offset};
 use mydht_proto::id::Key;
 use mydht_proto::record::{AttachmentId, Record, Value};
 
@@ -212,14 +212,14 @@ impl Folder {
             let file = File::open(path).map_err(named)?;
             for part in (0..id.parts()).filter(|part| !have.contains(*part)) {
                 let mut bytes = vec![0; id.part_len(part).unwrap_or(0)];
-                super::disk::read_at(&file, part * PART_LEN as u64, &mut bytes).map_err(named)?;
+                super::disk::read_at(&file, part_offset(part), &mut bytes).map_err(named)?;
                 let node = PartHasher::node_of(part, id.parts() == 1, &bytes);
                 let proof = tree.proof(part).unwrap_or_default();
                 let bytes = bytes.into();
                 let received = ReceivedPart { bytes, node };
                 // A file that changes meanwhile proves nothing.
                 self.attachments.write_part(&id, part, &received, &proof)?;
-                progress(part * PART_LEN as u64);
+                progress(part_offset(part));
             }
             self.attachments.flush()?;
         }
@@ -261,6 +261,7 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mydht_proto::attachment::tree::PART_LEN;
 
     #[test]
     fn a_file_is_taken_in_found_and_checked() {

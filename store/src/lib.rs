@@ -20,7 +20,7 @@ mod web;
 #[cfg(target_arch = "wasm32")]
 mod web_file;
 
-pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
+pub use attachments::{AttachmentStore, Chunks, Content, Linked, MemoryAttachments};
 #[cfg(not(target_arch = "wasm32"))]
 pub use attachments::{FileAttachments, KeptFile};
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
