@@ -12,7 +12,6 @@
 mod address;
 #[cfg(target_arch = "wasm32")]
 mod browser;
-mod bucket;
 mod client;
 mod hub;
 mod limits;

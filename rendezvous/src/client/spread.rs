@@ -1,45 +1,46 @@
-//! When to try again.
+//! Waits before a server is tried again.
 
 use std::time::Duration;
+
+use mydht_proto::Backoff;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LAST: Duration = Duration::from_secs(30);
 
-/// Waits that double from half a second to half a minute, each between a half of it and all of it by chance, so that the
-/// clients of a server that died do not all come back at once.
-pub(super) struct Backoff {
-    wait: Duration,
+/// Doubling waits from half a second to half a minute with jitter, so that the clients of a server that died do not all
+/// come back at once.
+pub(super) struct SpreadBackoff {
+    backoff: Backoff,
     random: fastrand::Rng,
 }
 
-impl Backoff {
+impl SpreadBackoff {
     pub(super) fn new(seed: u64) -> Self {
-        Backoff {
-            wait: FIRST,
+        SpreadBackoff {
+            backoff: Backoff::new(FIRST, LAST),
             random: fastrand::Rng::with_seed(seed),
         }
     }
 
-    /// The next wait.
-    pub(super) fn next(&mut self) -> Duration {
-        let wait = self.wait;
-        self.wait = (wait * 2).min(LAST);
-        wait / 2 + self.within(wait / 2)
+    /// Returns the next wait: between a half and all of the doubling one.
+    pub(super) fn next_wait(&mut self) -> Duration {
+        let half = self.backoff.next_wait() / 2;
+        half + self.within(half)
     }
 
-    /// All went well: the next wait is short again.
+    /// Makes the next wait short again, after a login.
     pub(super) fn reset(&mut self) {
-        self.wait = FIRST;
+        self.backoff.reset();
     }
 
-    /// The next wait is the longest.
+    /// Makes the next wait the longest.
     pub(super) fn exhaust(&mut self) {
-        self.wait = LAST;
+        self.backoff.exhaust();
     }
 
-    /// A time by chance.
-    pub(super) fn within(&mut self, most: Duration) -> Duration {
-        most.mul_f64(self.random.f64())
+    /// Returns a random time of at most `max`.
+    pub(super) fn within(&mut self, max: Duration) -> Duration {
+        max.mul_f64(self.random.f64())
     }
 }
 
@@ -50,8 +51,8 @@ mod tests {
     #[test]
     fn waits_double_and_vary_and_end_somewhere() {
         let waits = |seed| {
-            let mut backoff = Backoff::new(seed);
-            (0..20).map(|_| backoff.next()).collect::<Vec<_>>()
+            let mut backoff = SpreadBackoff::new(seed);
+            (0..20).map(|_| backoff.next_wait()).collect::<Vec<_>>()
         };
         let mut most = FIRST;
         for wait in waits(1) {
@@ -59,10 +60,10 @@ mod tests {
             most = (most * 2).min(LAST);
         }
         assert_ne!(waits(1), waits(2));
-        let mut backoff = Backoff::new(3);
+        let mut backoff = SpreadBackoff::new(3);
         backoff.exhaust();
-        assert!(backoff.next() >= LAST / 2);
+        assert!(backoff.next_wait() >= LAST / 2);
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next_wait() <= FIRST);
     }
 }
