@@ -246,7 +246,7 @@ impl Tunnel {
     /// The record is what was asked for, as far as that can be told.
     fn fits(&self, request: &Request, record: &Record) -> bool {
         let is_it = matches!(request, Request::Get(key) if *key == record.key);
-        is_it && record.check(&self.limits).is_ok()
+        is_it && record.validate(&self.limits).is_ok()
     }
 
     /// This node's user asks.

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     let key: Key = args
         .key
         .parse()
-        .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let folder = Folder::new(args.out.as_deref())?;
     let client = args.network.connect(Some(folder.path.clone()))?;
     let mut progress: Option<Progress> = None;

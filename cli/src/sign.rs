@@ -95,7 +95,7 @@ impl FromStr for Span {
             let count: u64 = text.strip_suffix(*unit)?.parse().ok()?;
             count.checked_mul(*seconds).filter(|all| *all > 0)
         });
-        let wrong = || format!("«{text}» is no time: write a number and s, m, h or d, like 30d");
+        let wrong = || format!("invalid time `{text}`: write a number and s, m, h or d, like 30d");
         seconds
             .map(|all| Span(Duration::from_secs(all)))
             .ok_or_else(wrong)

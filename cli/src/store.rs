@@ -106,7 +106,7 @@ fn open(place: &Place) -> io::Result<Folder> {
 
 fn parse(key: &str) -> io::Result<Key> {
     key.parse()
-        .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn find(store: &mut Folder, key: &str) -> io::Result<Record> {
@@ -166,7 +166,7 @@ fn inspect(store: &mut Folder, key: &str) -> io::Result<ExitCode> {
     match &record.value {
         Value::Bytes(_) => writeln!(stdout, "kind     a value")?,
         Value::Attachment { id, name } => {
-            writeln!(stdout, "kind     a file called «{}»", name.escape_debug())?;
+            writeln!(stdout, "kind     a file named `{}`", name.escape_debug())?;
             writeln!(stdout, "here     {here} of {len} bytes")?;
             if here == len {
                 writeln!(stdout, "kept in  {}", store.attachments.path(id)?.display())?;
@@ -183,7 +183,7 @@ fn verify(store: &mut Folder) -> io::Result<ExitCode> {
             Ok(kept) => store
                 .verify(&kept.record)?
                 .map(|why| format!("{}: {why}", kept.record.key)),
-            Err(why) => Some(why),
+            Err(why) => Some(why.to_string()),
         };
         match why {
             None => right += 1,

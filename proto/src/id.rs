@@ -3,9 +3,29 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mydht_small::Excerpt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::record::{MAX_SALT, signed_key};
+/// Maximum length of a salt in bytes (the bound of BEP 44).
+pub const MAX_SALT: usize = 64;
+
+/// Error of reading a hash, a peer's id or a key from text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidId {
+    /// Text other than 64 hex digits where a hash is expected.
+    #[error("invalid hash `{0}`: expected 64 hex digits")]
+    Hash(Excerpt),
+    /// A key without text.
+    #[error("empty key: write a name, 64 hex digits, or signed:SIGNER/SALT")]
+    EmptyKey,
+    /// A signed key whose salt is over [`MAX_SALT`].
+    #[error("salt of {len} bytes in a signed key: choose one of at most {MAX_SALT} bytes")]
+    LongSalt {
+        /// Length of the salt in bytes.
+        len: usize,
+    },
+}
 
 /// 32 bytes: raw on a binary wire, hexadecimal in text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,33 +40,25 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Eight digits tell one from another in a log.
-        self.0[..4]
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str("…")
+        write!(f, "{}…", hex::encode(&self.0[..4]))
     }
 }
 
 impl FromStr for Hash {
-    type Err = String;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("«{text}» is no hash: 64 hexadecimal digits are needed");
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(wrong());
-        }
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidId::Hash(text.into()))?;
         Ok(Hash(bytes))
     }
 }
@@ -85,9 +97,9 @@ impl fmt::Display for PeerId {
 }
 
 impl FromStr for PeerId {
-    type Err = String;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         text.parse().map(PeerId)
     }
 }
@@ -108,7 +120,7 @@ impl fmt::Debug for PeerId {
 /// let by_content = Key::of_content(b"hello");
 /// assert_eq!(by_content.to_string().parse::<Key>()?, by_content);
 /// assert_eq!("greeting".parse::<Key>()?, Key::named("greeting"));
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_proto::id::InvalidId>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Key {
@@ -144,6 +156,15 @@ impl Key {
     }
 }
 
+/// Derives the key of the records that the holder of the public key `signer` signs with `salt`.
+pub(crate) fn signed_key(signer: &Hash, salt: &[u8]) -> Key {
+    let named = [&signer.0, salt].concat();
+    Key::Signed(Hash(blake3::derive_key(
+        "mydht 2026-11-24 the key of a signed record",
+        &named,
+    )))
+}
+
 impl fmt::Display for Key {
     /// The text form of a content key; a name or a signer is not kept, so such a key shows as `name:` or `signed:` and the
     /// hash.
@@ -157,11 +178,11 @@ impl fmt::Display for Key {
 }
 
 impl FromStr for Key {
-    type Err = String;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         if text.is_empty() {
-            return Err("a key cannot be empty".into());
+            return Err(InvalidId::EmptyKey);
         }
         if let Some(hash) = text.strip_prefix("name:") {
             return hash.parse().map(Key::Name);
@@ -171,7 +192,7 @@ impl FromStr for Key {
                 Some((signer, salt)) if salt.len() <= MAX_SALT => {
                     Ok(signed_key(&signer.parse()?, salt.as_bytes()))
                 }
-                Some(_) => Err("a salt has at most 64 bytes: take a shorter one".into()),
+                Some((_, salt)) => Err(InvalidId::LongSalt { len: salt.len() }),
                 None => signed.parse().map(Key::Signed),
             };
         }
@@ -187,9 +208,13 @@ mod tests {
     fn hashes_survive_text_and_reject_anything_else() {
         let hash = Hash::of(b"x");
         assert_eq!(hash.to_string().parse(), Ok(hash));
-        for wrong in ["", "ab", &"g".repeat(64), &"é".repeat(32)] {
-            assert!(wrong.parse::<Hash>().is_err(), "{wrong}");
+        let signs = "+1".repeat(32);
+        for wrong in ["", "ab", &"g".repeat(64), &"é".repeat(32), &signs] {
+            let error = wrong.parse::<Hash>().unwrap_err();
+            assert_eq!(error, InvalidId::Hash(wrong.into()), "{wrong}");
         }
+        let error = "x\n".parse::<Hash>().unwrap_err().to_string();
+        assert_eq!(error, r"invalid hash `x\n`: expected 64 hex digits");
     }
 
     #[test]
@@ -209,8 +234,14 @@ mod tests {
             assert_eq!(format!("signed:{name}/{salt}").parse(), Ok(key));
         }
         let long = format!("signed:{name}/{}", "x".repeat(MAX_SALT + 1));
-        for wrong in [&long, "signed:abc/", "signed:"] {
-            assert!(wrong.parse::<Key>().is_err(), "{wrong}");
+        let too_long = InvalidId::LongSalt { len: MAX_SALT + 1 };
+        for (wrong, error) in [
+            (long.as_str(), too_long),
+            ("signed:abc/", InvalidId::Hash("abc".into())),
+            ("signed:", InvalidId::Hash("".into())),
+            ("", InvalidId::EmptyKey),
+        ] {
+            assert_eq!(wrong.parse::<Key>(), Err(error), "{wrong}");
         }
     }
 }

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attachment;
+mod backoff;
 mod courier;
 pub mod engine;
 pub mod handshake;
@@ -22,14 +23,17 @@ pub mod policy;
 pub mod record;
 pub mod routing;
 pub mod shadow;
+mod token_bucket;
 pub mod tunnel;
 pub mod wire;
 
+pub use backoff::Backoff;
 pub use courier::Courier;
 pub use id::{Hash, Key, PeerId};
 pub use limits::Limits;
 pub use link::Link;
 pub use record::{AttachmentId, Record, Value};
+pub use token_bucket::TokenBucket;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

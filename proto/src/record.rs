@@ -1,9 +1,12 @@
 //! What is stored under a key.
 
+mod invalid;
 mod seal;
 
-pub(crate) use seal::signed_key;
-pub use seal::{MAX_SALT, Seal};
+pub use invalid::InvalidRecord;
+pub use seal::Seal;
+
+pub use crate::id::MAX_SALT;
 
 use serde::{Deserialize, Serialize};
 
@@ -87,34 +90,43 @@ impl Record {
         matches!(self.key, Key::Content(hash) if other(hash)) || self.check_seal().is_err()
     }
 
-    /// Checks what can be checked about a record from anywhere.
+    /// Checks everything about a record that follows from the record alone: its key, its seal and its lengths.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
-    pub fn check(&self, limits: &Limits) -> Result<(), String> {
+    /// The first thing that is wrong with it.
+    pub fn validate(&self, limits: &Limits) -> Result<(), InvalidRecord> {
         if let Key::Content(hash) = self.key
             && hash != self.value.hash()
         {
-            return Err(format!("the content does not belong to the key {hash:?}"));
+            return Err(InvalidRecord::OtherContent(hash));
         }
         self.check_seal()?;
         match &self.value {
-            Value::Bytes(bytes) if bytes.len() > limits.value_bytes => Err(format!(
-                "a value of {} bytes is over the limit value_bytes ({}): put it as a file",
-                bytes.len(),
-                limits.value_bytes
-            )),
-            Value::Attachment { id, .. } if id.len > limits.attachment_bytes => Err(format!(
-                "an attachment of {} bytes is over the limit attachment_bytes ({})",
-                id.len, limits.attachment_bytes
-            )),
-            Value::Attachment { name, .. } if name.len() > limits.name_bytes => Err(format!(
-                "a name of {} bytes is over the limit name_bytes ({})",
-                name.len(),
-                limits.name_bytes
-            )),
+            Value::Bytes(bytes) if bytes.len() > limits.value_bytes => {
+                Err(InvalidRecord::LongValue {
+                    len: bytes.len(),
+                    limit: limits.value_bytes,
+                })
+            }
+            Value::Attachment { id, .. } if id.len > limits.attachment_bytes => {
+                Err(InvalidRecord::LongAttachment {
+                    len: id.len,
+                    limit: limits.attachment_bytes,
+                })
+            }
+            Value::Attachment { name, .. } if name.len() > limits.name_bytes => {
+                Err(InvalidRecord::LongName {
+                    len: name.len(),
+                    limit: limits.name_bytes,
+                })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Calls [`validate`](Record::validate) for the engine, whose refusals and events still carry text.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), String> {
+        self.validate(limits).map_err(|error| error.to_string())
     }
 }
 
@@ -166,11 +178,12 @@ mod tests {
     fn a_record_under_the_hash_of_another_content_is_refused() {
         let limits = Limits::default();
         let good = Record::by_content(Value::Bytes(b"a".to_vec()));
-        assert_eq!(good.check(&limits), Ok(()));
+        assert_eq!(good.validate(&limits), Ok(()));
         let forged = Record::new(good.key, Value::Bytes(b"b".to_vec()));
-        assert!(forged.check(&limits).is_err());
+        let other = InvalidRecord::OtherContent(*good.key.hash());
+        assert_eq!(forged.validate(&limits), Err(other));
         let named = Record::new(Key::named("n"), Value::Bytes(b"b".to_vec()));
-        assert_eq!(named.check(&limits), Ok(()));
+        assert_eq!(named.validate(&limits), Ok(()));
     }
 
     #[test]
@@ -181,7 +194,9 @@ mod tests {
             ..Limits::default()
         };
         let long = Record::by_content(Value::Bytes(vec![0; 2]));
-        assert!(long.check(&limits).unwrap_err().contains("value_bytes"));
+        let error = long.validate(&limits).unwrap_err();
+        assert_eq!(error, InvalidRecord::LongValue { len: 2, limit: 1 });
+        assert!(error.to_string().contains("value_bytes"), "{error}");
         let big = Record::by_content(Value::Attachment {
             id: AttachmentId {
                 hash: Hash([0; 32]),
@@ -189,6 +204,8 @@ mod tests {
             },
             name: String::new(),
         });
-        assert!(big.check(&limits).unwrap_err().contains("attachment_bytes"));
+        let error = big.validate(&limits).unwrap_err();
+        assert_eq!(error, InvalidRecord::LongAttachment { len: 2, limit: 1 });
+        assert!(error.to_string().contains("attachment_bytes"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::message::PATH;
+use mydht_transports::InvalidAddress;
 use mydht_transports::websocket::WsAddress;
 
 /// A signalling server's address: `ws://HOST[:PORT][/PATH]`, or `wss:`; `http:` and `https:` mean the same.
@@ -14,7 +15,7 @@ use mydht_transports::websocket::WsAddress;
 /// let address: ServerAddress = "http://127.0.0.1:8080".parse()?;
 /// assert_eq!(address.to_string(), "ws://127.0.0.1:8080/signal");
 /// assert_eq!("wss://signal.example".parse::<ServerAddress>()?.name(), "signal.example:443");
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_transports::InvalidAddress>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerAddress(WsAddress);
@@ -44,9 +45,9 @@ impl fmt::Display for ServerAddress {
 }
 
 impl FromStr for ServerAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let read = || {
             let (scheme, rest) = text.split_once("://")?;
             let scheme = match scheme {
@@ -60,10 +61,9 @@ impl FromStr for ServerAddress {
             let host = host.to_ascii_lowercase();
             format!("{scheme}://{host}{path}").parse().ok()
         };
-        read().map(ServerAddress).ok_or_else(|| {
-            let text = text.escape_debug();
-            format!("«{text}» is no signalling server: write ws://HOST:PORT")
-        })
+        read()
+            .map(ServerAddress)
+            .ok_or_else(|| InvalidAddress::new(text, "ws://HOST:PORT of a signalling server"))
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
             "ws://user@a",
             "ws://é",
         ] {
-            let error = wrong.parse::<ServerAddress>().unwrap_err();
+            let error = wrong.parse::<ServerAddress>().unwrap_err().to_string();
             assert!(error.contains("ws://HOST:PORT"), "{wrong}: {error}");
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Pure, as the server: the shell around it opens sockets and tells the time.
 
-mod backoff;
 mod online;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +16,8 @@ use super::message::{Code, FromClient, Kind, Refusal, VERSION, relay_frame};
 use super::proof::{HELLO, Rejected, hello_bytes};
 use super::replay::ReplayGuard;
 use super::user::{IdOf, Identity, Nonce, UserId};
-use backoff::Backoff;
 use mydht_small::{BTreeMap, BTreeSet};
+use spread::SpreadBackoff;
 
 /// How long opening a connection may take, and logging in.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
@@ -145,7 +145,7 @@ pub struct Client {
     since: Duration,
     heard: Duration,
     pinged: Duration,
-    backoff: Backoff,
+    backoff: SpreadBackoff,
     guard: ReplayGuard,
     next_seq: Option<u64>,
     rooms: BTreeSet<String>,
@@ -187,7 +187,7 @@ impl Client {
             since: Duration::ZERO,
             heard: Duration::ZERO,
             pinged: Duration::ZERO,
-            backoff: Backoff::new(seed),
+            backoff: SpreadBackoff::new(seed),
             guard: ReplayGuard::default(),
             next_seq: None,
             rooms: BTreeSet::new(),
@@ -423,7 +423,7 @@ impl Client {
 
     /// The connection is lost: the next server is tried in a while.
     fn lost(&mut self, time: Time, why: String) {
-        let wait = self.backoff.next();
+        let wait = self.backoff.next_wait();
         self.lost_for(time, why, wait, true);
     }
 

@@ -12,7 +12,6 @@
 mod address;
 #[cfg(target_arch = "wasm32")]
 mod browser;
-mod bucket;
 mod client;
 mod hub;
 mod limits;
@@ -36,7 +35,7 @@ pub use address::ServerAddress;
 pub use browser::start;
 pub use client::{Action, Client, Event, Offline, State, Time};
 pub use hub::Hub;
-pub use limits::Limits;
+pub use limits::{Limits, UnknownLimit};
 pub use message::{
     Code, FromClient, FromServer, Kind, PATH, RELAY_HEADER, Refusal, Sealed, VERSION, relay_frame,
     split_relay_frame,
@@ -53,7 +52,9 @@ pub use server::{
 };
 pub use shell::{Config, Running};
 pub use signaller::ServerSignaller;
-pub use user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, in_context, verify};
+pub use user::{
+    IdOf, Identity, InvalidHex, Nonce, PublicKey, Signature, UserId, in_context, verify,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,5 +1,20 @@
 //! Everything that a server bounds, by name.
 
+use mydht_small::Excerpt;
+
+/// Error of setting a limit that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("unknown limit `{0}`: the limits are {names}", names = names())]
+pub struct UnknownLimit(pub Excerpt);
+
+/// Returns the names of all limits, for people.
+fn names() -> String {
+    let all = Limits::default().all();
+    let names: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
+    names.join(", ")
+}
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $default:expr),* $(,)?) => {
         /// What a server takes from its users. Past a limit a user is told which one it was, by the name here.
@@ -21,14 +36,11 @@ macro_rules! limits {
             /// Sets the limit of this name.
             ///
             /// # Errors
-            /// When there is none of this name: the error lists them.
-            pub fn set(&mut self, name: &str, value: u64) -> Result<(), String> {
+            /// When no limit has this name: the error lists them.
+            pub fn set(&mut self, name: &str, value: u64) -> Result<(), UnknownLimit> {
                 match name {
                     $(stringify!($name) => self.$name = value,)*
-                    _ => {
-                        let names: Vec<_> = self.all().into_iter().map(|(name, _)| name).collect();
-                        return Err(format!("there is no limit «{name}»; there are: {}", names.join(", ")));
-                    }
+                    _ => return Err(UnknownLimit(name.into())),
                 }
                 Ok(())
             }
@@ -95,6 +107,8 @@ mod tests {
             assert_eq!(value, default + 1, "{name}");
         }
         let error = limits.set("room", 1).unwrap_err();
+        assert_eq!(error, UnknownLimit("room".into()));
+        let error = error.to_string();
         assert!(error.contains("members_per_room"), "{error}");
     }
 

@@ -63,7 +63,7 @@ impl<P: UserSources> Signaller<P> for ServerSignaller<P> {
         let to: UserId = peer
             .name()
             .parse()
-            .map_err(|why: String| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let mut inner = self.hub.lock();
         let time = inner.time();
         let said = inner.client().signal(time, to, kind.into(), body);

@@ -3,8 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub use mydht_proto::identity::in_context;
+use mydht_small::Excerpt;
 use mydht_transports::signaller::RtcAddress;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Error of reading an id, a key, a signature or a nonce from text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("invalid {what} `{text}`: expected {digits} hex digits")]
+pub struct InvalidHex {
+    /// Text that was read.
+    pub text: Excerpt,
+    /// Name of what was expected.
+    pub what: &'static str,
+    /// Number of digits that was expected.
+    pub digits: usize,
+}
 
 macro_rules! hexadecimal {
     ($(#[$doc:meta])* $name:ident, $len:literal, $what:literal) => {
@@ -14,25 +29,29 @@ macro_rules! hexadecimal {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut digits = [0; 2 * $len];
+                hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+                f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 // Eight digits tell one from another in a log.
-                self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-                f.write_str("…")
+                write!(f, "{}…", hex::encode(&self.0[..4]))
             }
         }
 
         impl FromStr for $name {
-            type Err = String;
+            type Err = InvalidHex;
 
-            fn from_str(text: &str) -> Result<Self, String> {
+            fn from_str(text: &str) -> Result<Self, InvalidHex> {
                 let mut bytes = [0; $len];
-                hex::decode_to_slice(text, &mut bytes)
-                    .map_err(|_| format!("«{text}» is no {}: {} hexadecimal digits are needed", $what, 2 * $len))?;
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidHex {
+                    text: text.into(),
+                    what: $what,
+                    digits: 2 * $len,
+                })?;
                 Ok($name(bytes))
             }
         }
@@ -56,7 +75,7 @@ hexadecimal!(
     /// Who a user is: 32 bytes that follow from its public key (see [`IdOf`]).
     UserId,
     32,
-    "id of a user"
+    "user id"
 );
 
 hexadecimal!(
@@ -113,13 +132,6 @@ impl Identity for ed25519_dalek::SigningKey {
     }
 }
 
-/// The bytes that are signed: the context's length (one byte), the context, the message. So no signature for one purpose
-/// is of use for another.
-pub fn in_context(context: &'static str, message: &[u8]) -> Vec<u8> {
-    debug_assert!(context.len() < 256);
-    [&[context.len() as u8], context.as_bytes(), message].concat()
-}
-
 /// Whether `signature` is `key`'s over `message`. Keys and signatures that RFC 8032 lets pass but that stand for more
 /// than one message or key (small orders) are refused.
 pub fn verify(
@@ -172,7 +184,8 @@ pub(crate) mod tests {
             &"xy".repeat(32),
             &"é".repeat(32),
         ] {
-            assert!(wrong.parse::<UserId>().is_err(), "{wrong}");
+            let error = wrong.parse::<UserId>().unwrap_err();
+            assert_eq!((error.what, error.digits), ("user id", 64), "{wrong}");
         }
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
         assert_eq!(

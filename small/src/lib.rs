@@ -1,4 +1,4 @@
-//! Sorted maps and sets that are small to download.
+//! Sorted maps and sets that are small to download, and [`Excerpt`], untrusted text in errors.
 //!
 //! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In wasm, [`BTreeMap`] and
 //! [`BTreeSet`] are sorted vectors with as much of the same interface as a node uses; everywhere else they are the standard
@@ -6,8 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod excerpt;
 pub mod map;
 pub mod set;
+
+pub use excerpt::Excerpt;
 
 #[cfg(target_arch = "wasm32")]
 pub use map::SortedMap as BTreeMap;

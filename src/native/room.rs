@@ -12,6 +12,7 @@ use mydht_rendezvous::{
     Event, Hub, Meeting, Neighbours, Path, Relay, Running, ServerAddress, Signals, UserId, Way,
     id_of,
 };
+use mydht_transports::InvalidAddress;
 use mydht_transports::either::{Either, EitherOf};
 use mydht_transports::many::Many;
 use mydht_transports::webrtc::WebRtc;
@@ -44,11 +45,11 @@ pub struct Signalling {
 }
 
 impl Signalling {
-    /// In this room of a server.
+    /// Returns the configuration of a node in this room of a server.
     ///
     /// # Errors
-    /// When `server` is no server's address.
-    pub fn room(server: &str, room: &str) -> Result<Self, String> {
+    /// When `server` is not the address of a server.
+    pub fn room(server: &str, room: &str) -> Result<Self, InvalidAddress> {
         Ok(Signalling {
             servers: vec![server.parse()?],
             room: Some(room.to_owned()),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use mydht_evloop::traits::{Ready, TriggerReady, UserSources};
 use mydht_spawner::channel::{SendError, SpawnSend};
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
+use mydht_transports::InvalidAddress;
 
 use super::contained;
 use super::stream::Slot;
@@ -16,7 +17,7 @@ use super::stream::Slot;
 /// Opens connections, and waits until they are open.
 pub trait SyncConnector: Clone {
     /// Where a peer is found: as [`Transport::Address`](mydht_transports::Transport::Address).
-    type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = String>;
+    type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = InvalidAddress>;
     /// A connection. It does not wait when it is read or written.
     type Stream;
 

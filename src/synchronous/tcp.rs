@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use mydht_spawner::ThreadBlock;
+use mydht_transports::InvalidAddress;
 use mydht_transports::tcp::TcpConnection;
 
 use super::{SyncConnector, SyncListener, Synchronous};
@@ -26,7 +27,7 @@ pub type SyncTcp<P> = Synchronous<NamedTcpListener, NamedTcp, P, ThreadBlock, Th
 /// let address: HostAddress = "node.example.org:4000".parse()?;
 /// assert_eq!(address.to_string(), "tcp:node.example.org:4000");
 /// assert!("node.example.org".parse::<HostAddress>().is_err());
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_transports::InvalidAddress>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostAddress {
@@ -38,11 +39,10 @@ pub struct HostAddress {
 const LONGEST_NAME: usize = 255;
 
 impl FromStr for HostAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("«{text}» is no address: write tcp:HOST:PORT, as tcp:node.example.org:4000");
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let wrong = || InvalidAddress::new(text, "tcp:HOST:PORT, as tcp:node.example.org:4000");
         let rest = text.strip_prefix("tcp:").unwrap_or(text);
         let (host, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().map_err(|_| wrong())?;
@@ -92,7 +92,7 @@ impl HostAddress {
             .map_err(|error| {
                 io::Error::new(
                     error.kind(),
-                    format!("«{}» is the name of no host: {error}", self.host),
+                    format!("cannot look up host `{}`: {error}", self.host),
                 )
             })
     }
@@ -233,7 +233,7 @@ mod tests {
             "[host]:1",
             &long,
         ] {
-            let error = text.parse::<HostAddress>().unwrap_err();
+            let error = text.parse::<HostAddress>().unwrap_err().to_string();
             assert!(error.contains("write tcp:HOST:PORT"), "{text}: {error}");
         }
     }

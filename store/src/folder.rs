@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::kept::{decode, encode, expiry, key_bytes};
 use super::{AttachmentStore, FileAttachments, KVStore, RedbKV, Stay};
 use mydht_proto::attachment::ReceivedPart;
-use mydht_proto::attachment::tree::{PART_LEN, PartHasher, Tree};
+use mydht_proto::attachment::tree::{PartHasher, Tree, part_offset};
 use mydht_proto::id::Key;
 use mydht_proto::record::{AttachmentId, Record, Value};
 
@@ -42,6 +42,20 @@ pub struct KeptRecord {
     pub record: Record,
     /// How long it stays, and whether it is the node's own.
     pub stay: Stay,
+}
+
+/// Error of reading one record of a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnreadableRecord {
+    /// Bytes that are not a record of this version.
+    #[error("{}: {error}", hex::encode(.key))]
+    Damaged {
+        /// Key in the store.
+        key: Vec<u8>,
+        /// Error of decoding it.
+        error: io::Error,
+    },
 }
 
 fn records_path(dir: &Path) -> PathBuf {
@@ -105,13 +119,13 @@ impl Folder {
         bytes.map(|bytes| decode(&bytes)).transpose()
     }
 
-    /// Shows all records: each as it is kept, or the key and why it cannot be read.
+    /// Shows all records: each as it is kept, or why it cannot be read.
     ///
     /// # Errors
     /// When the store cannot be read; what `show` says.
     pub fn each(
         &mut self,
-        mut show: impl FnMut(&mut Self, Result<KeptRecord, String>) -> io::Result<()>,
+        mut show: impl FnMut(&mut Self, Result<KeptRecord, UnreadableRecord>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -123,7 +137,10 @@ impl Folder {
                 let stay = listed.stay;
                 let kept = decode(&bytes)
                     .map(|record| KeptRecord { record, stay })
-                    .map_err(|error| format!("{}: {error}", hex::encode(&listed.key)));
+                    .map_err(|error| UnreadableRecord::Damaged {
+                        key: listed.key,
+                        error,
+                    });
                 show(self, kept)?;
             }
             if ended {
@@ -195,14 +212,14 @@ impl Folder {
             let file = File::open(path).map_err(named)?;
             for part in (0..id.parts()).filter(|part| !have.contains(*part)) {
                 let mut bytes = vec![0; id.part_len(part).unwrap_or(0)];
-                super::disk::read_at(&file, part * PART_LEN as u64, &mut bytes).map_err(named)?;
+                super::disk::read_at(&file, part_offset(part), &mut bytes).map_err(named)?;
                 let node = PartHasher::node_of(part, id.parts() == 1, &bytes);
                 let proof = tree.proof(part).unwrap_or_default();
                 let bytes = bytes.into();
                 let received = ReceivedPart { bytes, node };
                 // A file that changes meanwhile proves nothing.
                 self.attachments.write_part(&id, part, &received, &proof)?;
-                progress(part * PART_LEN as u64);
+                progress(part_offset(part));
             }
             self.attachments.flush()?;
         }
@@ -244,6 +261,7 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mydht_proto::attachment::tree::PART_LEN;
 
     #[test]
     fn a_file_is_taken_in_found_and_checked() {
@@ -308,7 +326,10 @@ mod tests {
             .each(|_, kept| {
                 match kept {
                     Ok(kept) => good += u32::from(kept.record == record),
-                    Err(why) => bad += u32::from(why.contains("damaged")),
+                    Err(UnreadableRecord::Damaged { key, error }) => {
+                        assert_eq!(key, b"c-damaged");
+                        bad += u32::from(error.to_string().contains("damaged"));
+                    }
                 }
                 Ok(())
             })

@@ -20,11 +20,11 @@ mod web;
 #[cfg(target_arch = "wasm32")]
 mod web_file;
 
-pub use attachments::{AttachmentStore, Chunks, Content, MemoryAttachments};
+pub use attachments::{AttachmentStore, Chunks, Content, Linked, MemoryAttachments};
 #[cfg(not(target_arch = "wasm32"))]
 pub use attachments::{FileAttachments, KeptFile};
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
-pub use folder::{Folder, KeptRecord};
+pub use folder::{Folder, KeptRecord, UnreadableRecord};
 pub use kept::decode as record_of;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use kv::refused;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use mydht_evloop::traits::{Poll, Ready, Registerable, Token};
 
-use crate::{Stream, Transport};
+use crate::{InvalidAddress, Stream, Transport};
 
 /// One of two: the streams, halves and addresses of [`EitherOf`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,17 +66,21 @@ impl<A, B> From<A> for Either<A, B> {
     }
 }
 
-impl<A: FromStr<Err = String>, B: FromStr<Err = String>> FromStr for Either<A, B> {
-    type Err = String;
+impl<A, B> FromStr for Either<A, B>
+where
+    A: FromStr<Err = InvalidAddress>,
+    B: FromStr<Err = InvalidAddress>,
+{
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let first = match text.parse() {
             Ok(first) => return Ok(Either::First(first)),
             Err(error) => error,
         };
         text.parse()
             .map(Either::Second)
-            .map_err(|second| format!("{first}; or: {second}"))
+            .map_err(|second| InvalidAddress::Neither(Box::new(first), Box::new(second)))
     }
 }
 
@@ -236,6 +240,8 @@ mod tests {
             assert_eq!(address.to_string(), text);
         }
         let error = "neither".parse::<Address>().unwrap_err();
+        assert!(matches!(error, InvalidAddress::Neither(..)));
+        let error = error.to_string();
         assert!(error.contains("tcp:") && error.contains("ws://"), "{error}");
     }
 }

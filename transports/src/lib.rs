@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod either;
 mod lock;
 pub mod many;
@@ -29,6 +30,7 @@ mod transport;
 pub mod webrtc;
 pub mod websocket;
 
+pub use address::InvalidAddress;
 pub use transport::{Stream, Transport};
 
 #[cfg(doctest)]

@@ -13,12 +13,18 @@ use std::sync::Arc;
 use mydht_evloop::traits::{Poll, Registerable};
 
 pub use hub::{HubSignaller, SignalHub};
+use mydht_small::Excerpt;
+
+use crate::InvalidAddress;
 
 /// Bytes of a signal's body at most: a session description with its candidates is a tenth of it.
 pub const MAX_BODY: usize = 16 * 1024;
 
 /// Bytes of a peer's name at most.
 pub const MAX_NAME: usize = 128;
+
+/// Form of an [`RtcAddress`], for errors.
+const RTC_FORM: &str = "rtc:NAME with at most 128 visible ASCII characters";
 
 /// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written `rtc:NAME`. A name without a
 /// colon is read without the `rtc:` too.
@@ -29,7 +35,7 @@ pub const MAX_NAME: usize = 128;
 /// let address: RtcAddress = "rtc:5f0c".parse()?;
 /// assert_eq!(address.name(), "5f0c");
 /// assert!("rtc:two words".parse::<RtcAddress>().is_err());
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_transports::InvalidAddress>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RtcAddress(Arc<str>);
@@ -38,13 +44,10 @@ impl RtcAddress {
     /// The address of the peer of this name.
     ///
     /// # Errors
-    /// What is wrong with the name.
-    pub fn new(name: &str) -> Result<Self, String> {
+    /// When the name is empty, longer than [`MAX_NAME`], or has other characters.
+    pub fn new(name: &str) -> Result<Self, InvalidAddress> {
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(format!(
-                "«{}» is no peer: write rtc:NAME with at most {MAX_NAME} visible ASCII characters",
-                name.escape_debug()
-            ));
+            return Err(InvalidAddress::new(name, RTC_FORM));
         }
         Ok(RtcAddress(name.into()))
     }
@@ -69,16 +72,13 @@ impl fmt::Display for RtcAddress {
 }
 
 impl FromStr for RtcAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         match text.strip_prefix("rtc:") {
             Some(name) => Self::new(name),
             // What begins like an address of another kind is none of this one.
-            None if text.contains(':') => {
-                let text = text.escape_debug();
-                Err(format!("«{text}» is no peer: write rtc:NAME"))
-            }
+            None if text.contains(':') => Err(InvalidAddress::new(text, RTC_FORM)),
             None => Self::new(text),
         }
     }
@@ -109,14 +109,20 @@ impl SignalKind {
     }
 }
 
-impl FromStr for SignalKind {
-    type Err = String;
+/// Error of reading a [`SignalKind`] from text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("unknown kind of signal `{0}`: expected offer, answer, candidate or bye")]
+pub struct UnknownSignalKind(pub Excerpt);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for SignalKind {
+    type Err = UnknownSignalKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSignalKind> {
         [Self::Offer, Self::Answer, Self::Candidate, Self::Bye]
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("«{}» is no kind of signal", text.escape_debug()))
+            .ok_or_else(|| UnknownSignalKind(text.into()))
     }
 }
 
@@ -176,6 +182,12 @@ mod tests {
         for wrong in ["", "a b", "a\n", "é", &"x".repeat(MAX_NAME + 1)] {
             assert!(RtcAddress::new(wrong).is_err(), "{wrong}");
         }
+        let error = RtcAddress::new("a\n").unwrap_err().to_string();
+        let length = format!("at most {MAX_NAME} visible");
+        assert!(
+            error.contains(r"`a\n`") && error.contains(&length),
+            "{error}"
+        );
         let address = RtcAddress::new("rtc").unwrap();
         assert_eq!(address.to_string().parse(), Ok(address));
         for other in ["tcp:127.0.0.1:4000", "ws://a/", "relay:5f0c", "a:b"] {

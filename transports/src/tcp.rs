@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mydht_evloop::net;
 use mydht_evloop::traits::{Poll, Ready, Registerable, Token};
 
-use crate::{Stream, Transport};
+use crate::{InvalidAddress, Stream, Transport};
 
 /// Where a node listens: written `tcp:IP:PORT`, read with or without the `tcp:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,16 +21,14 @@ impl fmt::Display for TcpAddress {
 }
 
 impl std::str::FromStr for TcpAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         text.strip_prefix("tcp:")
             .unwrap_or(text)
             .parse()
             .map(TcpAddress)
-            .map_err(|_| {
-                format!("«{text}» is no address: write tcp:IP:PORT, as tcp:127.0.0.1:4000")
-            })
+            .map_err(|_| InvalidAddress::new(text, "tcp:IP:PORT, as tcp:127.0.0.1:4000"))
     }
 }
 

@@ -7,13 +7,15 @@ use std::str::FromStr;
 
 use mydht_evloop::traits::{Poll, Ready, Registerable};
 
+use crate::InvalidAddress;
+
 /// Accepts and opens connections. Registered readable, it is reported when a connection waits to be accepted, or when
 /// the transport has something to do for itself: it does that inside `accept`, so call that until it says `WouldBlock`.
 ///
 /// Dropping it stops accepting; streams that it gave live on.
 pub trait Transport<P: Poll>: Registerable<P> {
     /// Where a peer is found. Its text form is what peers tell each other, and reads back as the same address.
-    type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = String>;
+    type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = InvalidAddress>;
     /// A connection.
     type Stream: Stream<P>;
 

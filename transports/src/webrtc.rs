@@ -29,6 +29,6 @@ mod tests;
 pub use limits::RtcLimits;
 pub use negotiation::Negotiation;
 pub use notify::Notify;
-pub use peer::{Backend, Op, PathState, Peer, PeerEvent};
+pub use peer::{Backend, Op, OpError, PathState, Peer, PeerEvent};
 pub use stream::RtcStream;
 pub use transport::WebRtc;

@@ -243,7 +243,7 @@ impl Node {
         key: String,
         progress: Option<Progress>,
     ) -> Result<Option<Found>, JsError> {
-        let key: Key = key.trim().parse().map_err(|why: String| error(why))?;
+        let key: Key = key.trim().parse().map_err(error)?;
         match self.ask(Command::Get { key }, progress).await? {
             Event::NotFound => Ok(None),
             Event::Found(record) => self.found(record).await.map(Some),

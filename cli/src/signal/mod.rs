@@ -106,8 +106,8 @@ fn list(limits: &Limits) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn invalid(why: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why)
+fn invalid(why: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why.to_string())
 }
 
 async fn serve(

@@ -28,7 +28,7 @@ impl Node {
         let (address, id) = line
             .strip_prefix("listening ")
             .and_then(|rest| rest.trim_end().split_once(" id="))
-            .unwrap_or_else(|| panic!("the first line is «{line}»"));
+            .unwrap_or_else(|| panic!("the first line is `{line}`"));
         assert!(address.starts_with("tcp:127.0.0.1:"), "{address}");
         assert_eq!(id.len(), 64);
         Node {

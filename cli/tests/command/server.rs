@@ -27,7 +27,7 @@ impl Server {
             .trim_end()
             .strip_prefix("listening ")
             .and_then(|url| url.split_once("://"));
-        let (scheme, address) = address.unwrap_or_else(|| panic!("the first line is «{line}»"));
+        let (scheme, address) = address.unwrap_or_else(|| panic!("the first line is `{line}`"));
         Server {
             scheme: scheme.to_owned(),
             address: address.to_owned(),

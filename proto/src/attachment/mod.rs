@@ -10,7 +10,7 @@ mod name;
 mod part;
 pub mod tree;
 
-pub use name::Name;
+pub use name::{InvalidName, Name};
 pub use part::{Part, ReceivedPart};
 
 use std::io::{self, Read, Write};

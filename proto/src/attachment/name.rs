@@ -3,7 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mydht_small::Excerpt;
+
 use crate::record::AttachmentId;
+
+/// Error of reading the name of an attachment from text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidName {
+    /// Text without one of the known prefixes.
+    #[error("invalid attachment `{0}`: write file:PATH, store:HASH-LENGTH or web:NAME")]
+    Kind(Excerpt),
+    /// Text after `store:` that is not a hash and a length.
+    #[error(
+        "invalid attachment `{0}`: write store:HASH-LENGTH, a hash of 64 hex digits and a number of bytes"
+    )]
+    Id(Excerpt),
+}
 
 /// Names content: `file:photos/a.jpg` under a folder that is given out from, `store:HASH-LENGTH` in a node's store,
 /// `web:a.jpg` among the files that a web page keeps in its browser.
@@ -14,7 +30,7 @@ use crate::record::AttachmentId;
 /// let name: Name = "file:photos/a.jpg".parse()?;
 /// assert_eq!(name, Name::File("photos/a.jpg".into()));
 /// assert_eq!(name.to_string(), "file:photos/a.jpg");
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_proto::attachment::InvalidName>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -37,22 +53,20 @@ impl fmt::Display for Name {
 }
 
 impl FromStr for Name {
-    type Err = String;
+    type Err = InvalidName;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || {
-            format!("«{text}» names no attachment: write file:PATH, store:HASH-LENGTH or web:NAME")
-        };
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
         match text.split_once(':') {
             Some(("file", path)) => Ok(Name::File(path.into())),
             Some(("web", name)) => Ok(Name::Web(name.into())),
             Some(("store", id)) => {
-                let (hash, len) = id.split_once('-').ok_or_else(unknown)?;
-                let hash = hash.parse().map_err(|_| unknown())?;
-                let len = len.parse().map_err(|_| unknown())?;
+                let invalid = || InvalidName::Id(text.into());
+                let (hash, len) = id.split_once('-').ok_or_else(invalid)?;
+                let hash = hash.parse().map_err(|_| invalid())?;
+                let len = len.parse().map_err(|_| invalid())?;
                 Ok(Name::Store(AttachmentId { hash, len }))
             }
-            _ => Err(unknown()),
+            _ => Err(InvalidName::Kind(text.into())),
         }
     }
 }
@@ -73,10 +87,15 @@ mod tests {
             assert_eq!(name.to_string().parse(), Ok(name));
         }
         let hash = "07".repeat(32);
-        let wrong = ["", "a/b", "ftp:a", "store:", "store:07-1"];
+        for text in ["", "a/b", "ftp:a"] {
+            let error = InvalidName::Kind(text.into());
+            assert_eq!(text.parse::<Name>(), Err(error), "{text}");
+        }
         let longer = [format!("store:{hash}"), format!("store:{hash}-x")];
-        for text in wrong.into_iter().chain(longer.iter().map(String::as_str)) {
-            assert!(text.parse::<Name>().is_err(), "{text}");
+        let short = ["store:", "store:07-1"].map(str::to_owned);
+        for text in short.iter().chain(&longer) {
+            let error = InvalidName::Id(text.as_str().into());
+            assert_eq!(text.parse::<Name>(), Err(error), "{text}");
         }
     }
 }

@@ -20,6 +20,11 @@ pub const MAX_PROOF: usize = 48;
 /// A node of the tree: a BLAKE3 chaining value, or for a tree of one part the hash itself.
 pub type Node = [u8; 32];
 
+/// Returns the offset of part `index` in its attachment, in bytes.
+pub fn part_offset(index: u64) -> u64 {
+    index.saturating_mul(PART_LEN as u64)
+}
+
 impl AttachmentId {
     /// The number of parts: an empty attachment has one, which is empty.
     pub fn parts(&self) -> u64 {

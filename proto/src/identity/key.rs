@@ -65,8 +65,9 @@ impl Identity {
     }
 }
 
-/// The bytes that are signed: the context's length (u8), the context, the message.
-fn in_context(context: &str, message: &[u8]) -> Vec<u8> {
+/// Returns the bytes that are signed: the context's length (u8), the context, the message. So a signature for one purpose
+/// is invalid for any other.
+pub fn in_context(context: &'static str, message: &[u8]) -> Vec<u8> {
     debug_assert!(context.len() < 256);
     [&[context.len() as u8], context.as_bytes(), message].concat()
 }

@@ -6,4 +6,4 @@ mod key;
 
 pub use armor::{Armor, ArmorError};
 pub use group::GroupSecret;
-pub use key::{Identity, PublicKey, SIGNATURE, Signature};
+pub use key::{Identity, PublicKey, SIGNATURE, Signature, in_context};

@@ -4,15 +4,12 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Value, bytes_or_hex};
-use crate::id::{Hash, Key};
+use super::{InvalidRecord, Record, Value, bytes_or_hex};
+use crate::id::{Hash, Key, MAX_SALT, signed_key};
 use crate::identity::{Identity, PublicKey};
 
 /// What a signature of a record is for: see [`Identity::sign`].
 const CONTEXT: &str = "mydht 2026-11-24 a signed record";
-
-/// The most bytes of a salt (BEP 44's bound).
-pub const MAX_SALT: usize = 64;
 
 /// What makes a record its signer's own (after BEP 44's mutable items).
 ///
@@ -40,15 +37,6 @@ impl Key {
     }
 }
 
-/// The key of the records that whoever has this public key signs with `salt`.
-pub fn signed_key(signer: &Hash, salt: &[u8]) -> Key {
-    let named = [&signer.0, salt].concat();
-    Key::Signed(Hash(blake3::derive_key(
-        "mydht 2026-11-24 the key of a signed record",
-        &named,
-    )))
-}
-
 impl Record {
     /// A record that only `signer` can replace, until it is gone at `expires` (milliseconds since 1970, UTC). To replace it, sign
     /// another one with the same salt and a higher `sequence`.
@@ -63,7 +51,7 @@ impl Record {
     /// let second = Record::signed(&me, b"status", 2, u64::MAX, text("away"));
     /// assert_eq!(first.key, second.key);
     /// assert!(second.is_newer_than(&first));
-    /// assert_eq!(second.check(&Limits::default()), Ok(()));
+    /// assert_eq!(second.validate(&Limits::default()), Ok(()));
     /// ```
     pub fn signed(
         signer: &Identity,
@@ -103,27 +91,28 @@ impl Record {
         self.seal.as_ref().is_some_and(|seal| seal.expires <= now)
     }
 
-    /// What is wrong about its seal, if anything.
-    pub(super) fn check_seal(&self) -> Result<(), &'static str> {
+    /// Checks that the record has a seal if and only if its key is a signed one, and that the seal is valid.
+    pub(super) fn check_seal(&self) -> Result<(), InvalidRecord> {
         let (Key::Signed(_), Some(seal)) = (self.key, &self.seal) else {
             return match (self.key, &self.seal) {
-                (Key::Signed(_), None) => Err("a record under a signed key has no signature"),
-                (_, Some(_)) => Err("a signed record is not under its signer's key"),
+                (Key::Signed(_), None) => Err(InvalidRecord::Unsigned),
+                (_, Some(_)) => Err(InvalidRecord::NotSignersKey),
                 (_, None) => Ok(()),
             };
         };
         if seal.salt.len() > MAX_SALT {
-            return Err("the salt of a signed record is longer than 64 bytes");
+            let len = seal.salt.len();
+            return Err(InvalidRecord::LongSalt { len });
         }
         if self.key != signed_key(&seal.signer, &seal.salt) {
-            return Err("a signed record is not under its signer's key");
+            return Err(InvalidRecord::NotSignersKey);
         }
         let signer = PublicKey::from_bytes(&seal.signer.0);
         let signature = seal.signature.as_slice().try_into().ok();
         let message = message(&self.key, seal.sequence, seal.expires, &self.value);
         match signer.zip(signature) {
             Some((signer, signature)) if signer.verify(CONTEXT, &message, &signature) => Ok(()),
-            _ => Err("the signature of a record is not its signer's"),
+            _ => Err(InvalidRecord::Signature),
         }
     }
 }
@@ -167,28 +156,40 @@ mod tests {
         fn seal(record: &mut Record) -> &mut Seal {
             record.seal.as_mut().unwrap()
         }
-        let changes: [Change; 9] = [
-            |record| record.value = Value::Bytes(b"other".to_vec()),
-            |record| record.key = Key::named("x"),
-            |record| record.key = Key::Signed(Hash([0; 32])),
-            |record| record.seal = None,
-            |record| seal(record).sequence += 1,
-            |record| seal(record).expires += 1,
-            |record| seal(record).salt.push(0),
-            |record| seal(record).signer = Hash::of(b"somebody"),
-            |record| seal(record).signature[63] ^= 1,
+        use InvalidRecord::{LongSalt, NotSignersKey, Signature, Unsigned};
+        let changes: [(Change, InvalidRecord); 11] = [
+            (
+                |record| record.value = Value::Bytes(b"other".to_vec()),
+                Signature,
+            ),
+            (|record| record.key = Key::named("x"), NotSignersKey),
+            (
+                |record| record.key = Key::Signed(Hash([0; 32])),
+                NotSignersKey,
+            ),
+            (|record| record.seal = None, Unsigned),
+            (|record| seal(record).sequence += 1, Signature),
+            (|record| seal(record).expires += 1, Signature),
+            (|record| seal(record).salt.push(0), NotSignersKey),
+            (
+                |record| seal(record).salt = vec![0; MAX_SALT + 1],
+                LongSalt { len: MAX_SALT + 1 },
+            ),
+            (
+                |record| seal(record).signer = Hash::of(b"somebody"),
+                NotSignersKey,
+            ),
+            (|record| seal(record).signature[63] ^= 1, Signature),
+            (|record| seal(record).signature.truncate(63), Signature),
         ];
         let limits = Limits::default();
-        assert_eq!(record().check(&limits), Ok(()));
-        for (at, change) in changes.into_iter().enumerate() {
+        assert_eq!(record().validate(&limits), Ok(()));
+        for (at, (change, error)) in changes.into_iter().enumerate() {
             let mut changed = record();
             change(&mut changed);
-            assert!(changed.check(&limits).is_err(), "change {at}");
+            assert_eq!(changed.validate(&limits), Err(error), "change {at}");
             assert!(changed.is_forged(), "change {at}");
         }
-        let mut cut = record();
-        seal(&mut cut).signature.pop();
-        assert!(cut.check(&limits).is_err());
     }
 
     #[test]

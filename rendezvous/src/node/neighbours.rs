@@ -120,7 +120,7 @@ impl<P: UserSources> Signaller<P> for Neighbours<P> {
     }
 
     fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
-        let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         let to: UserId = peer.name().parse().map_err(invalid)?;
         let mut inner = self.lock();
         let sealed = inner.post.seal(unix_millis(), to, kind.into(), &body);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mydht_transports::InvalidAddress;
+
 use crate::UserId;
 
 /// A user of a signalling server, reached over the server: written `relay:ID`. (`rtc:ID` is the same user, reached
@@ -31,13 +33,11 @@ impl fmt::Display for RelayAddress {
 }
 
 impl FromStr for RelayAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let id = text.strip_prefix("relay:").and_then(|id| id.parse().ok());
-        id.map(RelayAddress).ok_or_else(|| {
-            let text = text.escape_debug();
-            format!("«{text}» is no user of a signalling server: write relay:ID")
-        })
+        id.map(RelayAddress)
+            .ok_or_else(|| InvalidAddress::new(text, "relay:ID, an id of 64 hex digits"))
     }
 }

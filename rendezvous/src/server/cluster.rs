@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::super::message::{FromServer, Sealed, relay_frame, split_relay_frame};
 use super::super::user::{PublicKey, UserId};
-use super::relay::CAME_BACK;
 use super::{ConnId, Output, Server};
 use notes::{ALL, ARRIVAL, Note, ROOM, USER, user_topic};
 pub(super) use notes::{Letter, arrival_topic, room_topic};
@@ -458,7 +457,7 @@ impl Server {
                     .filter(|other| self.users.contains_key(other))
                     .collect();
                 for other in here {
-                    self.relay_ended(id, other, CAME_BACK);
+                    self.relay_replaced(id, other);
                 }
                 self.replace(id);
             }

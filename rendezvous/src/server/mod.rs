@@ -21,11 +21,11 @@ pub use cluster::{Backplane, ClusterCommand, Published};
 pub use counters::{Counters, Gauges};
 pub use output::{ConnId, Frame, Output, close};
 
-use super::bucket::Bucket;
 use super::limits::Limits;
 use super::message::{Code, FromClient, FromServer, Refusal, VERSION};
 use super::user::{IdOf, Nonce, PublicKey, UserId};
 use cluster::Cluster;
+use mydht_proto::TokenBucket;
 use rooms::Room;
 
 /// A signalling server.
@@ -56,8 +56,8 @@ struct Connection {
     user: Option<UserId>,
     opened: Duration,
     heard: Duration,
-    messages: Bucket,
-    relayed: Bucket,
+    messages: TokenBucket,
+    relayed: TokenBucket,
     /// Messages refused in a row because they came too fast.
     refused: u64,
     /// Bytes that wait to be sent.
@@ -169,8 +169,8 @@ impl Server {
             user: None,
             opened: now,
             heard: now,
-            messages: Bucket::new(limits.messages_per_second, limits.messages_burst),
-            relayed: Bucket::new(limits.relay_bytes_per_second, limits.relay_burst),
+            messages: TokenBucket::new(limits.messages_per_second, limits.messages_burst),
+            relayed: TokenBucket::new(limits.relay_bytes_per_second, limits.relay_burst),
             refused: 0,
             queued: 0,
         };

@@ -6,7 +6,7 @@ use super::cluster::{Letter, Ticket};
 use super::{ConnId, Frame, Server, User, refuse, refuse_limit};
 
 /// Why a relay is closed whose other user logged in again.
-pub(super) const CAME_BACK: &str = "the other user came back";
+const CAME_BACK: &str = "the other user came back";
 
 /// What is known of a relay, at one of its ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,6 +141,11 @@ impl Server {
         }
     }
 
+    /// Ends the relay of `from`, who logged in again, with `to`, who is here.
+    pub(super) fn relay_replaced(&mut self, from: UserId, to: UserId) {
+        self.relay_ended(from, to, CAME_BACK);
+    }
+
     /// The server of `from` takes it that there is a relay with `to`, who is here.
     pub(super) fn relay_checked(&mut self, from: UserId, to: UserId) {
         let user = self.users.get(&to);
@@ -173,7 +178,7 @@ impl Server {
             .map(|(other, _)| *other)
             .collect();
         for other in with {
-            self.relay_ended(id, other, CAME_BACK);
+            self.relay_replaced(id, other);
         }
     }
 

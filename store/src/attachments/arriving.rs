@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use super::super::disk::{named, open_or_make, write_at};
-use super::files::offset_of;
 use super::known::{Known, Resumed};
 use mydht_proto::attachment::ReceivedPart;
 use mydht_proto::attachment::fetch::PartSet;
-use mydht_proto::attachment::tree::{Node, Tree};
+use mydht_proto::attachment::tree::{Node, Tree, part_offset};
 use mydht_proto::record::AttachmentId;
 
 /// Parts kept between two syncs, 8 MiB: after a power cut they have to prove themselves again.
@@ -75,7 +74,7 @@ impl Arriving {
         received: &ReceivedPart,
         proof: &[Node],
     ) -> io::Result<()> {
-        write_at(&self.data, offset_of(part), &received.bytes)
+        write_at(&self.data, part_offset(part), &received.bytes)
             .map_err(|error| named(&self.path, &error))?;
         if !self
             .known

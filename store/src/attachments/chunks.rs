@@ -13,13 +13,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::super::{Backend, Changes, Entry, Stay, Wake};
+use super::AttachmentStore;
 use super::linked::Linked;
-use super::{AttachmentStore, Content};
 use mydht_proto::attachment::ReceivedPart;
 use mydht_proto::attachment::fetch::PartSet;
 use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Place, Tree};
@@ -351,10 +350,11 @@ impl<B: Backend> Chunks<B> {
 }
 
 impl<B: Backend> AttachmentStore for Chunks<B> {
-    fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
-        if self.linked.contains(id) {
-            return Ok(true);
-        }
+    fn linked(&mut self) -> &mut Linked {
+        &mut self.linked
+    }
+
+    fn has_arrived(&mut self, id: &AttachmentId) -> io::Result<bool> {
         match self.open.get(id) {
             Some(open) => Ok(open.whole),
             None => Ok(self.get(&key(b'a', id, &[]))?.as_deref() == Some(&[1])),
@@ -392,14 +392,11 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
         Ok(whole)
     }
 
-    fn read_part(
+    fn read_arrived(
         &mut self,
         id: &AttachmentId,
         part: u64,
     ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
-        if self.linked.contains(id) {
-            return self.linked.read_part(id, part);
-        }
         if !self.load(id)? {
             return Ok(None);
         }
@@ -423,10 +420,6 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
             ));
         }
         Ok(Some((bytes.into(), proof)))
-    }
-
-    fn link(&mut self, tree: Arc<Tree>, content: Content) {
-        self.linked.insert(tree, content);
     }
 
     fn close(&mut self, id: &AttachmentId) -> io::Result<()> {

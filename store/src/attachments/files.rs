@@ -14,19 +14,18 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::super::disk::{named, read_at, sync_dir, write_durably};
+use super::AttachmentStore;
 use super::arriving::Arriving;
 use super::in_place;
 use super::kept_tree::{kept_tree, leaves_of, tree_of};
 use super::linked::Linked;
-use super::{AttachmentStore, Content};
 use mydht_proto::attachment::ReceivedPart;
 use mydht_proto::attachment::fetch::PartSet;
-use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
+use mydht_proto::attachment::tree::{Node, PartHasher, Tree, part_offset};
 use mydht_proto::id::Hash;
 use mydht_proto::record::AttachmentId;
 
@@ -57,11 +56,6 @@ pub struct KeptFile {
 struct Whole {
     tree: Tree,
     data: File,
-}
-
-/// Where a part is in its attachment.
-pub(super) fn offset_of(part: u64) -> u64 {
-    part.saturating_mul(PART_LEN as u64)
 }
 
 impl FileAttachments {
@@ -205,8 +199,12 @@ impl FileAttachments {
 }
 
 impl AttachmentStore for FileAttachments {
-    fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
-        Ok(self.linked.contains(id) || self.whole(id)?.is_some())
+    fn linked(&mut self) -> &mut Linked {
+        &mut self.linked
+    }
+
+    fn has_arrived(&mut self, id: &AttachmentId) -> io::Result<bool> {
+        Ok(self.whole(id)?.is_some())
     }
 
     fn open(&mut self, id: &AttachmentId) -> io::Result<PartSet> {
@@ -239,14 +237,11 @@ impl AttachmentStore for FileAttachments {
         Ok(whole)
     }
 
-    fn read_part(
+    fn read_arrived(
         &mut self,
         id: &AttachmentId,
         part: u64,
     ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
-        if self.linked.contains(id) {
-            return self.linked.read_part(id, part);
-        }
         let Some(len) = id.part_len(part) else {
             return Ok(None);
         };
@@ -262,7 +257,7 @@ impl AttachmentStore for FileAttachments {
             return Ok(None);
         };
         let mut bytes = vec![0; len];
-        let node = read_at(data, offset_of(part), &mut bytes)
+        let node = read_at(data, part_offset(part), &mut bytes)
             .map(|()| PartHasher::node_of(part, id.parts() == 1, &bytes));
         match node {
             Ok(node) if Some(&node) == tree.leaf(part) => Ok(Some((bytes.into(), proof))),
@@ -275,10 +270,6 @@ impl AttachmentStore for FileAttachments {
                 ),
             )),
         }
-    }
-
-    fn link(&mut self, tree: Arc<Tree>, content: Content) {
-        self.linked.insert(tree, content);
     }
 
     fn close(&mut self, id: &AttachmentId) -> io::Result<()> {
@@ -298,8 +289,11 @@ impl AttachmentStore for FileAttachments {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Content;
     use super::super::tests::{conforms, part_of, sample};
     use super::*;
+    use mydht_proto::attachment::tree::PART_LEN;
+    use std::sync::Arc;
 
     #[test]
     fn files_conform() {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::disk::{named, read_at};
 use mydht_proto::attachment::fetch::PartSet;
-use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Place, Tree};
+use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Place, Tree, part_offset};
 use mydht_proto::record::AttachmentId;
 
 const ENTRY: usize = 42;
@@ -129,7 +129,7 @@ impl Known {
                 continue;
             };
             // One that cannot be read is not there.
-            if read_at(data, part * PART_LEN as u64, &mut bytes[..len]).is_ok() {
+            if read_at(data, part_offset(part), &mut bytes[..len]).is_ok() {
                 let leaf = PartHasher::node_of(part, id.parts() == 1, &bytes[..len]);
                 if self.insert(&mut resumed.tree, part, &leaf, &proof) {
                     resumed.have.insert(part);

@@ -17,12 +17,15 @@ use super::super::disk::{named, read_at};
 use super::Content;
 #[cfg(target_arch = "wasm32")]
 use super::web::Reads;
+#[cfg(not(target_arch = "wasm32"))]
+use mydht_proto::attachment::tree::part_offset;
 use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use mydht_proto::record::AttachmentId;
 
-/// Linked content: what all stores do with [`AttachmentStore::link`](super::AttachmentStore::link).
+/// Content that a store serves from where it is: the state behind
+/// [`AttachmentStore::link`](super::AttachmentStore::link), which every store holds.
 #[derive(Debug, Default)]
-pub(super) struct Linked {
+pub struct Linked {
     contents: HashMap<AttachmentId, (Arc<Tree>, Content)>,
     /// The file that was read last, as long as it is what it was.
     #[cfg(not(target_arch = "wasm32"))]
@@ -104,8 +107,7 @@ impl Linked {
 #[cfg(not(target_arch = "wasm32"))]
 fn read_file(file: &File, path: &Path, part: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
-    let offset = part.saturating_mul(PART_LEN as u64);
-    read_at(file, offset, &mut bytes).map_err(|error| named(path, &error))?;
+    read_at(file, part_offset(part), &mut bytes).map_err(|error| named(path, &error))?;
     Ok(bytes)
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::AttachmentStore;
 use super::linked::Linked;
-use super::{AttachmentStore, Content};
 use mydht_proto::attachment::ReceivedPart;
 use mydht_proto::attachment::fetch::PartSet;
 use mydht_proto::attachment::tree::{Node, Tree};
@@ -28,13 +27,13 @@ struct Arrived {
 }
 
 impl AttachmentStore for MemoryAttachments {
-    fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
-        let arrived = |id| {
-            self.arrived
-                .get(id)
-                .is_some_and(|arrived| arrived.have.count() == arrived.tree.id().parts())
-        };
-        Ok(self.linked.contains(id) || arrived(id))
+    fn linked(&mut self) -> &mut Linked {
+        &mut self.linked
+    }
+
+    fn has_arrived(&mut self, id: &AttachmentId) -> io::Result<bool> {
+        let arrived = self.arrived.get(id);
+        Ok(arrived.is_some_and(|arrived| arrived.have.count() == id.parts()))
     }
 
     fn open(&mut self, id: &AttachmentId) -> io::Result<PartSet> {
@@ -60,23 +59,16 @@ impl AttachmentStore for MemoryAttachments {
         Ok(arrived.have.count() == id.parts())
     }
 
-    fn read_part(
+    fn read_arrived(
         &mut self,
         id: &AttachmentId,
         part: u64,
     ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
-        if let Some(found) = self.linked.read_part(id, part)? {
-            return Ok(Some(found));
-        }
         let found = self.arrived.get(id).and_then(|arrived| {
             let bytes = arrived.parts.get(&part)?.clone();
             Some((bytes, arrived.tree.proof(part)?))
         });
         Ok(found)
-    }
-
-    fn link(&mut self, tree: Arc<Tree>, content: Content) {
-        self.linked.insert(tree, content);
     }
 
     fn close(&mut self, _: &AttachmentId) -> io::Result<()> {

@@ -24,6 +24,7 @@ mod tests;
 pub use chunks::Chunks;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{FileAttachments, KeptFile};
+pub use linked::Linked;
 pub use memory::MemoryAttachments;
 
 use std::io;
@@ -57,12 +58,36 @@ pub enum Content {
 /// Keeps attachments: whole ones that can be given out, and partial ones that nobody sees as whole.
 ///
 /// Parts come verified: a store only keeps them. As [`KVStore`](super::KVStore), it may give `WouldBlock`.
+///
+/// Linked content comes before what has arrived: the provided methods ask [`linked`](AttachmentStore::linked) first, so
+/// that an implementation is about arrived parts only.
 pub trait AttachmentStore {
-    /// Whether the attachment is here as a whole.
+    /// Returns the content that the store serves from elsewhere. An implementation holds it and does nothing with it.
+    fn linked(&mut self) -> &mut Linked;
+
+    /// Returns whether all parts of the attachment have arrived.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool>;
+    fn has_arrived(&mut self, id: &AttachmentId) -> io::Result<bool>;
+
+    /// Returns an arrived part and its proof, if both are here.
+    ///
+    /// # Errors
+    /// When the store cannot be read; `InvalidData` if the part is damaged.
+    fn read_arrived(
+        &mut self,
+        id: &AttachmentId,
+        part: u64,
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>>;
+
+    /// Returns whether the attachment is here as a whole, linked or arrived.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
+        Ok(self.linked().contains(id) || self.has_arrived(id)?)
+    }
 
     /// Begins, or goes on with, an attachment that will arrive in parts: gives those that are here.
     ///
@@ -82,15 +107,25 @@ pub trait AttachmentStore {
         proof: &[Node],
     ) -> io::Result<bool>;
 
-    /// A part and its proof, if both are here. Partial attachments are given out too: each part proves itself.
+    /// Returns a part and its proof, if both are here. Partial attachments are served too: each part proves itself.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    fn read_part(&mut self, id: &AttachmentId, part: u64)
-    -> io::Result<Option<(Bytes, Vec<Node>)>>;
+    /// When the store cannot be read; `InvalidData` if the part is damaged, or linked content has changed.
+    fn read_part(
+        &mut self,
+        id: &AttachmentId,
+        part: u64,
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
+        if self.linked().contains(id) {
+            return self.linked().read_part(id, part);
+        }
+        self.read_arrived(id, part)
+    }
 
-    /// Gives out content that is elsewhere, as long as this store is in use. `tree` must be its whole tree.
-    fn link(&mut self, tree: Arc<Tree>, content: Content);
+    /// Serves content that is elsewhere, as long as this store is in use. `tree` must be its whole tree.
+    fn link(&mut self, tree: Arc<Tree>, content: Content) {
+        self.linked().insert(tree, content);
+    }
 
     /// Makes what arrived of one attachment durable and lets go of what it took to write it. What is here stays.
     ///
@@ -111,6 +146,22 @@ pub trait AttachmentStore {
 }
 
 impl<S: AttachmentStore + ?Sized> AttachmentStore for Box<S> {
+    fn linked(&mut self) -> &mut Linked {
+        (**self).linked()
+    }
+
+    fn has_arrived(&mut self, id: &AttachmentId) -> io::Result<bool> {
+        (**self).has_arrived(id)
+    }
+
+    fn read_arrived(
+        &mut self,
+        id: &AttachmentId,
+        part: u64,
+    ) -> io::Result<Option<(Bytes, Vec<Node>)>> {
+        (**self).read_arrived(id, part)
+    }
+
     fn is_whole(&mut self, id: &AttachmentId) -> io::Result<bool> {
         (**self).is_whole(id)
     }

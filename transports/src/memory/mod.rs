@@ -36,8 +36,8 @@ pub use faults::Faults;
 use stream::Cargo;
 pub use stream::{MemoryReader, MemoryStream, MemoryWriter};
 
-use crate::Transport;
-pub(crate) use crate::lock::lock;
+use crate::lock::lock;
+use crate::{InvalidAddress, Transport};
 
 /// Bytes that a pipe holds before its writer blocks, unless [`Network::set_capacity`] says otherwise.
 pub const DEFAULT_CAPACITY: usize = 64 * 1024;
@@ -53,13 +53,13 @@ impl fmt::Display for MemoryAddress {
 }
 
 impl std::str::FromStr for MemoryAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         text.strip_prefix("mem:")
             .and_then(|number| number.parse().ok())
             .map(MemoryAddress)
-            .ok_or_else(|| format!("«{text}» is no address in memory: write mem:N"))
+            .ok_or_else(|| InvalidAddress::new(text, "mem:NUMBER"))
     }
 }
 

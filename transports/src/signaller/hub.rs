@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
 use super::{RtcAddress, Signal, SignalKind, Signaller};
-use crate::memory::lock;
+use crate::lock::lock;
 
 /// Signals that wait for one peer at most.
 const BACKLOG: usize = 4096;

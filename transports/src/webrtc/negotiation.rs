@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Op;
+use super::{Op, OpError};
 use crate::signaller::SignalKind;
 
 /// Signals that wait for an operation to be done, at most.
@@ -89,7 +89,7 @@ impl Negotiation {
     }
 
     /// The last operation is done.
-    pub fn done(&mut self, result: Result<String, String>) {
+    pub fn done(&mut self, result: Result<String, OpError>) {
         let busy = self.busy.take();
         let description = match (busy, result) {
             // One path fewer; there may be others.
@@ -97,8 +97,8 @@ impl Negotiation {
             (_, Ok(description)) => description,
             (Some(busy), Err(why)) => {
                 self.failure = Some(match busy {
-                    Busy::Offer => format!("no offer could be made: {why}"),
-                    _ => format!("the peer's description is of no use: {why}"),
+                    Busy::Offer => format!("cannot make an offer: {why}"),
+                    _ => format!("cannot use the peer's description: {why}"),
                 });
                 return;
             }

@@ -1,10 +1,12 @@
 //! What makes connections: the browser, or a native implementation.
 
+use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
 use mydht_evloop::Poll;
 use mydht_evloop::traits::Registerable;
+use mydht_small::Excerpt;
 
 use super::Notify;
 use crate::session::Pipe;
@@ -33,6 +35,28 @@ pub enum Op {
     Candidate(String),
 }
 
+/// Error of an [`Op`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// Rejected by the browser or the library, in its words.
+    #[error("{0}")]
+    Rejected(Excerpt),
+    /// An offer that would change nothing.
+    #[error("there is nothing to offer")]
+    NothingToOffer,
+    /// An answer to an offer that this end has not made, or has rolled back.
+    #[error("no offer is out")]
+    NoOffer,
+}
+
+impl OpError {
+    /// Wraps the error of a browser or a library.
+    pub fn rejected(why: impl Display) -> Self {
+        OpError::Rejected(why.to_string().as_str().into())
+    }
+}
+
 /// Whether there is a path to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathState {
@@ -47,8 +71,8 @@ pub enum PathState {
 /// What happened at a peer connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
-    /// The last [`Op`] is done, or why it cannot be.
-    Done(Result<String, String>),
+    /// Result of the last [`Op`].
+    Done(Result<String, OpError>),
     /// This end can be reached by this candidate.
     Candidate(String),
     /// The path has changed.

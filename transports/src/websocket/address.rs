@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::InvalidAddress;
+
 /// Written `ws://HOST:PORT/PATH`, or `wss://…` where a proxy ends TLS.
 ///
 /// ```
@@ -13,7 +15,7 @@ use std::sync::Arc;
 /// let address: WsAddress = "ws://127.0.0.1:4000".parse()?;
 /// assert_eq!(address.to_string(), "ws://127.0.0.1:4000/");
 /// assert_eq!("wss://dht.example/node".parse::<WsAddress>()?.port(), 443);
-/// # Ok::<(), String>(())
+/// # Ok::<(), mydht_transports::InvalidAddress>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WsAddress {
@@ -84,13 +86,10 @@ impl fmt::Display for WsAddress {
 }
 
 impl FromStr for WsAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            let text = text.escape_debug();
-            format!("«{text}» is no address: write ws://HOST:PORT/PATH, as ws://127.0.0.1:4000/")
-        };
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let wrong = || InvalidAddress::new(text, "ws://HOST:PORT/PATH, as ws://127.0.0.1:4000/");
         let (secure, rest) = if let Some(rest) = text.strip_prefix("ws://") {
             (false, rest)
         } else {

@@ -16,7 +16,7 @@ use web_sys::{
 
 use super::dispatch::{self, Happening, Target};
 use crate::session::{MAX_MESSAGE, Pipe};
-use crate::webrtc::{Notify, Op, PathState, Peer, PeerEvent};
+use crate::webrtc::{Notify, Op, OpError, PathState, Peer, PeerEvent};
 
 /// Bytes that the channel is given before they left: enough to keep a fast line busy.
 const MOST_BUFFERED: u32 = 256 * 1024;
@@ -64,7 +64,7 @@ impl Target for State {
                 self.tell(PeerEvent::Done(Ok(self.description.take())));
             }
             Happening::AnswerTaken => self.tell(PeerEvent::Done(Ok(String::new()))),
-            Happening::Failed => self.tell(PeerEvent::Done(Err(words(&value)))),
+            Happening::Failed => self.tell(PeerEvent::Done(Err(OpError::rejected(words(&value))))),
             Happening::Candidate => {
                 let event: RtcPeerConnectionIceEvent = value.unchecked_into();
                 // `None` and the empty one say that there will be no more.
@@ -268,7 +268,9 @@ impl Peer for BrowserPeer {
             && self.channel.ready_state() == RtcDataChannelState::Connecting
             && let Err(error) = self.renew()
         {
-            return self.state.tell(PeerEvent::Done(Err(error.to_string())));
+            return self
+                .state
+                .tell(PeerEvent::Done(Err(OpError::rejected(error))));
         }
         let state = &self.state;
         match op {

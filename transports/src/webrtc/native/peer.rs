@@ -12,7 +12,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use super::Shared;
 use crate::lock::lock;
 use crate::session::{MAX_MESSAGE, Pipe};
-use crate::webrtc::{Notify, Op, PathState, Peer, PeerEvent};
+use crate::webrtc::{Notify, Op, OpError, PathState, Peer, PeerEvent};
 
 /// Bytes that the connection is given before they left.
 const MOST_BUFFERED: usize = 256 * 1024;
@@ -198,30 +198,29 @@ impl State {
         }
     }
 
-    fn perform(&mut self, op: Op) -> Result<String, String> {
+    fn perform(&mut self, op: Op) -> Result<String, OpError> {
         match op {
             Op::Offer { restart } => self.offer(restart),
             Op::Answer { offer, rollback } => self.answer(&offer, rollback),
             Op::Accept { answer } => {
-                let answer =
-                    SdpAnswer::from_sdp_string(&answer).map_err(|error| error.to_string())?;
-                let pending = self.pending.take().ok_or("no offer is out")?;
+                let answer = SdpAnswer::from_sdp_string(&answer).map_err(OpError::rejected)?;
+                let pending = self.pending.take().ok_or(OpError::NoOffer)?;
                 self.rtc
                     .sdp_api()
                     .accept_answer(pending, answer)
-                    .map_err(|error| error.to_string())?;
+                    .map_err(OpError::rejected)?;
                 Ok(String::new())
             }
             Op::Candidate(candidate) => {
                 let candidate =
-                    Candidate::from_sdp_string(&candidate).map_err(|error| error.to_string())?;
+                    Candidate::from_sdp_string(&candidate).map_err(OpError::rejected)?;
                 self.rtc.add_remote_candidate(candidate);
                 Ok(String::new())
             }
         }
     }
 
-    fn offer(&mut self, restart: bool) -> Result<String, String> {
+    fn offer(&mut self, restart: bool) -> Result<String, OpError> {
         let mut api = self.rtc.sdp_api();
         if self.channel.is_none() {
             self.channel = Some(api.add_channel_with_config(channel(0)));
@@ -232,18 +231,18 @@ impl State {
         if restart {
             api.ice_restart(true);
         }
-        let (offer, pending) = api.apply().ok_or("there is nothing to offer")?;
+        let (offer, pending) = api.apply().ok_or(OpError::NothingToOffer)?;
         self.pending = Some(pending);
         Ok(offer.to_sdp_string())
     }
 
-    fn answer(&mut self, offer: &str, rollback: bool) -> Result<String, String> {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
+    fn answer(&mut self, offer: &str, rollback: bool) -> Result<String, OpError> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(OpError::rejected)?;
         if rollback {
             self.pending = None;
             if !self.is_connected {
                 // Nothing has come of it, so it is begun anew, and its channels too.
-                self.rtc = rtc(&self.shared).map_err(|error| error.to_string())?;
+                self.rtc = rtc(&self.shared).map_err(OpError::rejected)?;
                 (self.channel, self.datagrams) = (None, None);
             }
         }
@@ -251,7 +250,7 @@ impl State {
             .rtc
             .sdp_api()
             .accept_offer(offer)
-            .map_err(|error| error.to_string())?;
+            .map_err(OpError::rejected)?;
         if self.channel.is_none() {
             let mut api = self.rtc.direct_api();
             self.channel = Some(api.create_data_channel(channel(0)));

@@ -9,7 +9,7 @@ use mydht_evloop::traits::{Ready, Registerable, Token};
 
 use crate::lock::lock;
 use crate::session::Pipe;
-use crate::webrtc::{Backend, Notify, Op, PathState, Peer, PeerEvent};
+use crate::webrtc::{Backend, Notify, Op, OpError, PathState, Peer, PeerEvent};
 
 /// Messages that a channel holds.
 const ROOM: usize = 16;
@@ -194,7 +194,7 @@ impl Peer for FakePeer {
                 }
                 match offer.strip_prefix("offer ").map(str::parse::<u64>) {
                     Some(Ok(_)) => Ok(format!("answer {id}")),
-                    _ => Err("it is no offer".into()),
+                    _ => Err(OpError::rejected("it is no offer")),
                 }
             }
             Op::Accept { answer } => {
@@ -206,12 +206,12 @@ impl Peer for FakePeer {
                         state.link(id, far);
                         Ok(String::new())
                     }
-                    _ => Err("it is no answer".into()),
+                    _ => Err(OpError::rejected("it is no answer")),
                 }
             }
             Op::Candidate(candidate) => match candidate.strip_prefix("candidate:") {
                 Some(_) => Ok(String::new()),
-                None => Err("it is no candidate".into()),
+                None => Err(OpError::rejected("it is no candidate")),
             },
         };
         state.tell(id, PeerEvent::Done(done));

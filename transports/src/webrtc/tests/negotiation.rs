@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use crate::signaller::SignalKind;
-use crate::webrtc::{Negotiation, Op};
+use crate::webrtc::{Negotiation, Op, OpError};
 
 /// One end, and what a browser would hold: descriptions are numbers.
 struct End {
@@ -137,7 +137,7 @@ fn a_description_that_cannot_be_used_is_a_failure_and_a_candidate_is_none() {
     let mut negotiation = Negotiation::new(true);
     negotiation.signal(SignalKind::Offer, "nonsense".into());
     assert!(matches!(negotiation.next_op(), Some(Op::Answer { .. })));
-    negotiation.done(Err("no".into()));
+    negotiation.done(Err(OpError::rejected("no")));
     assert!(negotiation.failure().is_some_and(|why| why.contains("no")));
     assert_eq!(negotiation.next_op(), None);
 
@@ -147,7 +147,7 @@ fn a_description_that_cannot_be_used_is_a_failure_and_a_candidate_is_none() {
     negotiation.next_op();
     negotiation.done(Ok("answer".into()));
     assert!(matches!(negotiation.next_op(), Some(Op::Candidate(_))));
-    negotiation.done(Err("no".into()));
+    negotiation.done(Err(OpError::rejected("no")));
     assert_eq!(negotiation.failure(), None);
 }
 

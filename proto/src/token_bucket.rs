@@ -1,43 +1,70 @@
-//! A token bucket.
+//! A token bucket: a rate with a burst.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// So much a second, and so much at once.
+/// A rate with a burst. Pure: time is an argument and must not go back.
 ///
-/// Kept as one time, by the generic cell rate algorithm (ITU-T I.371): when the bucket will be full again.
+/// Implemented by the generic cell rate algorithm (ITU-T I.371, annex A): the only state is the time at which the bucket
+/// will be full again.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mydht_proto::TokenBucket;
+///
+/// let mut bucket = TokenBucket::new(10, 1);
+/// let now = Duration::from_secs(7);
+/// assert_eq!(bucket.take(now, 1), Ok(()));
+/// assert_eq!(bucket.take(now, 1), Err(Duration::from_millis(100)));
+/// ```
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
-    per_second: u64,
+pub struct TokenBucket {
+    /// Tokens added a second; `None`: the bucket is always full.
+    per_second: Option<NonZeroU64>,
     burst: u64,
     full_at: Duration,
 }
 
-impl Bucket {
-    /// A full bucket that holds `burst` and is filled by `per_second`; both at least 1.
-    pub(super) fn new(per_second: u64, burst: u64) -> Self {
-        Bucket {
-            per_second: per_second.max(1),
+impl TokenBucket {
+    /// Creates a full bucket that holds `burst` tokens and is filled by `per_second`. Zeros count as one.
+    pub fn new(per_second: u64, burst: u64) -> Self {
+        TokenBucket {
+            per_second: Some(NonZeroU64::new(per_second).unwrap_or(NonZeroU64::MIN)),
             burst: burst.max(1),
             full_at: Duration::ZERO,
         }
     }
 
+    /// Creates a bucket that never runs empty.
+    pub fn unlimited() -> Self {
+        TokenBucket {
+            per_second: None,
+            burst: 1,
+            full_at: Duration::ZERO,
+        }
+    }
+
+    /// Returns the time in which `amount` tokens are added.
     fn time_of(&self, amount: u64) -> Duration {
-        let nanoseconds = u128::from(amount) * 1_000_000_000 / u128::from(self.per_second);
+        let Some(per_second) = self.per_second else {
+            return Duration::ZERO;
+        };
+        let nanoseconds = u128::from(amount) * 1_000_000_000 / u128::from(per_second.get());
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// Takes `amount` even if it is not there, and says how long to wait until the bucket is no longer overdrawn.
-    pub(super) fn charge(&mut self, now: Duration, amount: u64) -> Duration {
+    /// Takes `amount` tokens even if there are fewer, and returns how long the bucket stays overdrawn.
+    pub fn charge(&mut self, now: Duration, amount: u64) -> Duration {
         self.full_at = self.full_at.max(now).saturating_add(self.time_of(amount));
         (self.full_at - now).saturating_sub(self.time_of(self.burst))
     }
 
-    /// Takes `amount`, or nothing if it is not all there.
+    /// Takes `amount` tokens, or none if there are fewer.
     ///
     /// # Errors
-    /// How long until it is.
-    pub(super) fn take(&mut self, now: Duration, amount: u64) -> Result<(), Duration> {
+    /// How long until there are enough.
+    pub fn take(&mut self, now: Duration, amount: u64) -> Result<(), Duration> {
         let before = self.full_at;
         let wait = self.charge(now, amount);
         if wait.is_zero() {
@@ -48,7 +75,7 @@ impl Bucket {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -57,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_rate() {
-        let mut bucket = Bucket::new(10, 3);
+        let mut bucket = TokenBucket::new(10, 3);
         let now = 7 * SECOND;
         for _ in 0..3 {
             assert_eq!(bucket.take(now, 1), Ok(()));
@@ -79,15 +106,24 @@ mod tests {
 
     #[test]
     fn what_is_charged_is_owed() {
-        let mut bucket = Bucket::new(100, 50);
+        let mut bucket = TokenBucket::new(100, 50);
         assert_eq!(bucket.charge(SECOND, 50), Duration::ZERO);
         assert_eq!(bucket.charge(SECOND, 100), SECOND);
         assert_eq!(bucket.charge(2 * SECOND, 100), SECOND);
     }
 
     #[test]
+    fn an_unlimited_bucket_never_makes_anybody_wait() {
+        let mut bucket = TokenBucket::unlimited();
+        for now in [Duration::ZERO, SECOND, SECOND] {
+            assert_eq!(bucket.charge(now, u64::MAX), Duration::ZERO);
+            assert_eq!(bucket.take(now, u64::MAX), Ok(()));
+        }
+    }
+
+    #[test]
     fn limits_that_make_no_sense_do_no_harm() {
-        let mut bucket = Bucket::new(0, 0);
+        let mut bucket = TokenBucket::new(0, 0);
         assert_eq!(bucket.take(SECOND, 1), Ok(()));
         assert!(bucket.charge(SECOND, u64::MAX) > SECOND);
         assert!(bucket.charge(SECOND, u64::MAX) > SECOND);
@@ -101,7 +137,7 @@ mod tests {
             burst in 1u64..10_000,
             steps in prop::collection::vec((0u64..3_000, 1u64..100), 1..200),
         ) {
-            let mut bucket = Bucket::new(rate, burst);
+            let mut bucket = TokenBucket::new(rate, burst);
             let begin = 5 * SECOND;
             let (mut now, mut taken) = (begin, 0);
             for (wait, amount) in steps {
