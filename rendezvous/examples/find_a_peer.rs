@@ -14,7 +14,7 @@ fn id_of(key: &PublicKey) -> Option<UserId> {
     Some(UserId(key.0))
 }
 
-fn client(seed: u8) -> Result<Client, String> {
+fn client(seed: u8) -> Result<Client, Box<dyn Error>> {
     let key = SigningKey::from_bytes(&[seed; 32]);
     let servers = vec!["ws://127.0.0.1:8080".parse()?];
     Ok(Client::new(Box::new(key), id_of, servers, seed.into()))
