@@ -1,4 +1,7 @@
 //! Readiness events, the buffer that takes them, and what can be registered.
+//!
+//! This file and `poll.rs` import each other, because mio's API does: [`Poll::register`] takes an [`Evented`], whose methods
+//! take a [`Poll`].
 
 use crate::{Poll, PollOpt, Ready, Token};
 use std::{fmt, io, slice, vec};

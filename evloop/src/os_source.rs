@@ -2,10 +2,11 @@
 
 use crate::core::{Interest, Trigger};
 use crate::driver::{OsInterest, RawSource};
+use crate::lock::lock;
 use crate::shared::Shared;
 use crate::{Poll, PollOpt, Ready, Token};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, Weak};
 
 /// A loop without the operating system has no sources of it.
 fn no_os() -> io::Error {
@@ -94,7 +95,7 @@ pub(crate) struct Binding {
 
 impl Binding {
     fn lock(&self) -> MutexGuard<'_, Option<Weak<Shared>>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 
     /// The same loop for a second handle to the socket.

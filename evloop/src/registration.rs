@@ -1,35 +1,9 @@
 //! User sources: what any code can make ready, from any thread.
 
-use crate::inbox::{Link, Linked};
-use crate::shared::Shared;
+use crate::shared::Source;
 use crate::{Poll, PollOpt, Ready, Token, event::Evented};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::{fmt, io};
-
-#[derive(Debug)]
-pub(crate) struct Source {
-    link: Link<Source>,
-    /// The loop it was first registered on, for ever (statement 42).
-    home: OnceLock<Arc<Shared>>,
-}
-
-impl Source {
-    pub fn home(&self) -> Option<&Arc<Shared>> {
-        self.home.get()
-    }
-
-    /// Binds the source to `shared` if it is not bound yet; gives the loop it is bound to.
-    pub fn bind(&self, shared: &Arc<Shared>) -> &Arc<Shared> {
-        self.home.get_or_init(|| shared.clone())
-    }
-}
-
-impl Linked for Source {
-    #[inline]
-    fn link(&self) -> &Link<Source> {
-        &self.link
-    }
-}
 
 /// The registered end of a user source.
 ///
@@ -64,10 +38,7 @@ pub struct SetReadiness {
 impl Registration {
     /// A new pair of ends, not registered and with no readiness.
     pub fn new2() -> (Registration, SetReadiness) {
-        let source = Arc::new(Source {
-            link: Link::new(),
-            home: OnceLock::new(),
-        });
+        let source = Source::new();
         (
             Registration {
                 source: source.clone(),

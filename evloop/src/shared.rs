@@ -5,11 +5,11 @@ mod state;
 use crate::Compat;
 use crate::core::{Core, Fired};
 use crate::driver::Driver;
-use crate::inbox::Inbox;
-use crate::registration::Source;
+use crate::inbox::{Inbox, Link, Linked};
+use crate::lock;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use state::Noted;
@@ -37,6 +37,43 @@ pub(crate) struct Shared {
     seated: AtomicBool,
     /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
     population: AtomicUsize,
+}
+
+/// A user source: what the two ends of a registration and the loop's inbox share.
+///
+/// Beside [`Shared`], because each holds the other: a source knows its loop, and the loop's inbox is a list of sources.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub link: Link<Source>,
+    /// The loop it was first registered on, for ever (statement 42).
+    home: OnceLock<Arc<Shared>>,
+}
+
+impl Source {
+    /// A source that is bound to no loop.
+    pub fn new() -> Arc<Source> {
+        Arc::new(Source {
+            link: Link::new(),
+            home: OnceLock::new(),
+        })
+    }
+
+    #[inline]
+    pub fn home(&self) -> Option<&Arc<Shared>> {
+        self.home.get()
+    }
+
+    /// Binds the source to `shared` if it is not bound yet; returns the loop it is bound to.
+    pub fn bind(&self, shared: &Arc<Shared>) -> &Arc<Shared> {
+        self.home.get_or_init(|| shared.clone())
+    }
+}
+
+impl Linked for Source {
+    #[inline]
+    fn link(&self) -> &Link<Source> {
+        &self.link
+    }
 }
 
 /// How a driver's wait ended.
@@ -77,7 +114,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::lock(&self.state)
     }
 
     /// The state, with everything that the setters said taken in.
@@ -330,7 +367,7 @@ impl Shared {
             os.wait_over();
         }
         found.clear();
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seat = lock::lock(&self.seat);
         *seat = Some(found);
         self.seated.store(false, Ordering::Relaxed);
         drop(seat);
@@ -340,20 +377,11 @@ impl Shared {
     /// The seat, if it becomes free in time. Another waiter may find events for this one too, so the caller looks
     /// again when it is told that the seat was taken.
     fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u32, u16)>> {
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seat = lock::lock(&self.seat);
         if seat.is_none() {
             seat = match timeout {
                 Some(Duration::ZERO) => return None,
-                Some(timeout) => {
-                    self.seat_free
-                        .wait_timeout(seat, timeout)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .seat_free
-                    .wait(seat)
-                    .unwrap_or_else(PoisonError::into_inner),
+                timeout => lock::wait(&self.seat_free, seat, timeout),
             };
             // Events may have come while this thread waited: look before sleeping.
             let found = seat.is_some();

@@ -1,8 +1,7 @@
 //! A loop's side of its user sources.
 
 use crate::inbox::Linked;
-use crate::registration::Source;
-use crate::shared::{AWAKE, CLOSED, Shared};
+use crate::shared::{AWAKE, CLOSED, Shared, Source};
 use crate::{PollOpt, Ready, Token};
 use std::io;
 use std::sync::Arc;

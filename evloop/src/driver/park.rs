@@ -1,8 +1,9 @@
 //! A thread that parks.
 
 use super::Driver;
+use crate::lock;
 use std::io;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Waits by parking the thread: for loops with user sources and timers only. It needs nothing of the operating
@@ -41,27 +42,16 @@ impl Driver for Park {
     }
 
     fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
-        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notified = lock::lock(&self.notified);
         if !*notified && timeout != Some(Duration::ZERO) {
-            notified = match timeout {
-                Some(timeout) => {
-                    self.condvar
-                        .wait_timeout(notified, timeout)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .condvar
-                    .wait(notified)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
+            notified = lock::wait(&self.condvar, notified, timeout);
         }
         *notified = false;
         Ok(())
     }
 
     fn notify(&self) -> io::Result<()> {
-        *self.notified.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock::lock(&self.notified) = true;
         self.condvar.notify_one();
         Ok(())
     }

@@ -28,6 +28,7 @@ mod flags;
 mod instance;
 mod nesting;
 mod source;
+mod watcher;
 
 pub use error::Error;
 pub use flags::{Event, Flags};

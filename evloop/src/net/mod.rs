@@ -10,11 +10,6 @@ pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
 
-#[cfg(unix)]
-use std::os::fd::AsRawFd as AsRaw;
-#[cfg(windows)]
-use std::os::windows::io::AsRawSocket as AsRaw;
-
 /// `Evented` and the descriptor traits for a socket with a field `socket: Registered<$inner>`.
 macro_rules! evented_socket {
     ($type:ty, $inner:ty) => {
@@ -26,7 +21,7 @@ macro_rules! evented_socket {
                 interest: crate::Ready,
                 opts: crate::PollOpt,
             ) -> std::io::Result<()> {
-                let source = crate::net::raw(&*self.socket);
+                let source = crate::net::registered::raw(&*self.socket);
                 let binding = &self.socket.guard.binding;
                 binding.register(poll, source, token, interest, opts)
             }
@@ -38,12 +33,13 @@ macro_rules! evented_socket {
                 interest: crate::Ready,
                 opts: crate::PollOpt,
             ) -> std::io::Result<()> {
-                let source = crate::net::raw(&*self.socket);
+                let source = crate::net::registered::raw(&*self.socket);
                 poll.shared().os_reregister(source, token, interest, opts)
             }
 
             fn deregister(&self, poll: &crate::Poll) -> std::io::Result<()> {
-                poll.shared().os_deregister(crate::net::raw(&*self.socket))
+                poll.shared()
+                    .os_deregister(crate::net::registered::raw(&*self.socket))
             }
         }
 
@@ -85,13 +81,3 @@ macro_rules! evented_socket {
     };
 }
 use evented_socket;
-
-#[cfg(unix)]
-fn raw(socket: &impl AsRaw) -> crate::driver::RawSource {
-    socket.as_raw_fd()
-}
-
-#[cfg(windows)]
-fn raw(socket: &impl AsRaw) -> crate::driver::RawSource {
-    socket.as_raw_socket()
-}

@@ -1,8 +1,12 @@
 //! A socket that deregisters itself when it is closed.
 
-use super::{AsRaw, raw};
+use crate::driver::RawSource;
 use crate::os_source::Binding;
 use std::ops::Deref;
+#[cfg(unix)]
+use std::os::fd::AsRawFd as AsRaw;
+#[cfg(windows)]
+use std::os::windows::io::AsRawSocket as AsRaw;
 
 /// A socket and the loop it belongs to.
 #[derive(Debug)]
@@ -15,7 +19,7 @@ pub(super) struct Registered<S: AsRaw> {
 /// Deregisters a descriptor.
 #[derive(Debug)]
 pub(super) struct Guard {
-    source: crate::driver::RawSource,
+    source: RawSource,
     pub binding: Binding,
 }
 
@@ -59,4 +63,14 @@ impl<S: AsRaw> Deref for Registered<S> {
     fn deref(&self) -> &S {
         &self.socket
     }
+}
+
+#[cfg(unix)]
+pub(super) fn raw(socket: &impl AsRaw) -> RawSource {
+    socket.as_raw_fd()
+}
+
+#[cfg(windows)]
+pub(super) fn raw(socket: &impl AsRaw) -> RawSource {
+    socket.as_raw_socket()
 }

@@ -4,7 +4,8 @@
 //! armed again) and hides interruptions; this one is a single `epoll_wait`. The readiness bits are the kernel's own,
 //! read-hang-up included. `polling` still makes the instance and wakes it.
 
-use super::{BATCH, OsInterest, RawSource, borrow, portable};
+use super::interest::{BATCH, OsInterest, RawSource, borrow};
+use super::portable;
 use crate::ready::Ready;
 use polling::Poller;
 use rustix::buffer::spare_capacity;

@@ -1,5 +1,6 @@
 //! The operating system's selector, by way of the `polling` crate.
 
+mod interest;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 mod portable;
@@ -9,21 +10,16 @@ use linux as system;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use portable as system;
 
+// A circle on purpose: the trait names this type, the one driver that has sources of its own (`Driver::os`). A second
+// trait and a downcast would say the same in more words.
 use super::Driver;
-use crate::ready::Ready;
+use crate::lock::try_lock;
+pub(crate) use interest::{OsInterest, RawSource};
 use polling::Poller;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-#[cfg(unix)]
-pub(crate) type RawSource = std::os::fd::RawFd;
-#[cfg(windows)]
-pub(crate) type RawSource = std::os::windows::io::RawSocket;
-
-/// How many events one call of the operating system may bring. More stay there until the next call.
-const BATCH: usize = 1024;
 
 /// Waits in the operating system: epoll, kqueue, event ports or wepoll.
 pub struct Os {
@@ -63,7 +59,7 @@ impl Os {
 
     pub(crate) fn delete(&self, source: RawSource) -> io::Result<()> {
         // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
-        let source = unsafe { borrow(source) };
+        let source = unsafe { interest::borrow(source) };
         self.poller.delete(source)
     }
 
@@ -71,26 +67,6 @@ impl Os {
     pub(crate) fn raw(&self) -> RawSource {
         std::os::fd::AsRawFd::as_raw_fd(&self.poller)
     }
-}
-
-#[cfg(unix)]
-unsafe fn borrow<'a>(source: RawSource) -> std::os::fd::BorrowedFd<'a> {
-    // SAFETY: the caller's.
-    unsafe { std::os::fd::BorrowedFd::borrow_raw(source) }
-}
-
-#[cfg(windows)]
-unsafe fn borrow<'a>(source: RawSource) -> std::os::windows::io::BorrowedSocket<'a> {
-    // SAFETY: the caller's.
-    unsafe { std::os::windows::io::BorrowedSocket::borrow_raw(source) }
-}
-
-/// What the system is asked to watch a source for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OsInterest {
-    pub ready: Ready,
-    pub edge: bool,
-    pub oneshot: bool,
 }
 
 impl Driver for Os {
@@ -103,11 +79,9 @@ impl Driver for Os {
     }
 
     fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
-        let mut buffer = match self.buffer.try_lock() {
-            Ok(buffer) => buffer,
-            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
-            // Somebody else waits already, and will give what he gets to the same loop.
-            Err(TryLockError::WouldBlock) => return Ok(()),
+        let Some(mut buffer) = try_lock(&self.buffer) else {
+            // Another thread waits already, and gives what it gets to the same loop.
+            return Ok(());
         };
         system::wait(&self.poller, &mut buffer, timeout, sink)
     }

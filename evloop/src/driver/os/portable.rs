@@ -1,6 +1,6 @@
 //! The operating system by way of `polling` alone.
 
-use super::{BATCH, OsInterest, RawSource, borrow};
+use super::interest::{BATCH, OsInterest, RawSource, borrow};
 use crate::ready::Ready;
 use polling::{Event, Events, PollMode, Poller};
 use std::io;
