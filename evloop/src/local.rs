@@ -237,6 +237,8 @@ struct Source {
     key: Cell<Key>,
     /// While it is not registered; the loop's core has it otherwise.
     ready: Cell<u16>,
+    /// The registration is gone: nothing is set any more.
+    dead: Cell<bool>,
 }
 
 impl Source {
@@ -279,6 +281,7 @@ impl Registration {
             home: OnceCell::new(),
             key: Cell::new(Key::NONE),
             ready: Cell::new(0),
+            dead: Cell::new(false),
         });
         (
             Registration {
@@ -301,6 +304,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        self.source.dead.set(true);
         if let Some(home) = self.source.home.get() {
             self.source.leave(home);
         }
@@ -308,7 +312,7 @@ impl Drop for Registration {
 }
 
 impl SetReadiness {
-    /// What was last set.
+    /// What was last set while the [`Registration`] was there.
     pub fn readiness(&self) -> Ready {
         let source = &*self.source;
         let registered = source
@@ -351,7 +355,9 @@ impl SetReadiness {
                 return Ok(());
             }
             if !self.look() {
-                self.source.ready.set(ready.mask());
+                if !self.source.dead.get() {
+                    self.source.ready.set(ready.mask());
+                }
                 return Ok(());
             }
         }

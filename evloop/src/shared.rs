@@ -24,7 +24,7 @@ pub const CLOSED: u8 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<State<Source>>,
     pub inbox: Inbox<Source>,
     pub sleep: AtomicU8,
     pub driver: Box<dyn Driver>,
@@ -89,6 +89,7 @@ impl Shared {
         Arc::new(Shared {
             state: Mutex::new(State {
                 core: Core::new(),
+                users: Vec::new(),
                 #[cfg(not(target_arch = "wasm32"))]
                 os: Default::default(),
                 compat: Compat::default(),
@@ -96,7 +97,7 @@ impl Shared {
                 os_budget: 1,
                 noted: None,
                 turn: None,
-                drained: false,
+                passed_over: false,
                 reports: Vec::new(),
                 trace: None,
                 shuffle: None,
@@ -113,13 +114,13 @@ impl Shared {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<Source>> {
         lock::lock(&self.state)
     }
 
     /// The state, with everything that the setters said taken in.
     #[inline]
-    pub fn enter(&self) -> MutexGuard<'_, State> {
+    pub fn enter(&self) -> MutexGuard<'_, State<Source>> {
         let mut state = self.lock();
         if self.inbox.drain(&mut state.reports) {
             state.take_in();
@@ -128,7 +129,7 @@ impl Shared {
     }
 
     /// After a change of the sources.
-    pub fn count(&self, state: &State) {
+    pub fn count(&self, state: &State<Source>) {
         self.population.store(state.core.len(), Ordering::Release);
     }
 
@@ -136,14 +137,6 @@ impl Shared {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.population.load(Ordering::Acquire) == 0
-    }
-
-    /// Ends the sleep of a loop that a change of its sources made ready.
-    pub fn leave(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
-        self.count(&state);
-        let ready = state.core.has_ready();
-        drop(state);
-        if ready { self.wake().map(drop) } else { Ok(()) }
     }
 
     /// Ends the loop's sleep; true if it slept. No call of the driver otherwise.
@@ -163,6 +156,9 @@ impl Shared {
         self.sleep.store(CLOSED, Ordering::SeqCst);
         let mut state = self.enter();
         state.core = Core::new();
+        let users = std::mem::take(&mut state.users);
+        drop(state);
+        drop(users);
         self.driver.note(None);
     }
 
@@ -207,26 +203,29 @@ impl Shared {
                 let now = self.driver.now();
                 state.core.advance(now);
             }
+            // mio 0.6 does not wait while a source is queued, even if it was cleared since (statement 40).
+            let passed_over = std::mem::take(&mut state.passed_over);
+            let queued = state.compat == Compat::Mio06 && (passed_over || state.core.is_queued());
             if !state.os_due() {
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 {
                     return Ok(events);
                 }
             }
-            // mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40).
-            if state.compat == Compat::Mio06
-                && std::mem::take(&mut state.drained)
-                && !state.core.has_ready()
-            {
-                return Ok(0);
-            }
+            let timeout = if queued {
+                // What this poll waited for is over, and the next wait starts anew.
+                state.noted = None;
+                Some(Duration::ZERO)
+            } else {
+                timeout
+            };
             if self.by_turns {
                 match self.turn_over(state, timeout)? {
                     Waited::Look => continue,
                     Waited::Elapsed => return Ok(0),
                 }
             }
-            if timeout == Some(Duration::ZERO) || state.core.has_ready() {
+            if timeout == Some(Duration::ZERO) || state.has_ready() {
                 let ask = state.os_len() > 0;
                 state.streak = 0;
                 drop(state);
@@ -271,7 +270,7 @@ impl Shared {
     /// Nothing is ready and nothing may block.
     fn turn_over(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, State<Source>>,
         timeout: Option<Duration>,
     ) -> io::Result<Waited> {
         if timeout == Some(Duration::ZERO) {
@@ -318,7 +317,7 @@ impl Shared {
         };
         self.sleep.store(ASLEEP, Ordering::SeqCst);
         // Under the lock: a registration that makes the loop ready either is seen here or sees ASLEEP.
-        let awake = self.enter().core.has_ready() || !self.inbox.is_empty();
+        let awake = self.enter().ends_wait() || !self.inbox.is_empty();
         let result = if awake {
             Ok(())
         } else {
@@ -407,7 +406,7 @@ impl Shared {
                 let now = self.driver.now();
                 state.core.advance(now);
             }
-            if state.core.has_ready() {
+            if state.ends_wait() {
                 return true;
             }
             if !self.by_turns {

@@ -40,29 +40,23 @@ impl Slots {
         } else {
             slot.generation = 1;
             self.slots.push(slot);
-            return Key {
-                index: (self.slots.len() - 1) as u32,
-                generation: 1,
-            };
+            return Key::new((self.slots.len() - 1) as u32, 1);
         }
-        Key {
-            index: index as u32,
-            generation: slot.generation,
-        }
+        Key::new(index as u32, slot.generation)
     }
 
     #[inline]
     pub fn get(&self, key: Key) -> Option<&Slot> {
-        match self.slots.get(key.index as usize) {
-            Some(slot) if slot.generation == key.generation => Some(slot),
+        match self.slots.get(key.index() as usize) {
+            Some(slot) if slot.generation == key.generation() => Some(slot),
             _ => None,
         }
     }
 
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        match self.slots.get_mut(key.index as usize) {
-            Some(slot) if slot.generation == key.generation => Some(slot),
+        match self.slots.get_mut(key.index() as usize) {
+            Some(slot) if slot.generation == key.generation() => Some(slot),
             _ => None,
         }
     }
@@ -74,7 +68,7 @@ impl Slots {
         let removed = *slot;
         slot.generation = slot.generation.wrapping_add(1);
         slot.token = free;
-        self.free = key.index as usize;
+        self.free = key.index() as usize;
         self.len -= 1;
         Some(removed)
     }
