@@ -48,9 +48,8 @@ impl Shared {
         // First: if the system refuses, nothing was changed. Its events wait for the lock that is held here.
         os.add(source, number, how)?;
         let key = state.core.insert(token.0, interest, 0);
-        // The system forgot a descriptor that was closed; this table has not.
-        if let Some(stale) = state.os.insert(source, key) {
-            let _ = state.core.remove(stale);
+        if let Some(forgotten) = state.os.insert(source, key) {
+            let _ = state.core.remove(forgotten);
         }
         self.count(&state);
         Ok(())

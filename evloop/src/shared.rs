@@ -30,10 +30,10 @@ pub(crate) struct Shared {
     pub driver: Box<dyn Driver>,
     /// The driver may not block.
     pub by_turns: bool,
-    /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
-    seat: Mutex<Option<Vec<(u32, u16)>>>,
+    /// The seat of the one thread that waits in the driver.
+    seat: Mutex<Seat>,
     seat_free: Condvar,
-    /// Whether it is taken, for who only wants to know: written by who has the seat.
+    /// Mirrors whether the seat is taken, readable without its lock. Only the seat holder writes it.
     seated: AtomicBool,
     /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
     population: AtomicUsize,
@@ -76,6 +76,15 @@ impl Linked for Source {
     }
 }
 
+#[derive(Debug)]
+struct Seat {
+    /// What the thread on the seat collects into. `None`: the seat is taken.
+    buffer: Option<Vec<(u64, u16)>>,
+    /// How many threads wait for the seat. A condition variable makes a system call when it is notified, whether anybody
+    /// waits or not: one for each poll of the operating system, if nobody counted.
+    waiting: usize,
+}
+
 /// How a driver's wait ended.
 enum Waited {
     /// Look again.
@@ -107,7 +116,10 @@ impl Shared {
             sleep: AtomicU8::new(if driver.may_block() { AWAKE } else { ASLEEP }),
             by_turns: !driver.may_block(),
             driver,
-            seat: Mutex::new(Some(Vec::new())),
+            seat: Mutex::new(Seat {
+                buffer: Some(Vec::new()),
+                waiting: 0,
+            }),
             seat_free: Condvar::new(),
             seated: AtomicBool::new(false),
             population: AtomicUsize::new(0),
@@ -342,7 +354,7 @@ impl Shared {
         &self,
         timeout: Option<Duration>,
         interruptible: bool,
-        found: &mut Vec<(u32, u16)>,
+        found: &mut Vec<(u64, u16)>,
     ) -> io::Result<()> {
         match self
             .driver
@@ -355,7 +367,7 @@ impl Shared {
     }
 
     /// Gives what the driver found to the core.
-    fn return_seat(&self, mut found: Vec<(u32, u16)>) {
+    fn return_seat(&self, mut found: Vec<(u64, u16)>) {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let mut state = self.enter();
@@ -363,39 +375,42 @@ impl Shared {
             for (number, ready) in found.drain(..) {
                 core.wake(os.key(number), ready);
             }
-            os.wait_over();
         }
         found.clear();
         let mut seat = lock::lock(&self.seat);
-        *seat = Some(found);
+        seat.buffer = Some(found);
         self.seated.store(false, Ordering::Relaxed);
+        self.notify_next(seat);
+    }
+
+    /// Wakes one of the threads that wait for the seat, if there is one.
+    fn notify_next(&self, seat: MutexGuard<'_, Seat>) {
+        let waiting = seat.waiting > 0;
         drop(seat);
-        self.seat_free.notify_one();
+        if waiting {
+            self.seat_free.notify_one();
+        }
     }
 
     /// The seat, if it becomes free in time. Another waiter may find events for this one too, so the caller looks
     /// again when it is told that the seat was taken.
-    fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u32, u16)>> {
+    fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u64, u16)>> {
         let mut seat = lock::lock(&self.seat);
-        if seat.is_none() {
-            seat = match timeout {
-                Some(Duration::ZERO) => return None,
-                timeout => lock::wait(&self.seat_free, seat, timeout),
-            };
-            // Events may have come while this thread waited: look before sleeping.
-            let found = seat.is_some();
-            drop(seat);
-            if found {
-                self.seat_free.notify_one();
+        if seat.buffer.is_none() {
+            if timeout == Some(Duration::ZERO) {
+                return None;
+            }
+            seat.waiting += 1;
+            seat = lock::wait(&self.seat_free, seat, timeout);
+            seat.waiting -= 1;
+            // Events may have come while this thread waited: look before sleeping. The seat is another thread's chance.
+            if seat.buffer.is_some() {
+                self.notify_next(seat);
             }
             return None;
         }
-        let found = seat.take();
         self.seated.store(true, Ordering::Relaxed);
-        drop(seat);
-        #[cfg(not(target_arch = "wasm32"))]
-        self.enter().os.wait_begins();
-        found
+        seat.buffer.take()
     }
 
     /// True if a poll would find something. If not, the loop counts as idle: its next source asks for a turn.

@@ -58,7 +58,7 @@ impl Driver for Rehearsed {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         loop {
             let mut state = self.inner.lock().unwrap();
             if std::mem::take(&mut state.notified) {

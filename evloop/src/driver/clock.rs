@@ -231,7 +231,7 @@ impl Driver for VirtualDriver {
         false
     }
 
-    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         Ok(())
     }
 

@@ -42,7 +42,7 @@ pub trait Driver: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `Interrupted` when a signal came; whatever the operating system says otherwise.
-    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u32, u16)) -> io::Result<()>;
+    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u64, u16)) -> io::Result<()>;
 
     /// Ends the current or the next [`wait`](Driver::wait); for a driver that may not block: asks for a turn.
     ///

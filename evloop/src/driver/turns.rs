@@ -58,7 +58,7 @@ impl Driver for Turns {
         false
     }
 
-    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         Ok(())
     }
 

@@ -35,24 +35,24 @@ pub(super) fn buffer() -> Buffer {
 pub(super) fn add(
     poller: &Poller,
     source: RawSource,
-    number: u32,
+    number: u64,
     how: OsInterest,
 ) -> io::Result<()> {
     // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
     let source = unsafe { borrow(source) };
-    let data = epoll::EventData::new_u64(u64::from(number));
+    let data = epoll::EventData::new_u64(number);
     Ok(epoll::add(poller.as_fd(), source, data, flags(how))?)
 }
 
 pub(super) fn modify(
     poller: &Poller,
     source: RawSource,
-    number: u32,
+    number: u64,
     how: OsInterest,
 ) -> io::Result<()> {
     // SAFETY: as in `add`.
     let source = unsafe { borrow(source) };
-    let data = epoll::EventData::new_u64(u64::from(number));
+    let data = epoll::EventData::new_u64(number);
     Ok(epoll::modify(poller.as_fd(), source, data, flags(how))?)
 }
 
@@ -94,7 +94,7 @@ pub(super) fn wait(
     poller: &Poller,
     buffer: &mut Buffer,
     timeout: Option<Duration>,
-    sink: &mut dyn FnMut(u32, u16),
+    sink: &mut dyn FnMut(u64, u16),
 ) -> io::Result<()> {
     let timeout = timeout.map(timespec);
     buffer.list.clear();
@@ -109,7 +109,7 @@ pub(super) fn wait(
         if data == NOTIFY {
             notified = true;
         } else {
-            sink(data as u32, ready(event.flags));
+            sink(data, ready(event.flags));
         }
     }
     if notified {

@@ -47,13 +47,13 @@ impl Os {
         })
     }
 
-    pub(crate) fn add(&self, source: RawSource, number: u32, how: OsInterest) -> io::Result<()> {
+    pub(crate) fn add(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
         // It is removed before it is closed, or with it: the sockets of this crate deregister when they are
         // dropped, and for EventedFd it is the documented duty of the owner of the descriptor, as in mio.
         system::add(&self.poller, source, number, how)
     }
 
-    pub(crate) fn modify(&self, source: RawSource, number: u32, how: OsInterest) -> io::Result<()> {
+    pub(crate) fn modify(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
         system::modify(&self.poller, source, number, how)
     }
 
@@ -78,7 +78,7 @@ impl Driver for Os {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         let Some(mut buffer) = try_lock(&self.buffer) else {
             // Another thread waits already, and gives what it gets to the same loop.
             return Ok(());

@@ -17,7 +17,7 @@ pub(super) fn buffer() -> Buffer {
 pub(super) fn add(
     poller: &Poller,
     source: RawSource,
-    number: u32,
+    number: u64,
     how: OsInterest,
 ) -> io::Result<()> {
     // SAFETY: the caller of `Os::add` removes the source before it closes it.
@@ -28,7 +28,7 @@ pub(super) fn add(
 pub(super) fn modify(
     poller: &Poller,
     source: RawSource,
-    number: u32,
+    number: u64,
     how: OsInterest,
 ) -> io::Result<()> {
     // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
@@ -36,7 +36,7 @@ pub(super) fn modify(
     poller.modify_with_mode(source, event(number, how), mode(poller, how))
 }
 
-fn event(number: u32, how: OsInterest) -> Event {
+fn event(number: u64, how: OsInterest) -> Event {
     let mut event = Event::new(
         number as usize,
         how.ready.is_readable(),
@@ -62,7 +62,7 @@ pub(super) fn wait(
     poller: &Poller,
     events: &mut Buffer,
     timeout: Option<Duration>,
-    sink: &mut dyn FnMut(u32, u16),
+    sink: &mut dyn FnMut(u64, u16),
 ) -> io::Result<()> {
     events.clear();
     poller.wait(events, timeout)?;
@@ -83,7 +83,7 @@ pub(super) fn wait(
         if event.is_err() == Some(true) {
             ready |= Ready::ERROR;
         }
-        sink(event.key as u32, ready.mask());
+        sink(event.key as u64, ready.mask());
     }
     Ok(())
 }
