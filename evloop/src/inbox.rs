@@ -5,7 +5,7 @@
 //! stack at once, so there is no ABA, and a source is on it at most once however often it is set.
 
 use crate::core::Key;
-use crate::sync::{Arc, AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::ptr;
 
 /// The readiness bits of a link's state.
@@ -21,6 +21,8 @@ const ATTACHED: u64 = 1 << 33;
 const DEAD: u64 = 1 << 34;
 /// The readiness came by [`Link::trigger`], and adds to what the loop knows.
 const MERGE: u64 = 1 << 35;
+/// An edge without oneshot: a report depends on nothing but the readiness and the interest.
+const PLAIN: u64 = 1 << 36;
 
 /// What a queued source carries.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Link<T> {
     next: AtomicPtr<T>,
     /// The slot in the loop's core; written and read under the loop's lock only.
     key: AtomicU64,
+    /// The token; written and read under the loop's lock only.
+    token: AtomicUsize,
 }
 
 /// A source that can be queued.
@@ -41,7 +45,11 @@ pub(crate) trait Linked: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     pub key: Key,
+    pub token: usize,
     pub ready: u16,
+    pub mask: u16,
+    /// An edge without oneshot.
+    pub plain: bool,
     /// Add to what is pending instead of replacing it.
     pub merge: bool,
 }
@@ -52,6 +60,7 @@ impl<T> Link<T> {
             state: AtomicU64::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
             key: AtomicU64::new(Key::NONE.to_bits()),
+            token: AtomicUsize::new(0),
         }
     }
 
@@ -120,11 +129,14 @@ impl<T> Link<T> {
         }
     }
 
-    /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment. Under the loop's lock.
-    pub fn attach(&self, mask: u16) -> u16 {
+    /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment. `plain`: an edge without
+    /// oneshot. Under the loop's lock.
+    pub fn attach(&self, token: usize, mask: u16, plain: bool) -> u16 {
+        self.token.store(token, Ordering::Relaxed);
+        let set = u64::from(mask) << MASK_SHIFT | ATTACHED | if plain { PLAIN } else { 0 };
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            let new = state & !MASK | u64::from(mask) << MASK_SHIFT | ATTACHED;
+            let new = state & !(MASK | PLAIN) | set;
             match self
                 .state
                 .compare_exchange_weak(state, new, Ordering::AcqRel, Ordering::Relaxed)
@@ -232,7 +244,9 @@ impl<T: Linked> Inbox<T> {
             let link = source.link();
             // Before QUEUED is cleared: from then on a setter may push the source again and write `next`.
             let next = link.next.load(Ordering::Relaxed);
-            let state = link.state.fetch_and(!QUEUED, Ordering::AcqRel);
+            // QUEUED is set, so this clears it, as `fetch_and` would. But it is one instruction on x86, and that is a loop.
+            let state = link.state.fetch_sub(QUEUED, Ordering::AcqRel);
+            debug_assert!(state & QUEUED != 0);
             if state & DEAD != 0 {
                 // SAFETY: DEAD with QUEUED means that `kill` left the loop's reference to this drain. No setter
                 // queues the source again, because `kill` cleared ATTACHED.
@@ -240,7 +254,10 @@ impl<T: Linked> Inbox<T> {
             } else if state & ATTACHED != 0 {
                 reports.push(Report {
                     key: link.key(),
+                    token: link.token.load(Ordering::Relaxed),
                     ready: (state & READY) as u16,
+                    mask: ((state & MASK) >> MASK_SHIFT) as u16,
+                    plain: state & PLAIN != 0,
                     merge: state & MERGE != 0,
                 });
             }

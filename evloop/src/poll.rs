@@ -2,7 +2,7 @@
 
 use crate::core::Fired;
 use crate::driver::{Driver, Turns};
-use crate::event::{Event, Evented, Events};
+use crate::event::{Evented, Events};
 use crate::handle::Handle;
 use crate::shared::Shared;
 use crate::trace::{Record, Trace};
@@ -125,20 +125,17 @@ impl Poll {
         interruptible: bool,
     ) -> io::Result<usize> {
         let capacity = events.capacity();
-        events.list.clear();
+        events.clear();
         if capacity == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let list = &mut events.list;
-        let mut sink = |fired: Fired| {
-            list.push(Event::new(
-                Ready::from_bits(fired.ready),
-                Token(fired.token),
-            ));
-        };
+        let mut sink = |index, fired: Fired| events.write(index, fired.ready, fired.token);
         let result = self
             .shared
             .poll(capacity, timeout, interruptible, &mut sink);
+        if let Ok(count) = result {
+            events.set_len(count);
+        }
         if self.shared.by_turns {
             self.giving(&result, events)?;
         }
@@ -150,13 +147,13 @@ impl Poll {
     fn giving(&self, result: &io::Result<usize>, events: &mut Events) -> io::Result<()> {
         self.permute(events);
         let given = match result {
-            Ok(_) => Some(&events.list[..]),
+            Ok(_) => Some(&*events),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(_) => return Ok(()),
         };
         let shown = self.shared.driver.giving(given);
         if shown.is_err() {
-            events.list.clear();
+            events.clear();
         }
         shown
     }
@@ -204,7 +201,7 @@ impl Poll {
     }
 
     fn permute(&self, events: &mut Events) {
-        if events.list.len() < 2 {
+        if events.len() < 2 {
             return;
         }
         let mut state = self.shared.enter();
@@ -212,13 +209,11 @@ impl Poll {
             return;
         };
         // Fisher and Yates, with Marsaglia's xorshift64.
-        for last in (1..events.list.len()).rev() {
+        for last in (1..events.len()).rev() {
             *random ^= *random << 13;
             *random ^= *random >> 7;
             *random ^= *random << 17;
-            events
-                .list
-                .swap(last, (*random % (last as u64 + 1)) as usize);
+            events.swap(last, (*random % (last as u64 + 1)) as usize);
         }
     }
 }

@@ -174,31 +174,48 @@ impl Shared {
         self.driver.note(None);
     }
 
+    /// Waits until something is ready or `timeout` has passed, and gives `sink` at most `capacity` reports, with their
+    /// numbers.
+    #[inline]
     pub fn poll(
         &self,
         capacity: usize,
         timeout: Option<Duration>,
         interruptible: bool,
-        sink: &mut impl FnMut(Fired),
+        sink: &mut impl FnMut(usize, Fired),
+    ) -> io::Result<usize> {
+        let mut state = self.lock();
+        // mio 0.6 comes back empty when it is asked not to wait and another thread polls (statement 45).
+        if state.compat == Compat::Mio06
+            && timeout == Some(Duration::ZERO)
+            && self.seated.load(Ordering::Relaxed)
+        {
+            return Ok(0);
+        }
+        if self.inbox.drain(&mut state.reports) {
+            let events = state.pass_on(capacity, sink);
+            if events > 0 {
+                return Ok(events);
+            }
+            state.take_in();
+        }
+        self.poll_on(state, capacity, timeout, interruptible, sink)
+    }
+
+    /// The rest of a poll that could not just pass on what the setters said.
+    // Not inlined: the way above is short, and should not save registers for this one.
+    #[inline(never)]
+    fn poll_on<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<Source>>,
+        capacity: usize,
+        timeout: Option<Duration>,
+        interruptible: bool,
+        sink: &mut impl FnMut(usize, Fired),
     ) -> io::Result<usize> {
         // The clock is read only once nothing was found.
         let mut deadline = None;
         loop {
-            let mut state = self.lock();
-            // mio 0.6 comes back empty when it is asked not to wait and another thread polls (statement 45).
-            if state.compat == Compat::Mio06
-                && timeout == Some(Duration::ZERO)
-                && self.seated.load(Ordering::Relaxed)
-            {
-                return Ok(0);
-            }
-            if self.inbox.drain(&mut state.reports) {
-                let events = state.pass_on(capacity, sink);
-                if events > 0 {
-                    return Ok(events);
-                }
-                state.take_in();
-            }
             if let Some(turn) = state.turn
                 && turn.events > 0
                 && timeout != Some(Duration::ZERO)
@@ -233,7 +250,10 @@ impl Shared {
             };
             if self.by_turns {
                 match self.turn_over(state, timeout)? {
-                    Waited::Look => continue,
+                    Waited::Look => {
+                        state = self.enter();
+                        continue;
+                    }
                     Waited::Elapsed => return Ok(0),
                 }
             }
@@ -244,7 +264,7 @@ impl Shared {
                 if ask {
                     self.ask(interruptible)?;
                 }
-                let mut state = self.enter();
+                state = self.enter();
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 || timeout == Some(Duration::ZERO) {
                     return Ok(events);
@@ -257,9 +277,11 @@ impl Shared {
             let now = self.driver.now();
             let deadline =
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
-            if let Waited::Elapsed = self.sleep(now, deadline, timer, interruptible)? {
+            let waited = self.sleep(now, deadline, timer, interruptible)?;
+            state = self.enter();
+            if let Waited::Elapsed = waited {
                 // What raced the deadline is given, not left for the next poll.
-                return Ok(self.enter().harvest(capacity, &*self.driver, sink));
+                return Ok(state.harvest(capacity, &*self.driver, sink));
             }
         }
     }

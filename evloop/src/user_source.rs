@@ -46,7 +46,8 @@ impl Shared {
         let (key, core) = (link.key(), &mut state.core);
         // The core has not learned of what was set while it was not attached or not of interest, nor of clears. Never
         // stale: see above.
-        let bits = link.attach(interest.mask);
+        let plain = interest.trigger == Trigger::Edge && !interest.oneshot;
+        let bits = link.attach(token.0, interest.mask, plain);
         let _ = core.update(key, bits, 0);
         let _ = core.modify(key, token.0, interest);
         let ready = core.is_wanted(key, bits);

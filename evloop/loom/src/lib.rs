@@ -25,7 +25,7 @@ mod core {
 mod sync {
     pub(crate) use loom::sync::{
         Arc,
-        atomic::{AtomicPtr, AtomicU64, Ordering},
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     };
 }
 
@@ -82,7 +82,7 @@ mod tests {
             });
             std::mem::forget(source.clone());
             source.link.set_key(Key::from_bits(u64::from(index)));
-            source.link.attach(u16::MAX);
+            source.link.attach(7, u16::MAX, true);
             source
         }
 
@@ -225,7 +225,7 @@ mod tests {
             setter.join().unwrap();
             assert!(this.drain().is_empty());
             assert_eq!(
-                source.link.attach(u16::MAX),
+                source.link.attach(7, u16::MAX, true),
                 1,
                 "and found when it is registered again"
             );
@@ -237,7 +237,7 @@ mod tests {
         loom::model(|| {
             let this = Loop::new();
             let source = this.source(1);
-            source.link.attach(2);
+            source.link.attach(7, 2, true);
             let setter = {
                 let (this, source) = (this.clone(), source.clone());
                 thread::spawn(move || this.set(&source, 1))
@@ -245,7 +245,7 @@ mod tests {
             let found = {
                 let _guard = this.lock.lock().unwrap();
                 this.inbox.drain(&mut Vec::new());
-                source.link.attach(1)
+                source.link.attach(7, 1, true)
             };
             setter.join().unwrap();
             let queued = this.drain();

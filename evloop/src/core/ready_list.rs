@@ -46,10 +46,38 @@ impl ReadyList {
     #[inline]
     pub fn push(&mut self, slot: &mut Slot, key: Key, cause: Cause) {
         slot.link(cause);
+        self.enter(slot, key);
+    }
+
+    /// Makes a slot that counts as linked already the new tail.
+    #[inline]
+    pub fn enter(&mut self, slot: &Slot, key: Key) {
         if slot.is_pulse() {
             self.pulses += 1;
         }
         self.queue.push(key);
+    }
+
+    /// The entry at the head, if there is no other.
+    #[inline]
+    pub fn only(&self) -> Option<Key> {
+        match self.queue.get(self.head..) {
+            Some([key]) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// Forgets all entries, whose slots are not linked any more.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.head = 0;
+    }
+
+    /// Some of the entries.
+    #[inline]
+    pub fn entries(&self, range: std::ops::Range<usize>) -> &[Key] {
+        self.queue.get(range).unwrap_or_default()
     }
 
     /// Notes that a linked slot became a pulse, or ceased to be one.

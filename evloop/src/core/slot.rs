@@ -230,6 +230,29 @@ impl Slot {
         self.word = self.word & !CAUSE | (cause as u64) << CAUSE_SHIFT | LINKED;
     }
 
+    /// Replaces the readiness, and links the slot if `wake` is true and it is not linked yet. True if it was.
+    #[inline]
+    pub fn set_and_link(&mut self, ready: u16, wake: bool) -> bool {
+        // Written once: this is most of what setting a source costs.
+        let mut word = self.word & !READY | u64::from(ready);
+        let links = wake && word & LINKED == 0;
+        if links {
+            word = word & !CAUSE | (Cause::Set as u64) << CAUSE_SHIFT | LINKED;
+        }
+        self.word = word;
+        links
+    }
+
+    /// Unlinks and reports a plain edge with something to report, and leaves any other slot as it was.
+    #[inline]
+    pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
+        if self.word & (LEVEL | PULSE | ONESHOT | SAMPLED) != 0 || self.effective() == 0 {
+            return None;
+        }
+        self.unlink();
+        Some(self.fired(key))
+    }
+
     #[inline]
     pub fn unlink(&mut self) {
         self.word &= !LINKED;

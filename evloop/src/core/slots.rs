@@ -3,7 +3,7 @@
 //! Not the `slab` crate: its check of what is vacant and ours of the generation are the same question, asked twice
 //! for every event.
 
-use super::slot::{Key, Slot};
+use super::slot::{Fired, Key, Slot};
 
 /// End of the free list.
 const NIL: usize = usize::MAX;
@@ -59,6 +59,13 @@ impl Slots {
             Some(slot) if slot.generation == key.generation() => Some(slot),
             _ => None,
         }
+    }
+
+    /// Reports a slot that came off the ready list, if it is a plain edge with something to report: no other has more to
+    /// do than that. `None` leaves it as it was.
+    #[inline]
+    pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
+        self.get_mut(key)?.report_plain(key)
     }
 
     /// Takes a slot out; `None` if it is gone already.

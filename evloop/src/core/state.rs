@@ -162,10 +162,9 @@ impl Core {
     #[inline]
     pub fn update(&mut self, key: Key, ready: u16, woken: u16) -> Result<bool, Stale> {
         let slot = self.slots.get_mut(key).ok_or(Stale)?;
-        slot.set_ready(ready);
         let hit = woken & slot.mask() != 0;
-        if hit && !slot.is_linked() {
-            self.list.push(slot, key, Cause::Set);
+        if slot.set_and_link(ready, hit) {
+            self.list.enter(slot, key);
         }
         Ok(hit)
     }
@@ -187,29 +186,62 @@ impl Core {
     ///
     /// It visits at most the sources that were ready when it was called, so it ends however much is woken later.
     #[inline]
-    pub fn harvest(&mut self, capacity: usize, sink: impl FnMut(Fired)) -> usize {
-        self.harvest_of(capacity, |_| u16::MAX, sink)
+    pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+        self.harvest_of(capacity, |_| u16::MAX, |_, fired| sink(fired))
     }
 
-    /// As [`harvest`](Core::harvest) for a core with sampled sources: `sample` says to what they are set now.
-    // Not inlined: alone, the loop keeps its state in registers.
-    #[inline(never)]
+    /// As [`harvest`](Core::harvest) for a core with sampled sources: `sample` returns which of their bits were not
+    /// cleared. `sink` gets the number of each report too.
+    #[inline]
     pub(crate) fn harvest_of(
         &mut self,
         capacity: usize,
+        sample: impl FnMut(Key) -> u16,
+        mut sink: impl FnMut(usize, Fired),
+    ) -> usize {
+        // One entry and nothing behind it, as in a ping-pong: no loop, and no head to move.
+        if let Some(key) = self.list.only()
+            && capacity > 0
+            && let Some(fired) = self.slots.report_plain(key)
+        {
+            self.list.clear();
+            sink(0, fired);
+            return 1;
+        }
+        self.harvest_many(capacity, sample, sink)
+    }
+
+    // Not inlined: alone, the loop keeps its state in registers.
+    #[inline(never)]
+    fn harvest_many(
+        &mut self,
+        capacity: usize,
         mut sample: impl FnMut(Key) -> u16,
-        mut sink: impl FnMut(Fired),
+        mut sink: impl FnMut(usize, Fired),
     ) -> usize {
         let Core { slots, list, .. } = self;
         let entries = list.range();
         let mut at = entries.start;
         let mut reported = 0;
         while at < entries.end && reported < capacity {
-            if let Some(fired) = list.take(slots, at, &mut sample) {
+            // Plain edges come in runs, and change nothing but their slots.
+            let run = list.entries(at..entries.end.min(at + (capacity - reported)));
+            let before = reported;
+            for key in run {
+                let Some(fired) = slots.report_plain(*key) else {
+                    break;
+                };
+                sink(reported, fired);
                 reported += 1;
-                sink(fired);
             }
-            at += 1;
+            at += reported - before;
+            if at < entries.end && reported < capacity {
+                if let Some(fired) = list.take(slots, at, &mut sample) {
+                    sink(reported, fired);
+                    reported += 1;
+                }
+                at += 1;
+            }
         }
         list.advance(at);
         reported

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::recording::{Journal, Recording};
-use crate::event::Event;
+use crate::event::Events;
 use crate::lock::lock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -240,7 +240,7 @@ impl Driver for VirtualDriver {
         Ok(())
     }
 
-    fn giving(&self, events: Option<&[Event]>) -> io::Result<()> {
+    fn giving(&self, events: Option<&Events>) -> io::Result<()> {
         let mut time = self.time();
         let now = time.now;
         time.journal.note(self.id, now, events)

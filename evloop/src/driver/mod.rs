@@ -19,7 +19,7 @@ pub use park::Park;
 pub use recording::Recording;
 pub use turns::Turns;
 
-use crate::event::Event;
+use crate::event::Events;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub trait Driver: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Are given instead.
-    fn giving(&self, _events: Option<&[Event]>) -> io::Result<()> {
+    fn giving(&self, _events: Option<&Events>) -> io::Result<()> {
         Ok(())
     }
 

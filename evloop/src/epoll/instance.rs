@@ -133,15 +133,13 @@ impl Epoll {
         if events.is_empty() {
             return Err(Error::Invalid.into());
         }
-        let mut next = 0;
         let capacity = events.len();
         let result = self
             .instance
             .shared
-            .poll(capacity, timeout, false, &mut |fired| {
-                if let Some(event) = events.get_mut(next) {
+            .poll(capacity, timeout, false, &mut |index, fired| {
+                if let Some(event) = events.get_mut(index) {
                     *event = Event::new(Flags::from_core(fired.ready), fired.token);
-                    next += 1;
                 }
             });
         // Taking events out may have left nothing: whoever watches this epoll must know.

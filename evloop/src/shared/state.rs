@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::{Core, Fired, Interest, Key, Trigger};
+use crate::core::{Cause, Core, Fired, Interest, Key, Trigger};
 use crate::driver::Driver;
 use crate::inbox::{Linked, Report};
 use crate::trace::Trace;
@@ -145,7 +145,11 @@ impl<S: Linked> State<S> {
     /// Takes in what the setters said and reports it in one step, if nothing else has a say in what is reported
     /// next and there is room for all of it. The same as taking it in and harvesting, for less.
     #[inline]
-    pub(super) fn pass_on(&mut self, capacity: usize, sink: &mut impl FnMut(Fired)) -> usize {
+    pub(super) fn pass_on(
+        &mut self,
+        capacity: usize,
+        sink: &mut impl FnMut(usize, Fired),
+    ) -> usize {
         if self.reports.len() > capacity
             || self.core.ready_len() > 0
             || self.core.next_deadline().is_some()
@@ -156,14 +160,28 @@ impl<S: Linked> State<S> {
             return 0;
         }
         let mut events = 0;
-        for report in self.reports.drain(..).rev() {
-            if let Some(fired) = self.core.set_and_report(report.key, report.ready) {
-                sink(fired);
+        for report in self.reports.iter().rev() {
+            // A plain edge needs nothing of its slot, which need not be fetched then. The slot's readiness stays as it was:
+            // nobody looks at that of a plain edge which is not on the ready list.
+            let fired = if report.plain {
+                let ready = report.ready & report.mask;
+                (ready != 0).then_some(Fired {
+                    key: report.key,
+                    token: report.token,
+                    ready,
+                    cause: Cause::Set,
+                })
+            } else {
+                self.core.set_and_report(report.key, report.ready)
+            };
+            if let Some(fired) = fired {
+                sink(events, fired);
                 events += 1;
             } else {
                 self.passed_over |= self.core.is_wanted(report.key, u16::MAX);
             }
         }
+        self.reports.clear();
         if events > 0 {
             self.found(events);
         }
@@ -184,7 +202,7 @@ impl<S: Linked> State<S> {
         &mut self,
         capacity: usize,
         driver: &dyn Driver,
-        sink: &mut impl FnMut(Fired),
+        sink: &mut impl FnMut(usize, Fired),
     ) -> usize {
         let State {
             core, users, trace, ..
@@ -193,9 +211,9 @@ impl<S: Linked> State<S> {
             None => core.harvest_of(capacity, |key| still_set(users, key), sink),
             Some(trace) => {
                 let now = driver.now();
-                let sink = |fired: Fired| {
+                let sink = |index, fired: Fired| {
                     trace.push(now, &fired);
-                    sink(fired);
+                    sink(index, fired);
                 };
                 core.harvest_of(capacity, |key| still_set(users, key), sink)
             }
