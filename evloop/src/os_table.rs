@@ -42,7 +42,7 @@ impl OsTable {
 
     /// The number of the next source.
     pub fn reserve(&self) -> u64 {
-        // One generation less than there is room for: `polling` keeps the greatest number for itself.
+        // One generation less than there is room for: the greatest number is the selector's own.
         let generation = (self.generation + 1) % GENERATIONS;
         generation << INDEX_BITS | self.entries.vacant_key() as u64
     }

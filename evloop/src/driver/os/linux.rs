@@ -1,59 +1,97 @@
-//! `polling`'s epoll instance, asked directly.
+//! epoll, asked directly.
 //!
-//! A wait of `polling` is five system calls on Linux (its timer descriptor is set and armed, its notifier read and
-//! armed again) and hides interruptions; this one is a single `epoll_wait`. The readiness bits are the kernel's own,
-//! read-hang-up included. `polling` still makes the instance and wakes it.
+//! By way of `polling` a wait is five system calls (its timer descriptor is set and armed, its notifier read and armed
+//! again) and hides interruptions; here it is a single `epoll_wait`, and a wake is a single `write`. The readiness bits are
+//! the kernel's own, read-hang-up included.
 
 use super::interest::{BATCH, OsInterest, RawSource, borrow};
-use super::portable;
 use crate::ready::Ready;
-use polling::Poller;
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// What `polling` marks its own descriptors with.
-const NOTIFY: u64 = usize::MAX as u64;
+/// What the bell is marked with. The numbers of sources are smaller.
+const BELL: u64 = u64::MAX;
 
-pub(super) struct Buffer {
-    list: Vec<epoll::Event>,
-    notified: portable::Buffer,
+/// An epoll, and an event counter in it that ends its waits.
+#[derive(Debug)]
+pub(super) struct Selector {
+    epoll: OwnedFd,
+    bell: OwnedFd,
 }
+
+pub(super) struct Buffer(Vec<epoll::Event>);
 
 // SAFETY: an epoll event is not Send only because its data could be a pointer; ours are numbers, always.
 unsafe impl Send for Buffer {}
 
 pub(super) fn buffer() -> Buffer {
-    Buffer {
-        list: Vec::with_capacity(BATCH),
-        notified: portable::buffer(),
+    Buffer(Vec::with_capacity(BATCH))
+}
+
+impl Selector {
+    pub fn new() -> io::Result<Selector> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // Edge-triggered: every write is an edge, so the counter is never read. It has room for 2⁶⁴ − 2 of them.
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), flags)?;
+        Ok(Selector { epoll, bell })
     }
-}
 
-pub(super) fn add(
-    poller: &Poller,
-    source: RawSource,
-    number: u64,
-    how: OsInterest,
-) -> io::Result<()> {
-    // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
-    let source = unsafe { borrow(source) };
-    let data = epoll::EventData::new_u64(number);
-    Ok(epoll::add(poller.as_fd(), source, data, flags(how))?)
-}
+    pub fn add(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
+        // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
+        let source = unsafe { borrow(source) };
+        let data = epoll::EventData::new_u64(number);
+        Ok(epoll::add(&self.epoll, source, data, flags(how))?)
+    }
 
-pub(super) fn modify(
-    poller: &Poller,
-    source: RawSource,
-    number: u64,
-    how: OsInterest,
-) -> io::Result<()> {
-    // SAFETY: as in `add`.
-    let source = unsafe { borrow(source) };
-    let data = epoll::EventData::new_u64(number);
-    Ok(epoll::modify(poller.as_fd(), source, data, flags(how))?)
+    pub fn modify(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
+        // SAFETY: as in `add`.
+        let source = unsafe { borrow(source) };
+        let data = epoll::EventData::new_u64(number);
+        Ok(epoll::modify(&self.epoll, source, data, flags(how))?)
+    }
+
+    pub fn delete(&self, source: RawSource) -> io::Result<()> {
+        // SAFETY: as in `add`.
+        let source = unsafe { borrow(source) };
+        Ok(epoll::delete(&self.epoll, source)?)
+    }
+
+    pub fn wait(
+        &self,
+        buffer: &mut Buffer,
+        timeout: Option<Duration>,
+        sink: &mut dyn FnMut(u64, u16),
+    ) -> io::Result<()> {
+        let timeout = timeout.map(timespec);
+        let list = &mut buffer.0;
+        list.clear();
+        epoll::wait(&self.epoll, spare_capacity(list), timeout.as_ref())?;
+        for event in list {
+            let data = event.data.u64();
+            if data != BELL {
+                sink(data, ready(event.flags));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the current wait, or the next one.
+    pub fn notify(&self) -> io::Result<()> {
+        match rustix::io::write(&self.bell, &1_u64.to_ne_bytes()) {
+            // The counter is full, so the bell has been rung.
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub fn raw(&self) -> RawSource {
+        self.epoll.as_raw_fd()
+    }
 }
 
 /// The kernel's flags beside ours.
@@ -88,35 +126,6 @@ fn ready(flags: epoll::EventFlags) -> u16 {
         bits |= Ready::READABLE.mask();
     }
     bits
-}
-
-pub(super) fn wait(
-    poller: &Poller,
-    buffer: &mut Buffer,
-    timeout: Option<Duration>,
-    sink: &mut dyn FnMut(u64, u16),
-) -> io::Result<()> {
-    let timeout = timeout.map(timespec);
-    buffer.list.clear();
-    epoll::wait(
-        poller.as_fd(),
-        spare_capacity(&mut buffer.list),
-        timeout.as_ref(),
-    )?;
-    let mut notified = false;
-    for event in &buffer.list {
-        let data = event.data.u64();
-        if data == NOTIFY {
-            notified = true;
-        } else {
-            sink(data, ready(event.flags));
-        }
-    }
-    if notified {
-        // Takes the notification out and arms the notifier again.
-        return portable::wait(poller, &mut buffer.notified, Some(Duration::ZERO), sink);
-    }
-    Ok(())
 }
 
 /// Rounded up to milliseconds, as `epoll_wait` has them: rounded down, the end of a timeout would be a spin.

@@ -1,8 +1,9 @@
-//! The operating system's selector, by way of the `polling` crate.
+//! The operating system's selector: epoll, or what the `polling` crate makes of another system's.
 
 mod interest;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod portable;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -15,7 +16,6 @@ use portable as system;
 use super::Driver;
 use crate::lock::try_lock;
 pub(crate) use interest::{OsInterest, RawSource};
-use polling::Poller;
 use std::fmt;
 use std::io;
 use std::sync::Mutex;
@@ -24,13 +24,15 @@ use std::time::{Duration, Instant};
 /// Waits in the operating system: epoll, kqueue, event ports or wepoll.
 pub struct Os {
     epoch: Instant,
-    poller: Poller,
+    selector: system::Selector,
     buffer: Mutex<system::Buffer>,
 }
 
 impl fmt::Debug for Os {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Os").field("poller", &self.poller).finish()
+        f.debug_struct("Os")
+            .field("selector", &self.selector)
+            .finish()
     }
 }
 
@@ -42,7 +44,7 @@ impl Os {
     pub fn new() -> io::Result<Self> {
         Ok(Os {
             epoch: Instant::now(),
-            poller: Poller::new()?,
+            selector: system::Selector::new()?,
             buffer: Mutex::new(system::buffer()),
         })
     }
@@ -50,22 +52,20 @@ impl Os {
     pub(crate) fn add(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
         // It is removed before it is closed, or with it: the sockets of this crate deregister when they are
         // dropped, and for EventedFd it is the documented duty of the owner of the descriptor, as in mio.
-        system::add(&self.poller, source, number, how)
+        self.selector.add(source, number, how)
     }
 
     pub(crate) fn modify(&self, source: RawSource, number: u64, how: OsInterest) -> io::Result<()> {
-        system::modify(&self.poller, source, number, how)
+        self.selector.modify(source, number, how)
     }
 
     pub(crate) fn delete(&self, source: RawSource) -> io::Result<()> {
-        // SAFETY: borrowed for this call only; a descriptor that is not open is an error of the system call.
-        let source = unsafe { interest::borrow(source) };
-        self.poller.delete(source)
+        self.selector.delete(source)
     }
 
     #[cfg(unix)]
     pub(crate) fn raw(&self) -> RawSource {
-        std::os::fd::AsRawFd::as_raw_fd(&self.poller)
+        self.selector.raw()
     }
 }
 
@@ -83,11 +83,11 @@ impl Driver for Os {
             // Another thread waits already, and gives what it gets to the same loop.
             return Ok(());
         };
-        system::wait(&self.poller, &mut buffer, timeout, sink)
+        self.selector.wait(&mut buffer, timeout, sink)
     }
 
     fn notify(&self) -> io::Result<()> {
-        self.poller.notify()
+        self.selector.notify()
     }
 
     fn os(&self) -> Option<&Os> {
