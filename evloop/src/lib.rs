@@ -16,7 +16,8 @@ mod bridge;
 mod compat;
 pub mod core;
 #[allow(missing_docs)]
-mod deprecated;
+#[doc(hidden)]
+pub mod deprecated;
 pub mod driver;
 pub mod epoll;
 pub mod event;

@@ -1,11 +1,13 @@
 //! Non-blocking sockets.
 
 mod address;
-mod registered;
+pub(crate) mod registered;
 mod tcp_listener;
 mod tcp_stream;
 mod udp;
 
+#[cfg(all(feature = "with-deprecated", unix))]
+pub(crate) use registered::Registered;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
@@ -80,4 +82,4 @@ macro_rules! evented_socket {
         }
     };
 }
-use evented_socket;
+pub(crate) use evented_socket;

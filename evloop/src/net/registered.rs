@@ -10,7 +10,7 @@ use std::os::windows::io::AsRawSocket as AsRaw;
 
 /// A socket and the loop it belongs to.
 #[derive(Debug)]
-pub(super) struct Registered<S: AsRaw> {
+pub(crate) struct Registered<S: AsRaw> {
     /// Dropped before `socket` is closed, because fields are dropped in order.
     pub guard: Guard,
     pub socket: S,
@@ -18,7 +18,7 @@ pub(super) struct Registered<S: AsRaw> {
 
 /// Deregisters a descriptor.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     source: RawSource,
     pub binding: Binding,
 }
@@ -66,11 +66,11 @@ impl<S: AsRaw> Deref for Registered<S> {
 }
 
 #[cfg(unix)]
-pub(super) fn raw(socket: &impl AsRaw) -> RawSource {
+pub(crate) fn raw(socket: &impl AsRaw) -> RawSource {
     socket.as_raw_fd()
 }
 
 #[cfg(windows)]
-pub(super) fn raw(socket: &impl AsRaw) -> RawSource {
+pub(crate) fn raw(socket: &impl AsRaw) -> RawSource {
     socket.as_raw_socket()
 }
