@@ -1,6 +1,6 @@
 //! Readiness events, the buffer that takes them, and what can be registered.
 //!
-//! This file and `poll.rs` import each other, because mio's API does: [`Poll::register`] takes an [`Evented`], whose methods
+//! `poll.rs` and this file import each other, because mio's API does: [`Poll::register`] takes an [`Evented`], whose methods
 //! take a [`Poll`].
 
 use crate::{Poll, PollOpt, Ready, Token};

@@ -64,7 +64,7 @@ impl<T> Link<T> {
         }
     }
 
-    /// What was last set.
+    /// Returns the readiness that was last set.
     #[inline]
     pub fn ready(&self) -> u16 {
         (self.state.load(Ordering::Acquire) & READY) as u16

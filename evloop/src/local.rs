@@ -327,7 +327,7 @@ impl Drop for Registration {
 }
 
 impl SetReadiness {
-    /// What was last set while the [`Registration`] was there.
+    /// Returns the readiness that was last set while the [`Registration`] existed.
     pub fn readiness(&self) -> Ready {
         let source = &*self.source;
         let registered = source

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 const INDEX_BITS: u32 = if usize::BITS == 64 { 32 } else { 20 };
 const GENERATIONS: u64 = (1 << (usize::BITS - INDEX_BITS)) - 1;
 
-/// How many registrations are kept whose descriptor has been closed and is in use again.
+/// Most registrations that are kept although their descriptor was closed and is in use again.
 const ORPHANS: usize = 256;
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct OsTable {
     /// Their events go to the old token, because a duplicate may keep them alive. In most cases none does, and the
     /// system does not say: so they are few.
     orphans: VecDeque<u64>,
-    /// Of the number that was given out last.
+    /// Generation of the latest number.
     generation: u64,
 }
 
@@ -72,7 +72,7 @@ impl OsTable {
         self.take(number)
     }
 
-    /// What a number stands for; a key that names nothing once its source is gone.
+    /// Returns the key of a number's source; a key that names nothing once the source is gone.
     pub fn key(&self, number: u64) -> Key {
         self.entry(number).map_or(Key::NONE, |entry| entry.key)
     }

@@ -102,7 +102,7 @@ impl fmt::Debug for Registration {
 }
 
 impl SetReadiness {
-    /// What was last set while the [`Registration`] was there.
+    /// Returns the readiness that was last set while the [`Registration`] existed.
     pub fn readiness(&self) -> Ready {
         Ready::from_bits(self.source.link.ready())
     }

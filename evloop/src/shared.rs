@@ -78,9 +78,9 @@ impl Linked for Source {
 
 #[derive(Debug)]
 struct Seat {
-    /// What the thread on the seat collects into. `None`: the seat is taken.
+    /// Buffer that the thread on the seat collects into. `None`: the seat is taken.
     buffer: Option<Vec<(u64, u16)>>,
-    /// How many threads wait for the seat. A condition variable makes a system call when it is notified, whether anybody
+    /// Number of threads that wait for the seat. A condition variable makes a system call when it is notified, whether anybody
     /// waits or not: one for each poll of the operating system, if nobody counted.
     waiting: usize,
 }
@@ -274,7 +274,11 @@ impl Shared {
             state.streak = 0;
             let timer = state.core.next_deadline();
             drop(state);
-            let now = self.driver.now();
+            // A wait for ever needs no clock.
+            let now = match timeout.or(timer) {
+                Some(_) => self.driver.now(),
+                None => Duration::ZERO,
+            };
             let deadline =
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
             let waited = self.sleep(now, deadline, timer, interruptible)?;

@@ -5,8 +5,8 @@
 //! mio = { git = "https://github.com/cheme/mydht" }
 //! ```
 //!
-//! It keeps every quirk of 0.6.23 ([`mydht_evloop::Compat::Mio06`]). Not there: Windows' `Binding` and
-//! `Overlapped`.
+//! Every quirk of 0.6.23 is kept ([`mydht_evloop::Compat::Mio06`]). Windows' `Binding` and
+//! `Overlapped` are missing.
 
 pub use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 

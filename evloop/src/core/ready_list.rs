@@ -16,7 +16,7 @@ pub(super) struct ReadyList {
     queue: Vec<Key>,
     head: usize,
     left: usize,
-    /// How many of the linked slots are pulses.
+    /// Number of linked slots that are pulses.
     pulses: usize,
 }
 
@@ -36,7 +36,7 @@ impl ReadyList {
         self.queue.len() - self.head - self.left
     }
 
-    /// How many of the sources that wait are no pulses.
+    /// Returns the number of waiting sources that are no pulses.
     #[inline]
     pub fn lasting(&self) -> usize {
         self.len() - self.pulses

@@ -134,7 +134,7 @@ pub struct Fired {
 
 /// The readiness bits of a slot's word; above them is the mask.
 const READY: u64 = 0xffff;
-/// Where the mask is in a slot's word.
+/// Position of the mask in a slot's word.
 const MASK_SHIFT: u32 = 16;
 const MASK: u64 = READY << MASK_SHIFT;
 const LEVEL: u64 = 1 << 32;
@@ -158,7 +158,7 @@ pub(super) struct Slot {
     pub generation: u32,
 }
 
-/// What a slot that came off the ready list asks for.
+/// The next step for a slot that came off the ready list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     Nothing,

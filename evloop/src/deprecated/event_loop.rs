@@ -7,27 +7,27 @@ use crate::{Poll, PollOpt, Ready, Token};
 use std::time::Duration;
 use std::{error, fmt, io};
 
-/// What an [`EventLoop`] calls. Each method does nothing unless it is written.
+/// The callbacks of an [`EventLoop`]. Each does nothing by default.
 #[allow(unused_variables)]
 pub trait Handler: Sized {
-    /// What comes back when a timeout has passed.
+    /// The value that a timeout gives back.
     type Timeout;
-    /// What other threads send.
+    /// The message type of [`EventLoop::channel`].
     type Message;
 
-    /// The source of `token` is ready for `events`.
+    /// Called when the source of `token` is ready for `events`.
     fn ready(&mut self, event_loop: &mut EventLoop<Self>, token: Token, events: Ready) {}
 
-    /// A message was sent through [`EventLoop::channel`].
+    /// Called for each message sent through [`EventLoop::channel`].
     fn notify(&mut self, event_loop: &mut EventLoop<Self>, msg: Self::Message) {}
 
-    /// A timeout has passed.
+    /// Called when a timeout has passed.
     fn timeout(&mut self, event_loop: &mut EventLoop<Self>, timeout: Self::Timeout) {}
 
-    /// A signal ended the wait. Not called by mio 0.6 either, whose polls go on after a signal.
+    /// Called when a signal ends the wait. Polls go on after a signal, here and in mio 0.6, so that does not happen.
     fn interrupted(&mut self, event_loop: &mut EventLoop<Self>) {}
 
-    /// A tick is over: all that was ready was handled.
+    /// Called at the end of a tick, when all that was ready has been handled.
     fn tick(&mut self, event_loop: &mut EventLoop<Self>) {}
 }
 
@@ -65,37 +65,37 @@ impl EventLoopBuilder {
         EventLoopBuilder::default()
     }
 
-    /// How many messages may wait before sending one is an error (4,096).
+    /// Sets the number of messages that may wait before sending one is an error (default: 4,096).
     pub fn notify_capacity(&mut self, capacity: usize) -> &mut Self {
         self.config.notify_capacity = capacity;
         self
     }
 
-    /// How many messages are handled in a tick (256).
+    /// Sets the number of messages that are handled in a tick (default: 256).
     pub fn messages_per_tick(&mut self, messages: usize) -> &mut Self {
         self.config.messages_per_tick = messages;
         self
     }
 
-    /// To what timeouts are rounded (100 ms).
+    /// Sets the duration that timeouts are rounded to (default: 100 ms).
     pub fn timer_tick(&mut self, val: Duration) -> &mut Self {
         self.config.timer_tick = val;
         self
     }
 
-    /// Means nothing here: timeouts are in no wheel.
+    /// Does nothing: timeouts are in no wheel.
     pub fn timer_wheel_size(&mut self, size: usize) -> &mut Self {
         self.config.timer_wheel_size = size;
         self
     }
 
-    /// Means nothing here: timeouts have no bound.
+    /// Does nothing: timeouts have no bound.
     pub fn timer_capacity(&mut self, cap: usize) -> &mut Self {
         self.config.timer_capacity = cap;
         self
     }
 
-    /// Makes the loop, which does not run yet.
+    /// Makes the loop, without running it.
     ///
     /// # Errors
     /// As [`Poll::new`].
@@ -153,7 +153,7 @@ impl<H: Handler> EventLoop<H> {
         })
     }
 
-    /// Returns what other threads send messages with.
+    /// Returns a handle that sends messages from other threads.
     pub fn channel(&self) -> Sender<H::Message> {
         Sender {
             tx: self.notify_tx.clone(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-/// `None` instead of `WouldBlock`.
+/// Turns `WouldBlock` into `None`.
 pub(super) fn non_block<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

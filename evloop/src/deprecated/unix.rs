@@ -52,7 +52,7 @@ evented_socket!(PipeWriter, File);
 macro_rules! cloned {
     ($($type:ident),*) => {$(
         impl $type {
-            /// A second handle.
+            /// Duplicates the handle.
             ///
             /// # Errors
             /// When there are no more descriptors.
@@ -112,7 +112,7 @@ reads!(UnixStream, Io, PipeReader);
 writes!(UnixStream, Io, PipeWriter);
 
 impl UnixSocket {
-    /// A stream socket.
+    /// Makes a stream socket that does not block.
     ///
     /// # Errors
     /// When there are no more descriptors.
@@ -124,10 +124,10 @@ impl UnixSocket {
         })
     }
 
-    /// Connects; false if that goes on.
+    /// Connects. The second value is false while the connection is pending.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn connect<P>(self, addr: &P) -> io::Result<(UnixStream, bool)>
     where
         P: AsRef<Path> + ?Sized,
@@ -137,18 +137,18 @@ impl UnixSocket {
         Ok((UnixStream { socket }, done))
     }
 
-    /// Takes a path.
+    /// Binds the socket to a path.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn bind<P: AsRef<Path> + ?Sized>(&self, addr: &P) -> io::Result<()> {
         self.socket.bind(&SockAddr::unix(addr)?)
     }
 
-    /// Listens.
+    /// Starts to listen.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn listen(self, backlog: usize) -> io::Result<UnixListener> {
         self.socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
         let UnixSocket { socket } = self;
@@ -160,23 +160,23 @@ impl UnixStream {
     /// Connects.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn connect<P: AsRef<Path> + ?Sized>(path: &P) -> io::Result<UnixStream> {
         Ok(UnixSocket::stream()?.connect(path)?.0)
     }
 
-    /// Ends one direction, or both; always 0.
+    /// Shuts one direction down, or both. Returns 0.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<usize> {
         self.socket.shutdown(how).map(|()| 0)
     }
 
-    /// Reads, and takes a descriptor that came along.
+    /// Reads, and receives a descriptor that was sent along.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn read_recv_fd(&mut self, buf: &mut [u8]) -> io::Result<(usize, Option<RawFd>)> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = sys::RecvAncillaryBuffer::new(&mut space);
@@ -204,10 +204,10 @@ impl UnixStream {
         non_block(self.read_recv_fd(buf))
     }
 
-    /// Writes, and gives a duplicate of `fd` along.
+    /// Writes, and sends a duplicate of `fd` along.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn write_send_fd(&mut self, buf: &[u8], fd: RawFd) -> io::Result<usize> {
         if fd == -1 {
             // No `BorrowedFd` may be that.
@@ -238,17 +238,17 @@ impl UnixStream {
 }
 
 impl UnixListener {
-    /// Takes a path and listens there.
+    /// Binds a socket to a path and listens there.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn bind<P: AsRef<Path> + ?Sized>(addr: &P) -> io::Result<UnixListener> {
         let socket = UnixSocket::stream()?;
         socket.bind(addr)?;
         socket.listen(256)
     }
 
-    /// Takes a connection.
+    /// Accepts a connection.
     ///
     /// # Errors
     /// `WouldBlock` if there is none.
@@ -269,7 +269,7 @@ impl TryAccept for UnixListener {
     }
 }
 
-/// A pipe whose ends do not block.
+/// Makes a pipe whose ends do not block.
 ///
 /// # Errors
 /// When there are no more descriptors.
@@ -292,19 +292,19 @@ fn non_blocking(end: impl Into<OwnedFd>) -> io::Result<Registered<File>> {
 }
 
 impl PipeReader {
-    /// What a child process writes.
+    /// Wraps the standard output of a child process.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn from_stdout(stdout: process::ChildStdout) -> io::Result<Self> {
         let socket = non_blocking(stdout)?;
         Ok(PipeReader { socket })
     }
 
-    /// What a child process complains of.
+    /// Wraps the standard error of a child process.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn from_stderr(stderr: process::ChildStderr) -> io::Result<Self> {
         let socket = non_blocking(stderr)?;
         Ok(PipeReader { socket })
@@ -312,10 +312,10 @@ impl PipeReader {
 }
 
 impl PipeWriter {
-    /// What a child process reads.
+    /// Wraps the standard input of a child process.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Errors of the operating system.
     pub fn from_stdin(stdin: process::ChildStdin) -> io::Result<Self> {
         let socket = non_blocking(stdin)?;
         Ok(PipeWriter { socket })

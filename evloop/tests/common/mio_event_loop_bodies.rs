@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 type Loop = EventLoop<Log>;
 
-/// What a handler was told, and what it does then.
+/// A handler that logs its calls.
 #[derive(Default)]
 struct Log {
     lines: Vec<String>,

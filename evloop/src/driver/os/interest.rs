@@ -1,4 +1,4 @@
-//! What the operating system is told of a source.
+//! Sources and interests in the operating system's terms.
 
 use crate::ready::Ready;
 
@@ -7,10 +7,10 @@ pub(crate) type RawSource = std::os::fd::RawFd;
 #[cfg(windows)]
 pub(crate) type RawSource = std::os::windows::io::RawSocket;
 
-/// How many events one call of the operating system may bring. More stay there until the next call.
+/// Most events that one call of the operating system may bring. More stay there until the next call.
 pub(super) const BATCH: usize = 1024;
 
-/// What the system is asked to watch a source for.
+/// Readiness and options that the system watches a source for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OsInterest {
     pub ready: Ready,

@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// What the bell is marked with. The numbers of sources are smaller.
+/// The bell's mark. The numbers of sources are smaller.
 const BELL: u64 = u64::MAX;
 
 /// An epoll, and an event counter in it that ends its waits.

@@ -6,7 +6,7 @@ pub mod model;
 use model::Model;
 use std::io::ErrorKind;
 
-/// How many sources a program has at a time, and how many loops.
+/// Number of sources that a program has at a time, and number of loops.
 pub const SOURCES: usize = 3;
 pub const POLLS: usize = 2;
 
@@ -49,7 +49,7 @@ pub enum Op {
     },
 }
 
-/// What a step gave.
+/// The values that a step gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub error: Option<ErrorKind>,
@@ -57,7 +57,7 @@ pub struct Outcome {
     pub events: Vec<(usize, usize)>,
     /// The whole timeout has passed.
     pub waited: bool,
-    /// What each setter says after the step.
+    /// Readiness of each setter after the step.
     pub readiness: [usize; SOURCES],
 }
 
