@@ -261,10 +261,11 @@ impl Shared {
                 let ask = state.os_len() > 0;
                 state.streak = 0;
                 drop(state);
-                if ask {
-                    self.ask(interruptible)?;
-                }
-                state = self.enter();
+                state = if ask {
+                    self.ask(interruptible)?
+                } else {
+                    self.enter()
+                };
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 || timeout == Some(Duration::ZERO) {
                     return Ok(events);
@@ -281,8 +282,8 @@ impl Shared {
             };
             let deadline =
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
-            let waited = self.sleep(now, deadline, timer, interruptible)?;
-            state = self.enter();
+            let waited;
+            (waited, state) = self.sleep(now, deadline, timer, interruptible)?;
             if let Waited::Elapsed = waited {
                 // What raced the deadline is given, not left for the next poll.
                 return Ok(state.harvest(capacity, &*self.driver, sink));
@@ -334,16 +335,17 @@ impl Shared {
         Ok(Waited::Look)
     }
 
-    /// Waits in the driver for at most until the earlier of the two times.
+    /// Waits in the driver for at most until the earlier of the two times. Returns the state as [`enter`](Shared::enter)
+    /// does.
     fn sleep(
         &self,
         now: Duration,
         deadline: Option<Duration>,
         timer: Option<Duration>,
         interruptible: bool,
-    ) -> io::Result<Waited> {
+    ) -> io::Result<(Waited, MutexGuard<'_, State<Source>>)> {
         if deadline.is_some_and(|deadline| now >= deadline) {
-            return Ok(Waited::Elapsed);
+            return Ok((Waited::Elapsed, self.enter()));
         }
         let until = match (deadline, timer) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -351,7 +353,7 @@ impl Shared {
         };
         let remaining = until.map(|until| until.saturating_sub(now));
         let Some(mut found) = self.take_seat(remaining) else {
-            return Ok(Waited::Look);
+            return Ok((Waited::Look, self.enter()));
         };
         self.sleep.store(ASLEEP, Ordering::SeqCst);
         // Under the lock: a registration that makes the loop ready either is seen here or sees ASLEEP.
@@ -362,18 +364,19 @@ impl Shared {
             self.wait(remaining, interruptible, &mut found)
         };
         self.sleep.store(AWAKE, Ordering::SeqCst);
-        self.return_seat(found);
-        result.map(|()| Waited::Look)
+        let state = self.return_seat(found);
+        result.map(|()| (Waited::Look, state))
     }
 
-    /// Asks the driver what is ready now, unless another thread waits there already.
-    fn ask(&self, interruptible: bool) -> io::Result<()> {
+    /// Asks the driver what is ready now, unless another thread waits there already. Returns the state as
+    /// [`enter`](Shared::enter) does.
+    fn ask(&self, interruptible: bool) -> io::Result<MutexGuard<'_, State<Source>>> {
         let Some(mut found) = self.take_seat(Some(Duration::ZERO)) else {
-            return Ok(());
+            return Ok(self.enter());
         };
         let result = self.wait(Some(Duration::ZERO), interruptible, &mut found);
-        self.return_seat(found);
-        result
+        let state = self.return_seat(found);
+        result.map(|()| state)
     }
 
     fn wait(
@@ -392,21 +395,24 @@ impl Shared {
         }
     }
 
-    /// Gives what the driver found to the core.
-    fn return_seat(&self, mut found: Vec<(u64, u16)>) {
+    /// Gives what the driver found to the core, and returns the state.
+    fn return_seat(&self, mut found: Vec<(u64, u16)>) -> MutexGuard<'_, State<Source>> {
+        #[cfg_attr(target_arch = "wasm32", expect(unused_mut))]
+        let mut state = self.enter();
         #[cfg(not(target_arch = "wasm32"))]
         {
-            let mut state = self.enter();
             let State { core, os, .. } = &mut *state;
-            for (number, ready) in found.drain(..) {
-                core.wake(os.key(number), ready);
+            for (number, ready) in &found {
+                core.wake(os.key(*number), *ready);
             }
         }
         found.clear();
+        // The state is locked before the seat, here and nowhere the other way round.
         let mut seat = lock::lock(&self.seat);
         seat.buffer = Some(found);
         self.seated.store(false, Ordering::Relaxed);
         self.notify_next(seat);
+        state
     }
 
     /// Wakes one of the threads that wait for the seat, if there is one.
