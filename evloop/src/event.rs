@@ -1,4 +1,7 @@
 //! Readiness events, the buffer that takes them, and what can be registered.
+//!
+//! `poll.rs` and this file import each other, because mio's API does: [`Poll::register`] takes an [`Evented`], whose methods
+//! take a [`Poll`].
 
 use crate::{Poll, PollOpt, Ready, Token};
 use std::{fmt, io, slice, vec};
@@ -84,9 +87,28 @@ impl Event {
     }
 }
 
+/// An event as the buffer holds it.
+///
+/// Not an [`Event`], which is two words of one width: those would be written one by one and read back both at once, and a
+/// load that two younger stores have to be merged for waits until they are done.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Raw {
+    token: usize,
+    ready: u16,
+}
+
+impl Raw {
+    #[inline]
+    fn event(&self) -> Event {
+        Event::new(Ready::from_bits(self.ready), Token(self.token))
+    }
+}
+
 /// The buffer that [`Poll::poll`] fills.
 pub struct Events {
-    pub(crate) list: Vec<Event>,
+    /// The first `len` are events, and the others what earlier polls left.
+    list: Vec<Raw>,
+    len: usize,
     capacity: usize,
 }
 
@@ -97,6 +119,7 @@ impl Events {
     pub fn with_capacity(capacity: usize) -> Events {
         Events {
             list: Vec::new(),
+            len: 0,
             capacity,
         }
     }
@@ -104,13 +127,14 @@ impl Events {
     /// The event at `index`.
     #[doc(hidden)]
     pub fn get(&self, index: usize) -> Option<Event> {
-        self.list.get(index).copied()
+        self.events().get(index).map(Raw::event)
     }
 
     /// How many events the last poll brought.
     #[doc(hidden)]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.len
     }
 
     /// How many events a poll may bring.
@@ -121,19 +145,50 @@ impl Events {
 
     /// True if the last poll brought nothing.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.len == 0
     }
 
     /// The events of the last poll.
+    #[inline]
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            inner: self.list.iter(),
+            inner: self.events().iter(),
         }
     }
 
     /// Drops the events of the last poll. A poll does it too.
+    #[inline]
     pub fn clear(&mut self) {
-        self.list.clear();
+        self.len = 0;
+    }
+
+    /// Writes the event at `index`: the next one, or one that is written already. It counts once
+    /// [`set_len`](Events::set_len) was called.
+    #[inline]
+    pub(crate) fn write(&mut self, index: usize, ready: u16, token: usize) {
+        let raw = Raw { token, ready };
+        match self.list.get_mut(index) {
+            Some(place) => *place = raw,
+            None => self.list.push(raw),
+        }
+    }
+
+    /// Says how many events were written.
+    #[inline]
+    pub(crate) fn set_len(&mut self, len: usize) {
+        debug_assert!(len <= self.list.len());
+        self.len = len;
+    }
+
+    /// Exchanges two events.
+    pub(crate) fn swap(&mut self, one: usize, other: usize) {
+        self.list.swap(one, other);
+    }
+
+    #[inline]
+    fn events(&self) -> &[Raw] {
+        // Always within the list; without a panic in it, iterating is inlined.
+        self.list.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -149,7 +204,7 @@ impl fmt::Debug for Events {
 /// Borrowing iterator over [`Events`].
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
-    inner: slice::Iter<'a, Event>,
+    inner: slice::Iter<'a, Raw>,
 }
 
 impl Iterator for Iter<'_> {
@@ -157,7 +212,7 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        self.inner.next().copied()
+        self.inner.next().map(Raw::event)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -168,7 +223,7 @@ impl Iterator for Iter<'_> {
 /// Owning iterator over [`Events`].
 #[derive(Debug)]
 pub struct IntoIter {
-    inner: vec::IntoIter<Event>,
+    inner: vec::IntoIter<Raw>,
 }
 
 impl Iterator for IntoIter {
@@ -176,7 +231,7 @@ impl Iterator for IntoIter {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        self.inner.next()
+        self.inner.next().map(|raw| raw.event())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -197,7 +252,8 @@ impl IntoIterator for Events {
     type Item = Event;
     type IntoIter = IntoIter;
 
-    fn into_iter(self) -> IntoIter {
+    fn into_iter(mut self) -> IntoIter {
+        self.list.truncate(self.len);
         IntoIter {
             inner: self.list.into_iter(),
         }

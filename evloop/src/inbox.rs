@@ -5,28 +5,35 @@
 //! stack at once, so there is no ABA, and a source is on it at most once however often it is set.
 
 use crate::core::Key;
-use crate::sync::{Arc, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::ptr;
 
 /// The readiness bits of a link's state.
-const READY: u32 = 0xffff;
+const READY: u64 = 0xffff;
+/// The interest bits: what a source is watched for, whether a oneshot source is disarmed or not.
+const MASK_SHIFT: u32 = 16;
+const MASK: u64 = READY << MASK_SHIFT;
 /// On the stack, or about to be pushed by the setter that set this flag.
-const QUEUED: u32 = 1 << 16;
+const QUEUED: u64 = 1 << 32;
 /// Registered on a loop.
-const ATTACHED: u32 = 1 << 17;
-/// The registration is gone: whoever sees it last gives the loop's reference back.
-const DEAD: u32 = 1 << 18;
-/// The readiness came by [`Link::trigger`].
-const MERGE: u32 = 1 << 19;
+const ATTACHED: u64 = 1 << 33;
+/// The registration is gone: nothing is set any more, and whoever sees it last gives the loop's reference back.
+const DEAD: u64 = 1 << 34;
+/// The readiness came by [`Link::trigger`], and adds to what the loop knows.
+const MERGE: u64 = 1 << 35;
+/// An edge without oneshot: a report depends on nothing but the readiness and the interest.
+const PLAIN: u64 = 1 << 36;
 
 /// What a queued source carries.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
-    state: AtomicU32,
+    state: AtomicU64,
     /// Meaningful while QUEUED is set; written by the pusher and by the loop only.
     next: AtomicPtr<T>,
     /// The slot in the loop's core; written and read under the loop's lock only.
     key: AtomicU64,
+    /// The token; written and read under the loop's lock only.
+    token: AtomicUsize,
 }
 
 /// A source that can be queued.
@@ -38,7 +45,11 @@ pub(crate) trait Linked: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     pub key: Key,
+    pub token: usize,
     pub ready: u16,
+    pub mask: u16,
+    /// An edge without oneshot.
+    pub plain: bool,
     /// Add to what is pending instead of replacing it.
     pub merge: bool,
 }
@@ -46,22 +57,43 @@ pub(crate) struct Report {
 impl<T> Link<T> {
     pub fn new() -> Self {
         Link {
-            state: AtomicU32::new(0),
+            state: AtomicU64::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
-            key: AtomicU64::new(0),
+            key: AtomicU64::new(Key::NONE.to_bits()),
+            token: AtomicUsize::new(0),
         }
     }
 
+    /// Returns the readiness that was last set.
+    #[inline]
     pub fn ready(&self) -> u16 {
         (self.state.load(Ordering::Acquire) & READY) as u16
     }
 
+    /// The bits that are not cleared: none is by a trigger.
+    #[inline]
+    pub fn still_set(&self) -> u16 {
+        let state = self.state.load(Ordering::Acquire);
+        if state & MERGE == 0 {
+            (state & READY) as u16
+        } else {
+            u16::MAX
+        }
+    }
+
     /// Replaces the readiness. True: the caller must push the source.
+    #[inline]
     pub fn set(&self, ready: u16) -> bool {
-        self.change(|_| u32::from(ready))
+        // What is not of interest is not queued, and neither is a clear, as in mio: they change neither the order of the
+        // events nor the length of a wait. The loop looks at `still_set` before it reports a source.
+        self.change(|state| {
+            let wanted = u64::from(ready) & (state >> MASK_SHIFT);
+            (u64::from(ready), wanted != 0)
+        })
     }
 
     /// Adds to the readiness that the loop has not seen yet, and replaces what it has seen.
+    #[inline]
     pub fn trigger(&self, ready: u16) -> bool {
         self.change(|state| {
             let unseen = if state & QUEUED != 0 {
@@ -69,18 +101,22 @@ impl<T> Link<T> {
             } else {
                 0
             };
-            MERGE | unseen | u32::from(ready)
+            // What is not of interest is queued too: under a later interest it is merged with what comes then.
+            (MERGE | unseen | u64::from(ready), ready != 0)
         })
     }
 
+    /// `next` gives the readiness, and whether the loop has to know.
     #[inline]
-    fn change(&self, next: impl Fn(u32) -> u32) -> bool {
+    fn change(&self, next: impl Fn(u64) -> (u64, bool)) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            let mut new = (state & !(READY | MERGE)) | next(state);
-            // Clearing what was clear tells the loop nothing. Clearing what was set does, because the loop may
-            // have taken the readiness in without having reported it yet.
-            if state & ATTACHED != 0 && (new | state) & READY != 0 {
+            if state & DEAD != 0 {
+                return false;
+            }
+            let (ready, queue) = next(state);
+            let mut new = (state & !(READY | MERGE)) | ready;
+            if queue && state & ATTACHED != 0 {
                 new |= QUEUED;
             }
             match self
@@ -93,9 +129,22 @@ impl<T> Link<T> {
         }
     }
 
-    /// From now on changes are queued; gives the readiness at this moment. Under the loop's lock.
-    pub fn attach(&self) -> u16 {
-        (self.state.fetch_or(ATTACHED, Ordering::AcqRel) & READY) as u16
+    /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment. `plain`: an edge without
+    /// oneshot. Under the loop's lock.
+    pub fn attach(&self, token: usize, mask: u16, plain: bool) -> u16 {
+        self.token.store(token, Ordering::Relaxed);
+        let set = u64::from(mask) << MASK_SHIFT | ATTACHED | if plain { PLAIN } else { 0 };
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let new = state & !(MASK | PLAIN) | set;
+            match self
+                .state
+                .compare_exchange_weak(state, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return (state & READY) as u16,
+                Err(actual) => state = actual,
+            }
+        }
     }
 
     /// From now on changes are only stored. Under the loop's lock.
@@ -124,17 +173,12 @@ impl<T> Link<T> {
     }
 
     pub fn key(&self) -> Key {
-        let packed = self.key.load(Ordering::Relaxed);
-        Key {
-            index: packed as u32,
-            generation: (packed >> 32) as u32,
-        }
+        Key::from_bits(self.key.load(Ordering::Relaxed))
     }
 
     /// Under the loop's lock.
     pub fn set_key(&self, key: Key) {
-        let packed = u64::from(key.index) | u64::from(key.generation) << 32;
-        self.key.store(packed, Ordering::Relaxed);
+        self.key.store(key.to_bits(), Ordering::Relaxed);
     }
 }
 
@@ -200,7 +244,9 @@ impl<T: Linked> Inbox<T> {
             let link = source.link();
             // Before QUEUED is cleared: from then on a setter may push the source again and write `next`.
             let next = link.next.load(Ordering::Relaxed);
-            let state = link.state.fetch_and(!(QUEUED | MERGE), Ordering::AcqRel);
+            // QUEUED is set, so this clears it, as `fetch_and` would. But it is one instruction on x86, and that is a loop.
+            let state = link.state.fetch_sub(QUEUED, Ordering::AcqRel);
+            debug_assert!(state & QUEUED != 0);
             if state & DEAD != 0 {
                 // SAFETY: DEAD with QUEUED means that `kill` left the loop's reference to this drain. No setter
                 // queues the source again, because `kill` cleared ATTACHED.
@@ -208,7 +254,10 @@ impl<T: Linked> Inbox<T> {
             } else if state & ATTACHED != 0 {
                 reports.push(Report {
                     key: link.key(),
+                    token: link.token.load(Ordering::Relaxed),
                     ready: (state & READY) as u16,
+                    mask: ((state & MASK) >> MASK_SHIFT) as u16,
+                    plain: state & PLAIN != 0,
                     merge: state & MERGE != 0,
                 });
             }

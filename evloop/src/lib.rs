@@ -4,9 +4,11 @@
 //! with, [`traits`] what MyDHT's services need of a loop, and `js` runs a loop in a browser or in Node.
 
 mod bridge;
+mod compat;
 pub mod core;
 #[allow(missing_docs)]
-mod deprecated;
+#[doc(hidden)]
+pub mod deprecated;
 pub mod driver;
 pub mod epoll;
 pub mod event;
@@ -15,6 +17,7 @@ mod inbox;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
 pub mod local;
+mod lock;
 mod loop_timer;
 #[cfg(all(feature = "mio06", not(target_arch = "wasm32")))]
 pub mod mio06;
@@ -36,13 +39,15 @@ pub mod traits;
 #[cfg(unix)]
 pub mod unix;
 mod user_source;
+mod virtual_loops;
 
 pub use bridge::LoopEvents;
+pub use compat::Compat;
 pub use driver::VirtualClock;
 pub use event::Events;
 pub use handle::{Handle, TurnReport};
 pub use loop_timer::Timer;
-pub use poll::{Compat, Poll};
+pub use poll::Poll;
 pub use poll_opt::PollOpt;
 pub use ready::Ready;
 pub use registration::{Registration, SetReadiness};

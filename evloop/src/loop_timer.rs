@@ -2,10 +2,11 @@
 
 use crate::core::{Interest, Key, TimerKey, Trigger};
 use crate::event::Evented;
+use crate::lock::lock;
 use crate::shared::Shared;
 use crate::{Poll, PollOpt, Ready, Token};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 /// A source that becomes readable, once, when its loop's clock reaches a deadline. It works on every driver, on a
@@ -98,7 +99,7 @@ impl Timer {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Place>> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.place)
     }
 
     fn leave(place: Option<Place>) -> bool {

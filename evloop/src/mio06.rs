@@ -17,11 +17,11 @@
 //! # }
 //! ```
 
+use crate::lock::lock;
 use crate::traits;
 use mio06::{PollOpt, Ready, Token, net, unix};
 use std::io;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// mio's poll with a clock of its own.
@@ -147,10 +147,7 @@ impl Registration {
         to: bool,
         change: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut registered = self
-            .registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut registered = lock(&self.registered);
         if *registered != from {
             let kind = if from {
                 io::ErrorKind::NotFound

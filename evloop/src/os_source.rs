@@ -2,10 +2,11 @@
 
 use crate::core::{Interest, Trigger};
 use crate::driver::{OsInterest, RawSource};
+use crate::lock::lock;
 use crate::shared::Shared;
 use crate::{Poll, PollOpt, Ready, Token};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, Weak};
 
 /// A loop without the operating system has no sources of it.
 fn no_os() -> io::Error {
@@ -47,9 +48,8 @@ impl Shared {
         // First: if the system refuses, nothing was changed. Its events wait for the lock that is held here.
         os.add(source, number, how)?;
         let key = state.core.insert(token.0, interest, 0);
-        // The system forgot a descriptor that was closed; this table has not.
-        if let Some(stale) = state.os.insert(source, key) {
-            let _ = state.core.remove(stale);
+        if let Some(forgotten) = state.os.insert(source, key) {
+            let _ = state.core.remove(forgotten);
         }
         self.count(&state);
         Ok(())
@@ -94,7 +94,7 @@ pub(crate) struct Binding {
 
 impl Binding {
     fn lock(&self) -> MutexGuard<'_, Option<Weak<Shared>>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 
     /// The same loop for a second handle to the socket.

@@ -2,38 +2,14 @@
 
 use crate::core::Fired;
 use crate::driver::{Driver, Turns};
-use crate::event::{Event, Evented, Events};
+use crate::event::{Evented, Events};
 use crate::handle::Handle;
 use crate::shared::Shared;
 use crate::trace::{Record, Trace};
-use crate::{PollOpt, Ready, Token};
+use crate::{Compat, PollOpt, Ready, Token};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
-
-/// Which of mio 0.6's measured quirks a loop keeps.
-///
-/// The default is `Fixed`, or `Mio06` with the feature `strict-compat` (which the drop-in package `mio` sets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compat {
-    /// Oneshot disarms a user source whether it is edge- or level-triggered; a wait lasts until something is ready
-    /// or the time is up; a poll that does not wait finds what is ready although another thread polls too.
-    Fixed,
-    /// As mio 0.6.23: oneshot disarms a user source only together with edge; a wait comes back empty at once if
-    /// something was set and cleared since the last poll; a poll that does not wait comes back empty while another
-    /// thread waits.
-    Mio06,
-}
-
-impl Default for Compat {
-    fn default() -> Self {
-        if cfg!(feature = "strict-compat") {
-            Compat::Mio06
-        } else {
-            Compat::Fixed
-        }
-    }
-}
 
 /// Watches any number of sources and says which are ready.
 ///
@@ -149,20 +125,17 @@ impl Poll {
         interruptible: bool,
     ) -> io::Result<usize> {
         let capacity = events.capacity();
-        events.list.clear();
+        events.clear();
         if capacity == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let list = &mut events.list;
-        let mut sink = |fired: Fired| {
-            list.push(Event::new(
-                Ready::from_bits(fired.ready),
-                Token(fired.token),
-            ));
-        };
+        let mut sink = |index, fired: Fired| events.write(index, fired.ready, fired.token);
         let result = self
             .shared
             .poll(capacity, timeout, interruptible, &mut sink);
+        if let Ok(count) = result {
+            events.set_len(count);
+        }
         if self.shared.by_turns {
             self.giving(&result, events)?;
         }
@@ -174,13 +147,13 @@ impl Poll {
     fn giving(&self, result: &io::Result<usize>, events: &mut Events) -> io::Result<()> {
         self.permute(events);
         let given = match result {
-            Ok(_) => Some(&events.list[..]),
+            Ok(_) => Some(&*events),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(_) => return Ok(()),
         };
         let shown = self.shared.driver.giving(given);
         if shown.is_err() {
-            events.list.clear();
+            events.clear();
         }
         shown
     }
@@ -228,7 +201,7 @@ impl Poll {
     }
 
     fn permute(&self, events: &mut Events) {
-        if events.list.len() < 2 {
+        if events.len() < 2 {
             return;
         }
         let mut state = self.shared.enter();
@@ -236,13 +209,11 @@ impl Poll {
             return;
         };
         // Fisher and Yates, with Marsaglia's xorshift64.
-        for last in (1..events.list.len()).rev() {
+        for last in (1..events.len()).rev() {
             *random ^= *random << 13;
             *random ^= *random >> 7;
             *random ^= *random << 17;
-            events
-                .list
-                .swap(last, (*random % (last as u64 + 1)) as usize);
+            events.swap(last, (*random % (last as u64 + 1)) as usize);
         }
     }
 }

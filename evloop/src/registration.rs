@@ -1,35 +1,9 @@
 //! User sources: what any code can make ready, from any thread.
 
-use crate::inbox::{Link, Linked};
-use crate::shared::Shared;
+use crate::shared::Source;
 use crate::{Poll, PollOpt, Ready, Token, event::Evented};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::{fmt, io};
-
-#[derive(Debug)]
-pub(crate) struct Source {
-    link: Link<Source>,
-    /// The loop it was first registered on, for ever (statement 42).
-    home: OnceLock<Arc<Shared>>,
-}
-
-impl Source {
-    pub fn home(&self) -> Option<&Arc<Shared>> {
-        self.home.get()
-    }
-
-    /// Binds the source to `shared` if it is not bound yet; gives the loop it is bound to.
-    pub fn bind(&self, shared: &Arc<Shared>) -> &Arc<Shared> {
-        self.home.get_or_init(|| shared.clone())
-    }
-}
-
-impl Linked for Source {
-    #[inline]
-    fn link(&self) -> &Link<Source> {
-        &self.link
-    }
-}
 
 /// The registered end of a user source.
 ///
@@ -64,10 +38,7 @@ pub struct SetReadiness {
 impl Registration {
     /// A new pair of ends, not registered and with no readiness.
     pub fn new2() -> (Registration, SetReadiness) {
-        let source = Arc::new(Source {
-            link: Link::new(),
-            home: OnceLock::new(),
-        });
+        let source = Source::new();
         (
             Registration {
                 source: source.clone(),
@@ -114,8 +85,12 @@ impl Evented for Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if let Some(home) = self.source.home() {
-            home.kill(&self.source);
+        match self.source.home() {
+            Some(home) => home.kill(&self.source),
+            // Not bound, so no loop has a reference to give back: only the setters have to know.
+            None => {
+                self.source.link.kill();
+            }
         }
     }
 }
@@ -127,7 +102,7 @@ impl fmt::Debug for Registration {
 }
 
 impl SetReadiness {
-    /// What was last set.
+    /// Returns the readiness that was last set while the [`Registration`] existed.
     pub fn readiness(&self) -> Ready {
         Ready::from_bits(self.source.link.ready())
     }
@@ -135,17 +110,19 @@ impl SetReadiness {
     /// Replaces the readiness. If any of it is of interest, the loop reports it (edge-triggered: again, even if
     /// nothing changed); set and cleared before the loop looks, nothing is reported.
     ///
+    /// Once the [`Registration`] is gone, nothing is set any more.
+    ///
     /// # Errors
     /// What the operating system says when a sleeping loop cannot be woken. Not when the [`Registration`] is gone.
     #[inline]
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
         if self.source.link.set(ready.mask()) {
-            return self.push(!ready.is_empty());
+            return self.push();
         }
         Ok(())
     }
 
-    /// As [`set_readiness`](SetReadiness::set_readiness), but what was set since the loop last reported this source
+    /// As [`set_readiness`](SetReadiness::set_readiness), but what was triggered since the loop last reported this source
     /// stays: two setters of different kinds do not undo one another.
     ///
     /// # Errors
@@ -153,15 +130,15 @@ impl SetReadiness {
     #[inline]
     pub fn trigger(&self, ready: Ready) -> io::Result<()> {
         if self.source.link.trigger(ready.mask()) {
-            return self.push(!ready.is_empty());
+            return self.push();
         }
         Ok(())
     }
 
     #[inline]
-    fn push(&self, wake: bool) -> io::Result<()> {
+    fn push(&self) -> io::Result<()> {
         match self.source.home() {
-            Some(home) => home.push(&self.source, wake),
+            Some(home) => home.push(&self.source),
             // Not reached: only an attached source is pushed, and it was bound before.
             None => Ok(()),
         }

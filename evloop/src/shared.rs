@@ -5,11 +5,11 @@ mod state;
 use crate::Compat;
 use crate::core::{Core, Fired};
 use crate::driver::Driver;
-use crate::inbox::Inbox;
-use crate::registration::Source;
+use crate::inbox::{Inbox, Link, Linked};
+use crate::lock;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use state::Noted;
@@ -24,19 +24,65 @@ pub const CLOSED: u8 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<State<Source>>,
     pub inbox: Inbox<Source>,
     pub sleep: AtomicU8,
     pub driver: Box<dyn Driver>,
     /// The driver may not block.
     pub by_turns: bool,
-    /// The seat of the one thread that waits in the driver, with the buffer it collects into. `None`: taken.
-    seat: Mutex<Option<Vec<(u32, u16)>>>,
+    /// The seat of the one thread that waits in the driver.
+    seat: Mutex<Seat>,
     seat_free: Condvar,
-    /// Whether it is taken, for who only wants to know: written by who has the seat.
+    /// Mirrors whether the seat is taken, readable without its lock. Only the seat holder writes it.
     seated: AtomicBool,
     /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
     population: AtomicUsize,
+}
+
+/// A user source: what the two ends of a registration and the loop's inbox share.
+///
+/// Beside [`Shared`], because each holds the other: a source knows its loop, and the loop's inbox is a list of sources.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub link: Link<Source>,
+    /// The loop it was first registered on, for ever (statement 42).
+    home: OnceLock<Arc<Shared>>,
+}
+
+impl Source {
+    /// A source that is bound to no loop.
+    pub fn new() -> Arc<Source> {
+        Arc::new(Source {
+            link: Link::new(),
+            home: OnceLock::new(),
+        })
+    }
+
+    #[inline]
+    pub fn home(&self) -> Option<&Arc<Shared>> {
+        self.home.get()
+    }
+
+    /// Binds the source to `shared` if it is not bound yet; returns the loop it is bound to.
+    pub fn bind(&self, shared: &Arc<Shared>) -> &Arc<Shared> {
+        self.home.get_or_init(|| shared.clone())
+    }
+}
+
+impl Linked for Source {
+    #[inline]
+    fn link(&self) -> &Link<Source> {
+        &self.link
+    }
+}
+
+#[derive(Debug)]
+struct Seat {
+    /// Buffer that the thread on the seat collects into. `None`: the seat is taken.
+    buffer: Option<Vec<(u64, u16)>>,
+    /// Number of threads that wait for the seat. A condition variable makes a system call when it is notified, whether anybody
+    /// waits or not: one for each poll of the operating system, if nobody counted.
+    waiting: usize,
 }
 
 /// How a driver's wait ended.
@@ -52,6 +98,7 @@ impl Shared {
         Arc::new(Shared {
             state: Mutex::new(State {
                 core: Core::new(),
+                users: Vec::new(),
                 #[cfg(not(target_arch = "wasm32"))]
                 os: Default::default(),
                 compat: Compat::default(),
@@ -59,7 +106,7 @@ impl Shared {
                 os_budget: 1,
                 noted: None,
                 turn: None,
-                drained: false,
+                passed_over: false,
                 reports: Vec::new(),
                 trace: None,
                 shuffle: None,
@@ -69,20 +116,23 @@ impl Shared {
             sleep: AtomicU8::new(if driver.may_block() { AWAKE } else { ASLEEP }),
             by_turns: !driver.may_block(),
             driver,
-            seat: Mutex::new(Some(Vec::new())),
+            seat: Mutex::new(Seat {
+                buffer: Some(Vec::new()),
+                waiting: 0,
+            }),
             seat_free: Condvar::new(),
             seated: AtomicBool::new(false),
             population: AtomicUsize::new(0),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State<Source>> {
+        lock::lock(&self.state)
     }
 
     /// The state, with everything that the setters said taken in.
     #[inline]
-    pub fn enter(&self) -> MutexGuard<'_, State> {
+    pub fn enter(&self) -> MutexGuard<'_, State<Source>> {
         let mut state = self.lock();
         if self.inbox.drain(&mut state.reports) {
             state.take_in();
@@ -91,7 +141,7 @@ impl Shared {
     }
 
     /// After a change of the sources.
-    pub fn count(&self, state: &State) {
+    pub fn count(&self, state: &State<Source>) {
         self.population.store(state.core.len(), Ordering::Release);
     }
 
@@ -99,14 +149,6 @@ impl Shared {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.population.load(Ordering::Acquire) == 0
-    }
-
-    /// Ends the sleep of a loop that a change of its sources made ready.
-    pub fn leave(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
-        self.count(&state);
-        let ready = state.core.has_ready();
-        drop(state);
-        if ready { self.wake().map(drop) } else { Ok(()) }
     }
 
     /// Ends the loop's sleep; true if it slept. No call of the driver otherwise.
@@ -126,34 +168,54 @@ impl Shared {
         self.sleep.store(CLOSED, Ordering::SeqCst);
         let mut state = self.enter();
         state.core = Core::new();
+        let users = std::mem::take(&mut state.users);
+        drop(state);
+        drop(users);
         self.driver.note(None);
     }
 
+    /// Waits until something is ready or `timeout` has passed, and gives `sink` at most `capacity` reports, with their
+    /// numbers.
+    #[inline]
     pub fn poll(
         &self,
         capacity: usize,
         timeout: Option<Duration>,
         interruptible: bool,
-        sink: &mut impl FnMut(Fired),
+        sink: &mut impl FnMut(usize, Fired),
+    ) -> io::Result<usize> {
+        let mut state = self.lock();
+        // mio 0.6 comes back empty when it is asked not to wait and another thread polls (statement 45).
+        if state.compat == Compat::Mio06
+            && timeout == Some(Duration::ZERO)
+            && self.seated.load(Ordering::Relaxed)
+        {
+            return Ok(0);
+        }
+        if self.inbox.drain(&mut state.reports) {
+            let events = state.pass_on(capacity, sink);
+            if events > 0 {
+                return Ok(events);
+            }
+            state.take_in();
+        }
+        self.poll_on(state, capacity, timeout, interruptible, sink)
+    }
+
+    /// The rest of a poll that could not just pass on what the setters said.
+    // Not inlined: the way above is short, and should not save registers for this one.
+    #[inline(never)]
+    fn poll_on<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<Source>>,
+        capacity: usize,
+        timeout: Option<Duration>,
+        interruptible: bool,
+        sink: &mut impl FnMut(usize, Fired),
     ) -> io::Result<usize> {
         // The clock is read only once nothing was found.
         let mut deadline = None;
         loop {
-            let mut state = self.lock();
-            // mio 0.6 comes back empty when it is asked not to wait and another thread polls (statement 45).
-            if state.compat == Compat::Mio06
-                && timeout == Some(Duration::ZERO)
-                && self.seated.load(Ordering::Relaxed)
-            {
-                return Ok(0);
-            }
-            if self.inbox.drain(&mut state.reports) {
-                let events = state.pass_on(capacity, sink);
-                if events > 0 {
-                    return Ok(events);
-                }
-                state.take_in();
-            }
             if let Some(turn) = state.turn
                 && turn.events > 0
                 && timeout != Some(Duration::ZERO)
@@ -170,33 +232,40 @@ impl Shared {
                 let now = self.driver.now();
                 state.core.advance(now);
             }
+            // mio 0.6 does not wait while a source is queued, even if it was cleared since (statement 40).
+            let passed_over = std::mem::take(&mut state.passed_over);
+            let queued = state.compat == Compat::Mio06 && (passed_over || state.core.is_queued());
             if !state.os_due() {
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 {
                     return Ok(events);
                 }
             }
-            // mio 0.6 comes back empty if something was set and cleared since the last poll (statement 40).
-            if state.compat == Compat::Mio06
-                && std::mem::take(&mut state.drained)
-                && !state.core.has_ready()
-            {
-                return Ok(0);
-            }
+            let timeout = if queued {
+                // What this poll waited for is over, and the next wait starts anew.
+                state.noted = None;
+                Some(Duration::ZERO)
+            } else {
+                timeout
+            };
             if self.by_turns {
                 match self.turn_over(state, timeout)? {
-                    Waited::Look => continue,
+                    Waited::Look => {
+                        state = self.enter();
+                        continue;
+                    }
                     Waited::Elapsed => return Ok(0),
                 }
             }
-            if timeout == Some(Duration::ZERO) || state.core.has_ready() {
+            if timeout == Some(Duration::ZERO) || state.has_ready() {
                 let ask = state.os_len() > 0;
                 state.streak = 0;
                 drop(state);
-                if ask {
-                    self.ask(interruptible)?;
-                }
-                let mut state = self.enter();
+                state = if ask {
+                    self.ask(interruptible)?
+                } else {
+                    self.enter()
+                };
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 || timeout == Some(Duration::ZERO) {
                     return Ok(events);
@@ -206,12 +275,18 @@ impl Shared {
             state.streak = 0;
             let timer = state.core.next_deadline();
             drop(state);
-            let now = self.driver.now();
+            // A wait for ever needs no clock.
+            let now = match timeout.or(timer) {
+                Some(_) => self.driver.now(),
+                None => Duration::ZERO,
+            };
             let deadline =
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
-            if let Waited::Elapsed = self.sleep(now, deadline, timer, interruptible)? {
+            let waited;
+            (waited, state) = self.sleep(now, deadline, timer, interruptible)?;
+            if let Waited::Elapsed = waited {
                 // What raced the deadline is given, not left for the next poll.
-                return Ok(self.enter().harvest(capacity, &*self.driver, sink));
+                return Ok(state.harvest(capacity, &*self.driver, sink));
             }
         }
     }
@@ -234,7 +309,7 @@ impl Shared {
     /// Nothing is ready and nothing may block.
     fn turn_over(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, State<Source>>,
         timeout: Option<Duration>,
     ) -> io::Result<Waited> {
         if timeout == Some(Duration::ZERO) {
@@ -260,16 +335,17 @@ impl Shared {
         Ok(Waited::Look)
     }
 
-    /// Waits in the driver for at most until the earlier of the two times.
+    /// Waits in the driver for at most until the earlier of the two times. Returns the state as [`enter`](Shared::enter)
+    /// does.
     fn sleep(
         &self,
         now: Duration,
         deadline: Option<Duration>,
         timer: Option<Duration>,
         interruptible: bool,
-    ) -> io::Result<Waited> {
+    ) -> io::Result<(Waited, MutexGuard<'_, State<Source>>)> {
         if deadline.is_some_and(|deadline| now >= deadline) {
-            return Ok(Waited::Elapsed);
+            return Ok((Waited::Elapsed, self.enter()));
         }
         let until = match (deadline, timer) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -277,36 +353,37 @@ impl Shared {
         };
         let remaining = until.map(|until| until.saturating_sub(now));
         let Some(mut found) = self.take_seat(remaining) else {
-            return Ok(Waited::Look);
+            return Ok((Waited::Look, self.enter()));
         };
         self.sleep.store(ASLEEP, Ordering::SeqCst);
         // Under the lock: a registration that makes the loop ready either is seen here or sees ASLEEP.
-        let awake = self.enter().core.has_ready() || !self.inbox.is_empty();
+        let awake = self.enter().ends_wait() || !self.inbox.is_empty();
         let result = if awake {
             Ok(())
         } else {
             self.wait(remaining, interruptible, &mut found)
         };
         self.sleep.store(AWAKE, Ordering::SeqCst);
-        self.return_seat(found);
-        result.map(|()| Waited::Look)
+        let state = self.return_seat(found);
+        result.map(|()| (Waited::Look, state))
     }
 
-    /// Asks the driver what is ready now, unless another thread waits there already.
-    fn ask(&self, interruptible: bool) -> io::Result<()> {
+    /// Asks the driver what is ready now, unless another thread waits there already. Returns the state as
+    /// [`enter`](Shared::enter) does.
+    fn ask(&self, interruptible: bool) -> io::Result<MutexGuard<'_, State<Source>>> {
         let Some(mut found) = self.take_seat(Some(Duration::ZERO)) else {
-            return Ok(());
+            return Ok(self.enter());
         };
         let result = self.wait(Some(Duration::ZERO), interruptible, &mut found);
-        self.return_seat(found);
-        result
+        let state = self.return_seat(found);
+        result.map(|()| state)
     }
 
     fn wait(
         &self,
         timeout: Option<Duration>,
         interruptible: bool,
-        found: &mut Vec<(u32, u16)>,
+        found: &mut Vec<(u64, u16)>,
     ) -> io::Result<()> {
         match self
             .driver
@@ -318,57 +395,54 @@ impl Shared {
         }
     }
 
-    /// Gives what the driver found to the core.
-    fn return_seat(&self, mut found: Vec<(u32, u16)>) {
+    /// Gives what the driver found to the core, and returns the state.
+    fn return_seat(&self, mut found: Vec<(u64, u16)>) -> MutexGuard<'_, State<Source>> {
+        #[cfg_attr(target_arch = "wasm32", expect(unused_mut))]
+        let mut state = self.enter();
         #[cfg(not(target_arch = "wasm32"))]
         {
-            let mut state = self.enter();
             let State { core, os, .. } = &mut *state;
-            for (number, ready) in found.drain(..) {
-                core.wake(os.key(number), ready);
+            for (number, ready) in &found {
+                core.wake(os.key(*number), *ready);
             }
-            os.wait_over();
         }
         found.clear();
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
-        *seat = Some(found);
+        // The state is locked before the seat, here and nowhere the other way round.
+        let mut seat = lock::lock(&self.seat);
+        seat.buffer = Some(found);
         self.seated.store(false, Ordering::Relaxed);
+        self.notify_next(seat);
+        state
+    }
+
+    /// Wakes one of the threads that wait for the seat, if there is one.
+    fn notify_next(&self, seat: MutexGuard<'_, Seat>) {
+        let waiting = seat.waiting > 0;
         drop(seat);
-        self.seat_free.notify_one();
+        if waiting {
+            self.seat_free.notify_one();
+        }
     }
 
     /// The seat, if it becomes free in time. Another waiter may find events for this one too, so the caller looks
     /// again when it is told that the seat was taken.
-    fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u32, u16)>> {
-        let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
-        if seat.is_none() {
-            seat = match timeout {
-                Some(Duration::ZERO) => return None,
-                Some(timeout) => {
-                    self.seat_free
-                        .wait_timeout(seat, timeout)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .seat_free
-                    .wait(seat)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
-            // Events may have come while this thread waited: look before sleeping.
-            let found = seat.is_some();
-            drop(seat);
-            if found {
-                self.seat_free.notify_one();
+    fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u64, u16)>> {
+        let mut seat = lock::lock(&self.seat);
+        if seat.buffer.is_none() {
+            if timeout == Some(Duration::ZERO) {
+                return None;
+            }
+            seat.waiting += 1;
+            seat = lock::wait(&self.seat_free, seat, timeout);
+            seat.waiting -= 1;
+            // Events may have come while this thread waited: look before sleeping. The seat is another thread's chance.
+            if seat.buffer.is_some() {
+                self.notify_next(seat);
             }
             return None;
         }
-        let found = seat.take();
         self.seated.store(true, Ordering::Relaxed);
-        drop(seat);
-        #[cfg(not(target_arch = "wasm32"))]
-        self.enter().os.wait_begins();
-        found
+        seat.buffer.take()
     }
 
     /// True if a poll would find something. If not, the loop counts as idle: its next source asks for a turn.
@@ -379,7 +453,7 @@ impl Shared {
                 let now = self.driver.now();
                 state.core.advance(now);
             }
-            if state.core.has_ready() {
+            if state.ends_wait() {
                 return true;
             }
             if !self.by_turns {

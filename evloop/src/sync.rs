@@ -2,5 +2,5 @@
 
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };

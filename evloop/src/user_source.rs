@@ -1,17 +1,19 @@
 //! A loop's side of its user sources.
 
-use crate::inbox::Linked;
-use crate::registration::Source;
-use crate::shared::{AWAKE, CLOSED, Shared};
-use crate::{PollOpt, Ready, Token};
+use crate::core::{Interest, Trigger};
+use crate::shared::{AWAKE, CLOSED, Shared, Source};
+use crate::{Compat, PollOpt, Ready, Token};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// The interest of a source that is not registered.
+const DISARMED: Interest = Interest::new(0, Trigger::Level);
+
 impl Shared {
-    /// Queues a source whose link said so, and wakes the loop if that is wanted and needed.
+    /// Queues a source whose link said so, and wakes the loop if it sleeps.
     #[inline]
-    pub fn push(&self, source: &Arc<Source>, wake: bool) -> io::Result<()> {
+    pub fn push(&self, source: &Arc<Source>) -> io::Result<()> {
         self.inbox.push(source);
         // The push and this load are SeqCst, as are the sleeper's store and its look at the inbox: one of the two
         // sees the other, so no wake is lost.
@@ -21,8 +23,7 @@ impl Shared {
                 drop(self.enter());
                 Ok(())
             }
-            _ if wake => self.wake().map(drop),
-            _ => Ok(()),
+            _ => self.wake().map(drop),
         }
     }
 
@@ -37,18 +38,22 @@ impl Shared {
         let mut state = self.enter();
         self.bind(source)?;
         let interest = state.user_interest(interest, opts);
-        let link = source.link();
-        if !link.is_attached() || state.core.modify(link.key(), token.0, interest).is_err() {
-            // Set before `attach`: from there on the source may be queued. What is set in between is stored, and
-            // `attach` gives it.
-            let key = state.core.insert(token.0, interest, 0);
-            link.set_key(key);
-            let ready = link.attach();
-            // Not stale: it was inserted above. The second call samples it.
-            let _ = state.core.update(key, ready, 0);
-            let _ = state.core.modify(key, token.0, interest);
+        let link = &source.link;
+        if !state.core.contains(link.key()) {
+            // Set before `attach`: from there on the source may be queued.
+            link.set_key(state.insert_user(source.clone(), DISARMED));
         }
-        self.leave(state)
+        let (key, core) = (link.key(), &mut state.core);
+        // The core has not learned of what was set while it was not attached or not of interest, nor of clears. Never
+        // stale: see above.
+        let plain = interest.trigger == Trigger::Edge && !interest.oneshot;
+        let bits = link.attach(token.0, interest.mask, plain);
+        let _ = core.update(key, bits, 0);
+        let _ = core.modify(key, token.0, interest);
+        let ready = core.is_wanted(key, bits);
+        self.count(&state);
+        drop(state);
+        if ready { self.wake().map(drop) } else { Ok(()) }
     }
 
     /// Binds a source to this loop, for ever, at its first use. Under the lock.
@@ -67,12 +72,12 @@ impl Shared {
     pub fn detach(self: &Arc<Self>, source: &Arc<Source>) -> io::Result<()> {
         let mut state = self.enter();
         self.bind(source)?;
-        let link = source.link();
+        let link = &source.link;
         if link.is_attached() {
             link.detach();
-            // Stale only if the loop was closed: then nothing is pending either.
-            let _ = state.core.remove(link.key());
-            self.count(&state);
+            // The slot stays until the registration is dropped, and so does its place on the ready list, as in mio. Stale
+            // only if the loop was closed: then nothing is pending either.
+            let _ = state.core.modify(link.key(), 0, DISARMED);
         }
         Ok(())
     }
@@ -80,13 +85,29 @@ impl Shared {
     /// The registration of a source that is bound here is gone.
     pub fn kill(self: &Arc<Self>, source: &Arc<Source>) {
         let mut state = self.enter();
-        let link = source.link();
-        if link.is_attached() {
+        let link = &source.link;
+        let closed = self.sleep.load(Ordering::SeqCst) == CLOSED;
+        // mio 0.6 queues a registration that is dropped, in order to free it: that ends a wait (statement 40).
+        let queued = state.compat == Compat::Mio06 && !closed;
+        if queued {
+            if state.core.abandon(link.key()).is_err() {
+                // Bound, but never registered.
+                let key = state.core.insert(0, DISARMED, 0);
+                let _ = state.core.abandon(key);
+            }
+        } else {
+            // Stale if it was never registered, or if the loop was closed.
             let _ = state.core.remove(link.key());
-            self.count(&state);
         }
+        let reference = state.forget_user(link.key());
+        self.count(&state);
         let ours = link.kill();
         drop(state);
+        drop(reference);
+        if queued {
+            // There is nobody to hand an error to; mio ignores it too.
+            let _ = self.wake();
+        }
         if ours {
             // SAFETY: `bind` forgot one reference when the source was bound, which it is; the source is not queued and never
             // will be, so this is the only place that gives it back, and it runs once, in the registration's drop.

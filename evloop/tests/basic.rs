@@ -168,3 +168,30 @@ fn a_virtual_clock_jumps_over_its_loops_deadlines() {
     drop(polls);
     assert_eq!(clock.next_deadline(), None);
 }
+
+#[test]
+fn triggers_merge_although_the_loop_has_taken_the_first_one_in() {
+    let poll = Poll::turns();
+    let both = Ready::readable() | Ready::writable();
+    for opts in [PollOpt::edge(), PollOpt::level()] {
+        let (registration, set) = Registration::new2();
+        poll.register(&registration, Token(1), both, opts).unwrap();
+        let mut events = Events::with_capacity(4);
+        set.trigger(Ready::readable()).unwrap();
+        // It takes the loop's lock, and with it what was triggered.
+        poll.set_os_budget(1);
+        set.trigger(Ready::writable()).unwrap();
+        assert_eq!(poll.poll(&mut events, NOW).unwrap(), 1);
+        assert_eq!(events.iter().next().unwrap().readiness(), both);
+        set.trigger(Ready::readable()).unwrap();
+        poll.set_os_budget(1);
+        set.set_readiness(Ready::empty()).unwrap();
+        assert_eq!(poll.poll(&mut events, NOW).unwrap(), 0, "cleared");
+        set.trigger(Ready::readable()).unwrap();
+        poll.set_os_budget(1);
+        set.set_readiness(Ready::writable()).unwrap();
+        assert_eq!(poll.poll(&mut events, NOW).unwrap(), 1);
+        let seen = events.iter().next().unwrap().readiness();
+        assert_eq!(seen, Ready::writable(), "replaced");
+    }
+}

@@ -12,6 +12,7 @@ macro_rules! same_tests {
             use mio::unix::{EventedFd, UnixReady};
             use mio::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
             include!("common/mio_bodies.rs");
+            include!("common/mio_fd_bodies.rs");
         }
     };
 }

@@ -134,6 +134,31 @@ fn s36_an_awake_loop_is_not_woken_and_a_sleeping_one_once() {
     assert_eq!(driver.notifies(), 1);
 }
 
+#[test]
+fn s36_a_clear_hides_no_set_from_a_sleeping_loop() {
+    let driver = Counted::default();
+    let poll = Arc::new(Poll::with_driver(driver.clone()));
+    let (_registration, set) = source(&poll, 1, PollOpt::edge());
+    set.set_readiness(Ready::readable()).unwrap();
+    let mut events = Events::with_capacity(4);
+    assert_eq!(poll.poll(&mut events, NOW).unwrap(), 1);
+    let sleeper = {
+        let poll = poll.clone();
+        std::thread::spawn(move || {
+            let mut events = Events::with_capacity(4);
+            poll.poll(&mut events, None).unwrap()
+        })
+    };
+    driver.until_parked(1);
+    // What is cleared or of no interest wakes nobody, and what is set afterwards does.
+    set.set_readiness(Ready::empty()).unwrap();
+    set.set_readiness(Ready::writable()).unwrap();
+    assert_eq!(driver.notifies(), 0);
+    set.set_readiness(Ready::readable()).unwrap();
+    assert_eq!(driver.notifies(), 1);
+    assert_eq!(sleeper.join().unwrap(), 1);
+}
+
 /// Every setter publishes a number before it wakes; the loop must see the last number of each.
 fn no_wake_is_lost(poll: &Poll, setters: usize, wakes: usize) {
     let published: Arc<Vec<AtomicUsize>> =

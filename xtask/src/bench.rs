@@ -18,6 +18,7 @@ use tempfile::NamedTempFile;
 /// The benchmarks: the name typed, the folder of the package, its `[[bench]]`.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("crypto", "benches/crypto", "crypto"),
+    ("drop-in", "evloop/benches", "drop-in"),
     ("loop", "evloop/benches", "loop"),
     ("restart", "readwrite-comp", "restart"),
     ("spawn", "spawner", "spawn"),
@@ -31,6 +32,8 @@ const BENCHES: &[(&str, &str, &str)] = &[
 /// Close other programs first: the figures are of this machine as it is now.
 ///
 /// crypto: record layers and the handshake, natively and in wasm
+///
+/// drop-in: programs of mio 0.6 over the event loop, beside the registry's mio
 ///
 /// loop: the event loop beside its peers; with valgrind, in instructions too
 ///

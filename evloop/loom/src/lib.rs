@@ -7,16 +7,25 @@ mod inbox;
 mod core {
     //! What `inbox.rs` needs of the core.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Key {
-        pub index: u32,
-        pub generation: u32,
+    pub struct Key(u64);
+
+    impl Key {
+        pub const NONE: Key = Key(u64::MAX);
+
+        pub fn from_bits(bits: u64) -> Key {
+            Key(bits)
+        }
+
+        pub const fn to_bits(self) -> u64 {
+            self.0
+        }
     }
 }
 
 mod sync {
     pub(crate) use loom::sync::{
         Arc,
-        atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     };
 }
 
@@ -72,11 +81,8 @@ mod tests {
                 drops: self.drops.clone(),
             });
             std::mem::forget(source.clone());
-            source.link.set_key(Key {
-                index,
-                generation: 1,
-            });
-            source.link.attach();
+            source.link.set_key(Key::from_bits(u64::from(index)));
+            source.link.attach(7, u16::MAX, true);
             source
         }
 
@@ -104,7 +110,7 @@ mod tests {
             self.inbox.drain(&mut reports);
             let in_order = reports.iter().rev();
             in_order
-                .map(|report| (report.key.index, report.ready))
+                .map(|report| (report.key.to_bits() as u32, report.ready))
                 .collect()
         }
 
@@ -219,11 +225,78 @@ mod tests {
             setter.join().unwrap();
             assert!(this.drain().is_empty());
             assert_eq!(
-                source.link.attach(),
+                source.link.attach(7, u16::MAX, true),
                 1,
                 "and found when it is registered again"
             );
             this.kill(&source);
+        });
+    }
+    #[test]
+    fn what_is_set_while_the_interest_changes_is_found() {
+        loom::model(|| {
+            let this = Loop::new();
+            let source = this.source(1);
+            source.link.attach(7, 2, true);
+            let setter = {
+                let (this, source) = (this.clone(), source.clone());
+                thread::spawn(move || this.set(&source, 1))
+            };
+            let found = {
+                let _guard = this.lock.lock().unwrap();
+                this.inbox.drain(&mut Vec::new());
+                source.link.attach(7, 1, true)
+            };
+            setter.join().unwrap();
+            let queued = this.drain();
+            // Not both: as the core has it, one of them would be a second event.
+            assert_eq!(usize::from(found == 1) + queued.len(), 1);
+            assert_eq!(source.link.still_set(), 1);
+            this.kill(&source);
+        });
+    }
+
+    #[test]
+    fn a_clear_undoes_what_was_set_and_nothing_that_is_set_later() {
+        loom::model(|| {
+            let this = Loop::new();
+            let source = this.source(1);
+            let setter = {
+                let (this, source) = (this.clone(), source.clone());
+                thread::spawn(move || {
+                    this.set(&source, 1);
+                    this.set(&source, 0);
+                    this.set(&source, 3);
+                })
+            };
+            // What the loop has taken in and narrows before it reports it.
+            let mut reported = Vec::new();
+            for _ in 0..2 {
+                for (_, ready) in this.drain() {
+                    reported.push(ready & source.link.still_set());
+                }
+            }
+            setter.join().unwrap();
+            reported.extend(this.drain().iter().map(|report| report.1));
+            assert_eq!(reported.last(), Some(&3), "{reported:?}");
+            this.kill(&source);
+        });
+    }
+
+    #[test]
+    fn a_dropped_registration_keeps_its_readiness() {
+        loom::model(|| {
+            let this = Loop::new();
+            let source = this.source(1);
+            let setter = {
+                let (this, source) = (this.clone(), source.clone());
+                thread::spawn(move || this.set(&source, 1))
+            };
+            this.kill(&source);
+            let before = source.link.ready();
+            setter.join().unwrap();
+            assert_eq!(source.link.ready(), before);
+            this.drain();
         });
     }
 }

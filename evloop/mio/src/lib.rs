@@ -5,8 +5,8 @@
 //! mio = { git = "https://github.com/cheme/mydht" }
 //! ```
 //!
-//! It keeps every quirk of 0.6.23 ([`mydht_evloop::Compat::Mio06`]). Not there: the module `deprecated` (the
-//! event loop of mio 0.5), and Windows' `Binding` and `Overlapped`.
+//! Every quirk of 0.6.23 is kept ([`mydht_evloop::Compat::Mio06`]). Windows' `Binding` and
+//! `Overlapped` are missing.
 
 pub use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
@@ -37,3 +37,15 @@ pub use mydht_evloop::{tcp, udp};
 #[doc(hidden)]
 #[allow(deprecated)]
 pub use mydht_evloop::{channel, timer, would_block};
+
+#[cfg(feature = "with-deprecated")]
+#[doc(hidden)]
+pub mod deprecated {
+    pub use mydht_evloop::deprecated::{
+        EventLoop, EventLoopBuilder, Handler, NotifyError, Sender, TryAccept, TryRead, TryWrite,
+    };
+    #[cfg(unix)]
+    pub use mydht_evloop::deprecated::{
+        PipeReader, PipeWriter, Shutdown, UnixListener, UnixSocket, UnixStream, pipe, unix,
+    };
+}

@@ -39,6 +39,27 @@ fn a_timer_of_mio_extras_fires() {
     assert!(start.elapsed() >= Duration::from_millis(15), "to a tick");
 }
 
+/// The timer clears its readiness when it was taken empty, which must not end the next wait.
+#[test]
+fn a_wait_for_the_next_timeout_does_not_come_back_empty() {
+    let poll = Poll::new().unwrap();
+    let mut timer = timer::Builder::default()
+        .tick_duration(Duration::from_millis(5))
+        .num_slots(2)
+        .build();
+    poll.register(&timer, Token(2), Ready::readable(), PollOpt::edge())
+        .unwrap();
+    for (millis, word) in [(60, "last"), (40, "second"), (20, "first")] {
+        timer.set_timeout(Duration::from_millis(millis), word);
+    }
+    let mut events = Events::with_capacity(8);
+    for word in ["first", "second", "last"] {
+        assert_eq!(poll.poll(&mut events, None).unwrap(), 1);
+        assert_eq!(timer.poll(), Some(word));
+        assert_eq!(timer.poll(), None);
+    }
+}
+
 #[test]
 fn it_keeps_the_quirks_of_0_6() {
     let poll = Poll::new().unwrap();

@@ -17,6 +17,8 @@
 //! assert_eq!(core.harvest(16, |_| ()), 0, "an edge reports once per wake");
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod heap;
 mod ready_list;
 mod slot;

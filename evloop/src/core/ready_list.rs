@@ -4,7 +4,7 @@
 //! many sources are fetched at once, and a slot is 8 bytes smaller. The price is that a source that is removed
 //! leaves its key behind; such keys are passed over, and swept out once they are the majority.
 
-use super::slot::{Key, Slot};
+use super::slot::{After, Cause, Fired, Key, Slot};
 use super::slots::Slots;
 
 /// Below this many left-behind keys, sweeping is not worth it.
@@ -12,10 +12,12 @@ const FEW: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct ReadyList {
-    /// From `head` on: one entry for each slot with `linked` set, and `left` entries whose slot is gone.
+    /// From `head` on: one entry for each linked slot, and `left` entries whose slot is gone.
     queue: Vec<Key>,
     head: usize,
     left: usize,
+    /// Number of linked slots that are pulses.
+    pulses: usize,
 }
 
 impl ReadyList {
@@ -24,6 +26,7 @@ impl ReadyList {
             queue: Vec::new(),
             head: 0,
             left: 0,
+            pulses: 0,
         }
     }
 
@@ -33,12 +36,53 @@ impl ReadyList {
         self.queue.len() - self.head - self.left
     }
 
+    /// Returns the number of waiting sources that are no pulses.
+    #[inline]
+    pub fn lasting(&self) -> usize {
+        self.len() - self.pulses
+    }
+
     /// Makes a slot the new tail.
     #[inline]
-    pub fn push(&mut self, slot: &mut Slot, key: Key) {
-        debug_assert!(!slot.linked);
-        slot.linked = true;
+    pub fn push(&mut self, slot: &mut Slot, key: Key, cause: Cause) {
+        slot.link(cause);
+        self.enter(slot, key);
+    }
+
+    /// Makes a slot that counts as linked already the new tail.
+    #[inline]
+    pub fn enter(&mut self, slot: &Slot, key: Key) {
+        if slot.is_pulse() {
+            self.pulses += 1;
+        }
         self.queue.push(key);
+    }
+
+    /// The entry at the head, if there is no other.
+    #[inline]
+    pub fn only(&self) -> Option<Key> {
+        match self.queue.get(self.head..) {
+            Some([key]) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// Forgets all entries, whose slots are not linked any more.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.head = 0;
+    }
+
+    /// Some of the entries.
+    #[inline]
+    pub fn entries(&self, range: std::ops::Range<usize>) -> &[Key] {
+        self.queue.get(range).unwrap_or_default()
+    }
+
+    /// Notes that a linked slot became a pulse, or ceased to be one.
+    pub fn turn(&mut self, was_pulse: bool, is_pulse: bool) {
+        self.pulses = self.pulses + usize::from(is_pulse) - usize::from(was_pulse);
     }
 
     /// The entries from the head to the tail, for a caller who takes them out at the front and says so with
@@ -48,35 +92,56 @@ impl ReadyList {
         self.head..self.queue.len()
     }
 
-    /// Takes entry `at` out: its slot, which is not linked any more. `None` if that is gone.
+    /// Takes entry `at` out and returns what it reports. A level-triggered source goes to the tail. `sample` says to what
+    /// a sampled source is set now.
     #[inline]
-    pub fn take<'a>(&mut self, slots: &'a mut Slots, at: usize) -> Option<(Key, &'a mut Slot)> {
+    pub fn take(
+        &mut self,
+        slots: &mut Slots,
+        at: usize,
+        mut sample: impl FnMut(Key) -> u16,
+    ) -> Option<Fired> {
         let key = *self.queue.get(at)?;
-        match slots.get_mut(key) {
-            Some(slot) => {
-                slot.linked = false;
-                Some((key, slot))
-            }
-            None => {
-                self.left -= 1;
-                None
-            }
+        let Some(slot) = slots.get_mut(key) else {
+            self.left -= 1;
+            return None;
+        };
+        if slot.is_pulse() {
+            self.pulses -= 1;
         }
+        if slot.is_sampled() {
+            // Narrowed, not replaced: what was set since is queued, and would be reported twice.
+            slot.set_ready(slot.ready() & sample(key));
+        }
+        if slot.effective() == 0 {
+            if slot.passed_over() == After::Free {
+                slots.remove(key);
+            }
+            return None;
+        }
+        let fired = slot.fired(key);
+        if slot.reported() == After::Again {
+            self.push(slot, key, Cause::Level);
+        }
+        Some(fired)
     }
 
     /// Drops entries from the head until one is ready; false if there is none.
-    pub fn settle(&mut self, slots: &mut Slots) -> bool {
+    pub fn settle(&mut self, slots: &mut Slots, mut sample: impl FnMut(Key) -> u16) -> bool {
         let mut head = self.head;
         let mut found = false;
         while let Some(key) = self.queue.get(head) {
-            match slots.get_mut(*key) {
-                Some(slot) if slot.effective() != 0 => {
+            if let Some(slot) = slots.get_mut(*key) {
+                if slot.is_sampled() {
+                    slot.set_ready(slot.ready() & sample(*key));
+                }
+                if slot.effective() != 0 {
                     found = true;
                     break;
                 }
-                Some(slot) => slot.linked = false,
-                None => self.left -= 1,
             }
+            let nothing = self.take(slots, head, |_| 0);
+            debug_assert!(nothing.is_none());
             head += 1;
         }
         self.advance(head);
@@ -99,9 +164,12 @@ impl ReadyList {
         }
     }
 
-    /// A slot that was linked is gone.
-    pub fn leave(&mut self, slots: &Slots) {
+    /// Notes that `slot`, which was linked, is gone.
+    pub fn leave(&mut self, slots: &Slots, slot: &Slot) {
         self.left += 1;
+        if slot.is_pulse() {
+            self.pulses -= 1;
+        }
         if self.left > FEW && self.left > (self.queue.len() - self.head) / 2 {
             self.queue.drain(..self.head);
             self.head = 0;

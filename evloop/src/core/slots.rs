@@ -3,7 +3,7 @@
 //! Not the `slab` crate: its check of what is vacant and ours of the generation are the same question, asked twice
 //! for every event.
 
-use super::slot::{Key, Slot};
+use super::slot::{Fired, Key, Slot};
 
 /// End of the free list.
 const NIL: usize = usize::MAX;
@@ -40,31 +40,32 @@ impl Slots {
         } else {
             slot.generation = 1;
             self.slots.push(slot);
-            return Key {
-                index: (self.slots.len() - 1) as u32,
-                generation: 1,
-            };
+            return Key::new((self.slots.len() - 1) as u32, 1);
         }
-        Key {
-            index: index as u32,
-            generation: slot.generation,
-        }
+        Key::new(index as u32, slot.generation)
     }
 
     #[inline]
     pub fn get(&self, key: Key) -> Option<&Slot> {
-        match self.slots.get(key.index as usize) {
-            Some(slot) if slot.generation == key.generation => Some(slot),
+        match self.slots.get(key.index() as usize) {
+            Some(slot) if slot.generation == key.generation() => Some(slot),
             _ => None,
         }
     }
 
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        match self.slots.get_mut(key.index as usize) {
-            Some(slot) if slot.generation == key.generation => Some(slot),
+        match self.slots.get_mut(key.index() as usize) {
+            Some(slot) if slot.generation == key.generation() => Some(slot),
             _ => None,
         }
+    }
+
+    /// Reports a slot that came off the ready list, if it is a plain edge with something to report: no other has more to
+    /// do than that. `None` leaves it as it was.
+    #[inline]
+    pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
+        self.get_mut(key)?.report_plain(key)
     }
 
     /// Takes a slot out; `None` if it is gone already.
@@ -74,7 +75,7 @@ impl Slots {
         let removed = *slot;
         slot.generation = slot.generation.wrapping_add(1);
         slot.token = free;
-        self.free = key.index as usize;
+        self.free = key.index() as usize;
         self.len -= 1;
         Some(removed)
     }

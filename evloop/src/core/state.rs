@@ -2,7 +2,7 @@
 
 use super::heap::{Heap, TimerKey};
 use super::ready_list::ReadyList;
-use super::slot::{Cause, Fired, Interest, Key, Slot};
+use super::slot::{After, Cause, Fired, Interest, Key, Slot};
 use super::slots::Slots;
 use std::fmt;
 use std::time::Duration;
@@ -55,22 +55,21 @@ impl Core {
 
     /// Watches a source that is `ready` now. If that is of interest, the next harvest reports it.
     pub fn insert(&mut self, token: usize, interest: Interest, ready: u16) -> Key {
-        let slot = Slot {
-            token,
-            generation: 0,
-            ready,
-            mask: interest.mask,
-            trigger: interest.trigger,
-            oneshot: interest.oneshot,
-            linked: false,
-            cause: Cause::Registered,
-        };
+        let slot = Slot::new(token, interest, ready);
         let fires = slot.effective() != 0;
         let key = self.slots.insert(slot);
         if fires && let Some(slot) = self.slots.get_mut(key) {
-            self.list.push(slot, key);
+            self.list.push(slot, key, Cause::Registered);
         }
         key
+    }
+
+    /// Watches a source whose readiness is cleared elsewhere, without a word here: it is asked for before it is reported.
+    /// The source has no token and is ready for nothing yet.
+    pub(crate) fn insert_sampled(&mut self, interest: Interest) -> Key {
+        let mut slot = Slot::new(0, interest, 0);
+        slot.sample();
+        self.slots.insert(slot)
     }
 
     /// Replaces token and interest, arms a disarmed source again and samples its readiness: what is ready and of
@@ -81,13 +80,14 @@ impl Core {
     pub fn modify(&mut self, key: Key, token: usize, interest: Interest) -> Result<(), Stale> {
         let slot = self.slots.get_mut(key).ok_or(Stale)?;
         slot.token = token;
-        slot.mask = interest.mask;
-        slot.trigger = interest.trigger;
-        slot.oneshot = interest.oneshot;
+        let was_pulse = slot.is_pulse();
+        slot.set_interest(interest);
+        if slot.is_linked() {
+            self.list.turn(was_pulse, slot.is_pulse());
+        }
         // What does not match any more stays on the list, as in the kernel: the harvest passes over it.
-        if slot.effective() != 0 && !slot.linked {
-            slot.cause = Cause::Registered;
-            self.list.push(slot, key);
+        if slot.effective() != 0 && !slot.is_linked() {
+            self.list.push(slot, key, Cause::Registered);
         }
         Ok(())
     }
@@ -97,8 +97,23 @@ impl Core {
     /// # Errors
     /// [`Stale`] if it was removed before.
     pub fn remove(&mut self, key: Key) -> Result<(), Stale> {
-        if self.slots.remove(key).ok_or(Stale)?.linked {
-            self.list.leave(&self.slots);
+        let slot = self.slots.remove(key).ok_or(Stale)?;
+        if slot.is_linked() {
+            self.list.leave(&self.slots, &slot);
+        }
+        Ok(())
+    }
+
+    /// Removes a source, but puts it on the ready list if it is not there: the harvest that comes to its place passes
+    /// over it. Until then [`is_queued`](Core::is_queued) counts it.
+    ///
+    /// # Errors
+    /// [`Stale`] if it was removed before.
+    pub(crate) fn abandon(&mut self, key: Key) -> Result<(), Stale> {
+        let slot = self.slots.get_mut(key).ok_or(Stale)?;
+        slot.abandon();
+        if !slot.is_linked() {
+            self.list.push(slot, key, Cause::Set);
         }
         Ok(())
     }
@@ -110,7 +125,7 @@ impl Core {
 
     /// What the source is known to be ready for, of interest or not.
     pub fn ready(&self, key: Key) -> Option<u16> {
-        self.slots.get(key).map(|slot| slot.ready)
+        self.slots.get(key).map(Slot::ready)
     }
 
     /// Adds to a source's readiness and reports it (edge: again) if any of `ready` is of interest.
@@ -125,10 +140,9 @@ impl Core {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        slot.ready |= ready;
-        if ready & slot.mask != 0 && !slot.linked {
-            slot.cause = cause;
-            self.list.push(slot, key);
+        slot.set_ready(slot.ready() | ready);
+        if ready & slot.mask() != 0 && !slot.is_linked() {
+            self.list.push(slot, key, cause);
         }
     }
 
@@ -148,11 +162,9 @@ impl Core {
     #[inline]
     pub fn update(&mut self, key: Key, ready: u16, woken: u16) -> Result<bool, Stale> {
         let slot = self.slots.get_mut(key).ok_or(Stale)?;
-        slot.ready = ready;
-        let hit = woken & slot.mask != 0;
-        if hit && !slot.linked {
-            slot.cause = Cause::Set;
-            self.list.push(slot, key);
+        let hit = woken & slot.mask() != 0;
+        if slot.set_and_link(ready, hit) {
+            self.list.enter(slot, key);
         }
         Ok(hit)
     }
@@ -165,7 +177,7 @@ impl Core {
     #[inline]
     pub fn trigger(&mut self, key: Key, ready: u16) -> Result<(), Stale> {
         let slot = self.slots.get(key).ok_or(Stale)?;
-        let pending = if slot.linked { slot.ready } else { 0 };
+        let pending = if slot.is_linked() { slot.ready() } else { 0 };
         self.update(key, pending | ready, ready).map(drop)
     }
 
@@ -173,25 +185,62 @@ impl Core {
     /// many it reported. Level-triggered sources go to the tail; those that were not reached keep the head.
     ///
     /// It visits at most the sources that were ready when it was called, so it ends however much is woken later.
+    #[inline]
+    pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+        self.harvest_of(capacity, |_| u16::MAX, |_, fired| sink(fired))
+    }
+
+    /// As [`harvest`](Core::harvest) for a core with sampled sources: `sample` returns which of their bits were not
+    /// cleared. `sink` gets the number of each report too.
+    #[inline]
+    pub(crate) fn harvest_of(
+        &mut self,
+        capacity: usize,
+        sample: impl FnMut(Key) -> u16,
+        mut sink: impl FnMut(usize, Fired),
+    ) -> usize {
+        // One entry and nothing behind it, as in a ping-pong: no loop, and no head to move.
+        if let Some(key) = self.list.only()
+            && capacity > 0
+            && let Some(fired) = self.slots.report_plain(key)
+        {
+            self.list.clear();
+            sink(0, fired);
+            return 1;
+        }
+        self.harvest_many(capacity, sample, sink)
+    }
+
     // Not inlined: alone, the loop keeps its state in registers.
     #[inline(never)]
-    pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
+    fn harvest_many(
+        &mut self,
+        capacity: usize,
+        mut sample: impl FnMut(Key) -> u16,
+        mut sink: impl FnMut(usize, Fired),
+    ) -> usize {
         let Core { slots, list, .. } = self;
         let entries = list.range();
         let mut at = entries.start;
         let mut reported = 0;
         while at < entries.end && reported < capacity {
-            let entry = list.take(slots, at);
-            at += 1;
-            if let Some((key, slot)) = entry
-                && slot.effective() != 0
-            {
+            // Plain edges come in runs, and change nothing but their slots.
+            let run = list.entries(at..entries.end.min(at + (capacity - reported)));
+            let before = reported;
+            for key in run {
+                let Some(fired) = slots.report_plain(*key) else {
+                    break;
+                };
+                sink(reported, fired);
                 reported += 1;
-                sink(slot.fired(key));
-                if slot.reported() {
-                    // Behind the entries of this harvest.
-                    list.push(slot, key);
+            }
+            at += reported - before;
+            if at < entries.end && reported < capacity {
+                if let Some(fired) = list.take(slots, at, &mut sample) {
+                    sink(reported, fired);
+                    reported += 1;
                 }
+                at += 1;
             }
         }
         list.advance(at);
@@ -203,23 +252,43 @@ impl Core {
     #[inline]
     pub fn set_and_report(&mut self, key: Key, ready: u16) -> Option<Fired> {
         let slot = self.slots.get_mut(key)?;
-        slot.ready = ready;
-        debug_assert!(!slot.linked);
+        slot.set_ready(ready);
+        debug_assert!(!slot.is_linked());
         if slot.effective() == 0 {
             return None;
         }
-        slot.cause = Cause::Set;
-        let fired = slot.fired(key);
-        if slot.reported() {
-            self.list.push(slot, key);
+        let fired = Fired {
+            cause: Cause::Set,
+            ..slot.fired(key)
+        };
+        if slot.reported() == After::Again {
+            self.list.push(slot, key, Cause::Level);
         }
         Some(fired)
+    }
+
+    /// True if any of `bits` is of interest.
+    pub(crate) fn is_wanted(&self, key: Key, bits: u16) -> bool {
+        self.slots
+            .get(key)
+            .is_some_and(|slot| slot.mask() & bits != 0)
+    }
+
+    /// True if a source that is no pulse is on the ready list, cleared or abandoned since or not.
+    #[inline]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.list.lasting() > 0
     }
 
     /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
     /// way, so this is O(1) amortised and consumes no edge.
     pub fn has_ready(&mut self) -> bool {
-        self.list.settle(&mut self.slots)
+        self.has_ready_of(|_| u16::MAX)
+    }
+
+    /// As [`has_ready`](Core::has_ready) for a core with sampled sources.
+    pub(crate) fn has_ready_of(&mut self, sample: impl FnMut(Key) -> u16) -> bool {
+        self.list.settle(&mut self.slots, sample)
     }
 
     /// How many sources wait to be reported; some of them may have been cleared since.

@@ -1,10 +1,23 @@
-//! What mio deprecated and programs of its time still name (tokio 0.1 and ws 0.9 do). Not here: the module `deprecated`, the
-//! event loop of mio 0.5.
+//! The deprecated part of mio's API, which programs of its time still name (tokio 0.1 and ws 0.9 do). With the
+//! feature `with-deprecated`, mio's own module `deprecated` too: the event loop of mio 0.5, with its pipes and Unix sockets.
 
 pub mod channel;
+#[cfg(feature = "with-deprecated")]
+mod event_loop;
+#[cfg(feature = "with-deprecated")]
+mod non_block;
 pub mod timer;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod udp;
+#[cfg(all(feature = "with-deprecated", unix))]
+pub mod unix;
+
+#[cfg(feature = "with-deprecated")]
+pub use event_loop::{EventLoop, EventLoopBuilder, Handler, NotifyError, Sender};
+#[cfg(feature = "with-deprecated")]
+pub use non_block::{TryAccept, TryRead, TryWrite};
+#[cfg(all(feature = "with-deprecated", unix))]
+pub use unix::{PipeReader, PipeWriter, Shutdown, UnixListener, UnixSocket, UnixStream, pipe};
 
 use crate::event::{Event, Evented};
 use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};

@@ -2,12 +2,12 @@
 
 use super::Driver;
 use super::recording::{Journal, Recording};
-use crate::Poll;
-use crate::event::Event;
+use crate::event::Events;
+use crate::lock::lock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Virtual time for any number of loops on one thread: nothing waits, time jumps to the next deadline, and a seed
@@ -115,11 +115,6 @@ impl VirtualClock {
         }
     }
 
-    /// A loop on this clock.
-    pub fn poll(&self) -> Poll {
-        self.numbered_poll().1
-    }
-
     /// Time since the clock was made.
     pub fn now(&self) -> Duration {
         self.time().now
@@ -149,20 +144,19 @@ impl VirtualClock {
         Some(self.now())
     }
 
-    /// A loop on this clock, and its number: what [`take_turn`](VirtualClock::take_turn) says.
-    pub fn numbered_poll(&self) -> (u64, Poll) {
+    /// Makes the driver of one more loop, and says which number and which seed that loop has.
+    pub(crate) fn driver(&self) -> (VirtualDriver, u64, u64) {
         let mut time = self.time();
         time.loops += 1;
         let id = time.loops;
         // Loops of one clock differ in their order too, or all nodes of a simulation would be shuffled alike.
         let seed = time.seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         drop(time);
-        let poll = Poll::with_driver(VirtualDriver {
+        let driver = VirtualDriver {
             time: self.time.clone(),
             id,
-        });
-        poll.shuffle(seed);
-        (id, poll)
+        };
+        (driver, id, seed)
     }
 
     /// A loop that has something to do: one of which a source became ready while it was idle, or whose deadline has
@@ -211,19 +205,20 @@ impl VirtualClock {
     }
 
     fn time(&self) -> MutexGuard<'_, Time> {
-        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.time)
     }
 }
 
+/// One loop of a [`VirtualClock`].
 #[derive(Debug)]
-struct VirtualDriver {
+pub(crate) struct VirtualDriver {
     time: Arc<Mutex<Time>>,
     id: u64,
 }
 
 impl VirtualDriver {
     fn time(&self) -> MutexGuard<'_, Time> {
-        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.time)
     }
 }
 
@@ -236,7 +231,7 @@ impl Driver for VirtualDriver {
         false
     }
 
-    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         Ok(())
     }
 
@@ -245,7 +240,7 @@ impl Driver for VirtualDriver {
         Ok(())
     }
 
-    fn giving(&self, events: Option<&[Event]>) -> io::Result<()> {
+    fn giving(&self, events: Option<&Events>) -> io::Result<()> {
         let mut time = self.time();
         let now = time.now;
         time.journal.note(self.id, now, events)

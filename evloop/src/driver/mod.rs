@@ -19,7 +19,7 @@ pub use park::Park;
 pub use recording::Recording;
 pub use turns::Turns;
 
-use crate::event::Event;
+use crate::event::Events;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub trait Driver: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `Interrupted` when a signal came; whatever the operating system says otherwise.
-    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u32, u16)) -> io::Result<()>;
+    fn wait(&self, timeout: Option<Duration>, sink: &mut dyn FnMut(u64, u16)) -> io::Result<()>;
 
     /// Ends the current or the next [`wait`](Driver::wait); for a driver that may not block: asks for a turn.
     ///
@@ -58,7 +58,7 @@ pub trait Driver: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Are given instead.
-    fn giving(&self, _events: Option<&[Event]>) -> io::Result<()> {
+    fn giving(&self, _events: Option<&Events>) -> io::Result<()> {
         Ok(())
     }
 

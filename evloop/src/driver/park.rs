@@ -1,8 +1,9 @@
 //! A thread that parks.
 
 use super::Driver;
+use crate::lock;
 use std::io;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Waits by parking the thread: for loops with user sources and timers only. It needs nothing of the operating
@@ -10,8 +11,15 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Park {
     epoch: Instant,
-    notified: Mutex<bool>,
+    state: Mutex<State>,
     condvar: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    notified: bool,
+    /// A thread is parked. Notifying a condition variable costs a system call, whether anybody waits or not.
+    parked: bool,
 }
 
 impl Park {
@@ -19,7 +27,7 @@ impl Park {
     pub fn new() -> Self {
         Park {
             epoch: Instant::now(),
-            notified: Mutex::new(false),
+            state: Mutex::default(),
             condvar: Condvar::new(),
         }
     }
@@ -40,29 +48,25 @@ impl Driver for Park {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
-        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*notified && timeout != Some(Duration::ZERO) {
-            notified = match timeout {
-                Some(timeout) => {
-                    self.condvar
-                        .wait_timeout(notified, timeout)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .condvar
-                    .wait(notified)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
+    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
+        let mut state = lock::lock(&self.state);
+        if !state.notified && timeout != Some(Duration::ZERO) {
+            state.parked = true;
+            state = lock::wait(&self.condvar, state, timeout);
+            state.parked = false;
         }
-        *notified = false;
+        state.notified = false;
         Ok(())
     }
 
     fn notify(&self) -> io::Result<()> {
-        *self.notified.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.condvar.notify_one();
+        let mut state = lock::lock(&self.state);
+        state.notified = true;
+        let parked = state.parked;
+        drop(state);
+        if parked {
+            self.condvar.notify_one();
+        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What the polls of a run gave, as bytes, and a run held against such a recording.
 
-use crate::event::Event;
+use crate::event::Events;
 use crate::{Ready, Token};
 use std::fmt;
 use std::io;
@@ -89,13 +89,13 @@ impl Recording {
         (end <= self.bytes.len()).then_some(end)
     }
 
-    fn push(&mut self, poll: u64, time: Duration, given: Option<&[Event]>) {
+    fn push(&mut self, poll: u64, time: Duration, given: Option<&Events>) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let events = given.map_or(BLOCKED, |events| events.len() as u64);
         for number in [poll, nanos, events] {
             self.bytes.extend(number.to_le_bytes());
         }
-        for event in given.unwrap_or_default() {
+        for event in given.into_iter().flatten() {
             self.bytes.extend((event.token().0 as u64).to_le_bytes());
             let ready = event.readiness().as_usize() as u64;
             self.bytes.extend(ready.to_le_bytes());
@@ -172,7 +172,7 @@ impl Journal {
     ///
     /// # Errors
     /// `InvalidData` if the recording says otherwise. The run stays where it is in the recording.
-    pub fn note(&mut self, poll: u64, time: Duration, given: Option<&[Event]>) -> io::Result<()> {
+    pub fn note(&mut self, poll: u64, time: Duration, given: Option<&Events>) -> io::Result<()> {
         match self {
             Journal::Off => Ok(()),
             Journal::Record(recording) => {

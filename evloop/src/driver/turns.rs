@@ -1,9 +1,10 @@
 //! Turns: the loop runs when somebody lets it, and never blocks.
 
 use super::Driver;
+use crate::lock::lock;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use web_time::Instant;
 
@@ -38,7 +39,7 @@ impl Turns {
     /// `wake` is called when a source of an idle loop becomes ready, at most once until the loop was polled again.
     /// It runs inside the call that made the source ready: let it schedule a turn, not run one.
     pub fn on_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
-        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(wake));
+        *lock(&self.wake) = Some(Arc::new(wake));
     }
 }
 
@@ -57,17 +58,13 @@ impl Driver for Turns {
         false
     }
 
-    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, _: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         Ok(())
     }
 
     fn notify(&self) -> io::Result<()> {
         // Called without the lock held: the hook may set another hook.
-        let wake = self
-            .wake
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let wake = lock(&self.wake).clone();
         if let Some(wake) = wake {
             wake();
         }
@@ -75,7 +72,7 @@ impl Driver for Turns {
     }
 
     fn on_wake(&self, hook: Option<Arc<dyn Fn() + Send + Sync>>) -> bool {
-        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+        *lock(&self.wake) = hook;
         true
     }
 }

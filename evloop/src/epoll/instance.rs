@@ -4,14 +4,16 @@ use super::error::Error;
 use super::flags::{Event, Flags};
 use super::nesting;
 use super::source::{Pollable, Queue, Source, Waiter};
+use super::watcher::Watcher;
 use crate::core::{Interest, Key, Trigger};
 use crate::driver::Driver;
+use crate::lock::lock;
 use crate::shared::Shared;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 /// `EPOLL_CTL_ADD`.
@@ -57,11 +59,9 @@ impl Epoll {
             queue: Mutex::default(),
             nested: AtomicBool::new(false),
         });
-        let source = Source::of(Some(Arc::downgrade(&instance)));
-        *instance
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&source.queue);
+        let watcher: Weak<dyn Watcher> = Arc::<Instance>::downgrade(&instance);
+        let source = Source::of(Some(watcher));
+        *lock(&instance.queue) = Arc::downgrade(&source.queue);
         Epoll { instance, source }
     }
 
@@ -133,15 +133,13 @@ impl Epoll {
         if events.is_empty() {
             return Err(Error::Invalid.into());
         }
-        let mut next = 0;
         let capacity = events.len();
         let result = self
             .instance
             .shared
-            .poll(capacity, timeout, false, &mut |fired| {
-                if let Some(event) = events.get_mut(next) {
+            .poll(capacity, timeout, false, &mut |index, fired| {
+                if let Some(event) = events.get_mut(index) {
                     *event = Event::new(Flags::from_core(fired.ready), fired.token);
-                    next += 1;
                 }
             });
         // Taking events out may have left nothing: whoever watches this epoll must know.
@@ -167,11 +165,11 @@ impl Epoll {
         }
         let topology = match &inner {
             Some(inner) => {
-                let lock = nesting::lock();
-                nesting::check(&self.instance, inner)?;
-                inner.nested.store(true, Ordering::SeqCst);
-                inner.refresh(0);
-                Some(lock)
+                let topology = nesting::lock();
+                let outer: Arc<dyn Watcher> = self.instance.clone();
+                nesting::check(&outer, inner)?;
+                inner.nest();
+                Some(topology)
             }
             None => None,
         };
@@ -200,7 +198,7 @@ impl Epoll {
                 },
             );
             let waiter = Waiter {
-                instance: Arc::downgrade(&self.instance),
+                instance: Arc::<Instance>::downgrade(&self.instance),
                 key,
                 exclusive,
             };
@@ -251,7 +249,7 @@ impl Epoll {
             let _ = self.instance.shared.enter().core.remove(entry.key);
             queue.waiters.retain(|waiter| {
                 waiter.key != entry.key
-                    || !std::ptr::eq(waiter.instance.as_ptr(), Arc::as_ptr(&self.instance))
+                    || !std::ptr::addr_eq(waiter.instance.as_ptr(), Arc::as_ptr(&self.instance))
             });
         }
         self.instance.refresh(0);
@@ -273,24 +271,11 @@ fn interest(flags: Flags) -> Interest {
 
 impl Instance {
     fn entries(&self) -> MutexGuard<'_, HashMap<(u64, u64), Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 
     fn queue(&self) -> Option<Arc<Queue>> {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .upgrade()
-    }
-
-    /// A source says what it is ready for and wakes for `woken`. True if that woke a sleeper.
-    pub fn update(&self, key: Key, ready: u16, woken: u16) -> bool {
-        let mut state = self.shared.enter();
-        let hit = state.core.update(key, ready, woken).unwrap_or(false);
-        drop(state);
-        let slept = hit && self.shared.wake().unwrap_or(false);
-        self.refresh(if hit { Flags::IN.core() } else { 0 });
-        slept
+        lock(&self.queue).upgrade()
     }
 
     /// The interest list changed; `woken`: so that something is ready.
@@ -317,9 +302,19 @@ impl Instance {
         let woken = woken & state.ready;
         state.tell(woken);
     }
+}
 
-    /// A queue is gone.
-    pub fn forget(&self, id: u64) {
+impl Watcher for Instance {
+    fn update(&self, key: Key, ready: u16, woken: u16) -> bool {
+        let mut state = self.shared.enter();
+        let hit = state.core.update(key, ready, woken).unwrap_or(false);
+        drop(state);
+        let slept = hit && self.shared.wake().unwrap_or(false);
+        self.refresh(if hit { Flags::IN.core() } else { 0 });
+        slept
+    }
+
+    fn forget(&self, id: u64) {
         let mut gone = Vec::new();
         self.entries().retain(|(queue, _), entry| {
             if *queue == id {
@@ -335,9 +330,13 @@ impl Instance {
         self.refresh(0);
     }
 
-    /// The epolls it watches.
-    pub fn watched(&self) -> Vec<Arc<Instance>> {
-        // The queues are let go outside of the lock: the last reference to one would come back for it.
+    fn nest(&self) {
+        self.nested.store(true, Ordering::SeqCst);
+        self.refresh(0);
+    }
+
+    fn watched(&self) -> Vec<Arc<dyn Watcher>> {
+        // The queues are dropped outside of the lock: the last reference to one would come back for it.
         let queues: Vec<Arc<Queue>> = self
             .entries()
             .values()
@@ -349,8 +348,7 @@ impl Instance {
             .collect()
     }
 
-    /// The epolls that watch it.
-    pub fn watchers(&self) -> Vec<Arc<Instance>> {
+    fn watchers(&self) -> Vec<Arc<dyn Watcher>> {
         let Some(queue) = self.queue() else {
             return Vec::new();
         };
@@ -376,7 +374,7 @@ impl Drop for Epoll {
         for entry in entries.into_values() {
             if let Some(queue) = entry.queue.upgrade() {
                 queue.lock().waiters.retain(|waiter| {
-                    !std::ptr::eq(waiter.instance.as_ptr(), Arc::as_ptr(&self.instance))
+                    !std::ptr::addr_eq(waiter.instance.as_ptr(), Arc::as_ptr(&self.instance))
                 });
             }
         }

@@ -21,13 +21,14 @@
 //! # }
 //! ```
 //!
-//! The rules are those of `fs/eventpoll.c`, measured on Linux 6.18: see `docs/semantics.md` of this crate.
+//! The rules are those of `fs/eventpoll.c`, measured on Linux 6.18: see `docs/specification.md` of this crate.
 
 mod error;
 mod flags;
 mod instance;
 mod nesting;
 mod source;
+mod watcher;
 
 pub use error::Error;
 pub use flags::{Event, Flags};

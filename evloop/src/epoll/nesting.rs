@@ -1,8 +1,8 @@
 //! Epolls that watch epolls: no circles, no more than five deep.
 
 use super::error::Error;
-use super::instance::Instance;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use super::watcher::{Watcher, same};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The longest chain of epolls, counting both ends (Linux: `EP_MAX_NESTS` is 4 edges).
 const DEEPEST: usize = 5;
@@ -10,12 +10,12 @@ const DEEPEST: usize = 5;
 /// Held while an epoll is added to another, so that two threads cannot close a circle together.
 pub(super) fn lock() -> MutexGuard<'static, ()> {
     static TOPOLOGY: Mutex<()> = Mutex::new(());
-    TOPOLOGY.lock().unwrap_or_else(PoisonError::into_inner)
+    crate::lock::lock(&TOPOLOGY)
 }
 
 /// May `outer` watch `inner`?
-pub(super) fn check(outer: &Arc<Instance>, inner: &Arc<Instance>) -> Result<(), Error> {
-    if Arc::ptr_eq(outer, inner) {
+pub(super) fn check(outer: &Arc<dyn Watcher>, inner: &Arc<dyn Watcher>) -> Result<(), Error> {
+    if same(outer, inner) {
         return Err(Error::Invalid);
     }
     let above = height(outer, DEEPEST)?;
@@ -27,8 +27,12 @@ pub(super) fn check(outer: &Arc<Instance>, inner: &Arc<Instance>) -> Result<(), 
 }
 
 /// The longest chain of epolls from `instance` down, counting it. Finding `outer` there is a circle.
-fn depth(instance: &Arc<Instance>, outer: &Arc<Instance>, limit: usize) -> Result<usize, Error> {
-    if Arc::ptr_eq(instance, outer) || limit == 0 {
+fn depth(
+    instance: &Arc<dyn Watcher>,
+    outer: &Arc<dyn Watcher>,
+    limit: usize,
+) -> Result<usize, Error> {
+    if same(instance, outer) || limit == 0 {
         return Err(Error::Loop);
     }
     let mut deepest = 0;
@@ -39,7 +43,7 @@ fn depth(instance: &Arc<Instance>, outer: &Arc<Instance>, limit: usize) -> Resul
 }
 
 /// The longest chain of epolls from `instance` up, counting it.
-fn height(instance: &Arc<Instance>, limit: usize) -> Result<usize, Error> {
+fn height(instance: &Arc<dyn Watcher>, limit: usize) -> Result<usize, Error> {
     if limit == 0 {
         return Err(Error::Loop);
     }

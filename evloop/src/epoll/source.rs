@@ -1,12 +1,13 @@
 //! Wait queues.
 
 use super::flags::Flags;
-use super::instance::Instance;
+use super::watcher::Watcher;
 use crate::core::Key;
+use crate::lock;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// Numbers for queues and handles: never used twice, so that a new source is never taken for an old one.
 pub(super) fn unique() -> u64 {
@@ -34,7 +35,7 @@ pub struct Source {
 pub(super) struct Queue {
     id: u64,
     /// The epoll that this queue is the readiness of, if it is one's.
-    pub epoll: Option<Weak<Instance>>,
+    pub epoll: Option<Weak<dyn Watcher>>,
     state: Mutex<State>,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct State {
 
 #[derive(Debug)]
 pub(super) struct Waiter {
-    pub instance: Weak<Instance>,
+    pub instance: Weak<dyn Watcher>,
     pub key: Key,
     pub exclusive: bool,
 }
@@ -58,7 +59,7 @@ impl Source {
         Source::of(None)
     }
 
-    pub(super) fn of(epoll: Option<Weak<Instance>>) -> Source {
+    pub(super) fn of(epoll: Option<Weak<dyn Watcher>>) -> Source {
         Source {
             queue: Arc::new(Queue {
                 id: unique(),
@@ -112,7 +113,7 @@ impl Source {
 
 impl Queue {
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::lock(&self.state)
     }
 
     fn update(&self, ready: impl FnOnce(u16) -> u16, woken: u16) {
@@ -147,7 +148,7 @@ impl State {
 impl Drop for Queue {
     fn drop(&mut self) {
         let id = self.id;
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = lock::get_mut(&mut self.state);
         for waiter in state.waiters.drain(..) {
             if let Some(instance) = waiter.instance.upgrade() {
                 instance.forget(id);

@@ -1,19 +1,16 @@
 //! Non-blocking sockets.
 
 mod address;
-mod registered;
+pub(crate) mod registered;
 mod tcp_listener;
 mod tcp_stream;
 mod udp;
 
+#[cfg(all(feature = "with-deprecated", unix))]
+pub(crate) use registered::Registered;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
-
-#[cfg(unix)]
-use std::os::fd::AsRawFd as AsRaw;
-#[cfg(windows)]
-use std::os::windows::io::AsRawSocket as AsRaw;
 
 /// `Evented` and the descriptor traits for a socket with a field `socket: Registered<$inner>`.
 macro_rules! evented_socket {
@@ -26,7 +23,7 @@ macro_rules! evented_socket {
                 interest: crate::Ready,
                 opts: crate::PollOpt,
             ) -> std::io::Result<()> {
-                let source = crate::net::raw(&*self.socket);
+                let source = crate::net::registered::raw(&*self.socket);
                 let binding = &self.socket.guard.binding;
                 binding.register(poll, source, token, interest, opts)
             }
@@ -38,12 +35,13 @@ macro_rules! evented_socket {
                 interest: crate::Ready,
                 opts: crate::PollOpt,
             ) -> std::io::Result<()> {
-                let source = crate::net::raw(&*self.socket);
+                let source = crate::net::registered::raw(&*self.socket);
                 poll.shared().os_reregister(source, token, interest, opts)
             }
 
             fn deregister(&self, poll: &crate::Poll) -> std::io::Result<()> {
-                poll.shared().os_deregister(crate::net::raw(&*self.socket))
+                poll.shared()
+                    .os_deregister(crate::net::registered::raw(&*self.socket))
             }
         }
 
@@ -84,14 +82,4 @@ macro_rules! evented_socket {
         }
     };
 }
-use evented_socket;
-
-#[cfg(unix)]
-fn raw(socket: &impl AsRaw) -> crate::driver::RawSource {
-    socket.as_raw_fd()
-}
-
-#[cfg(windows)]
-fn raw(socket: &impl AsRaw) -> crate::driver::RawSource {
-    socket.as_raw_socket()
-}
+pub(crate) use evented_socket;

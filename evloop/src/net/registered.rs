@@ -1,12 +1,16 @@
 //! A socket that deregisters itself when it is closed.
 
-use super::{AsRaw, raw};
+use crate::driver::RawSource;
 use crate::os_source::Binding;
 use std::ops::Deref;
+#[cfg(unix)]
+use std::os::fd::AsRawFd as AsRaw;
+#[cfg(windows)]
+use std::os::windows::io::AsRawSocket as AsRaw;
 
 /// A socket and the loop it belongs to.
 #[derive(Debug)]
-pub(super) struct Registered<S: AsRaw> {
+pub(crate) struct Registered<S: AsRaw> {
     /// Dropped before `socket` is closed, because fields are dropped in order.
     pub guard: Guard,
     pub socket: S,
@@ -14,8 +18,8 @@ pub(super) struct Registered<S: AsRaw> {
 
 /// Deregisters a descriptor.
 #[derive(Debug)]
-pub(super) struct Guard {
-    source: crate::driver::RawSource,
+pub(crate) struct Guard {
+    source: RawSource,
     pub binding: Binding,
 }
 
@@ -59,4 +63,14 @@ impl<S: AsRaw> Deref for Registered<S> {
     fn deref(&self) -> &S {
         &self.socket
     }
+}
+
+#[cfg(unix)]
+pub(crate) fn raw(socket: &impl AsRaw) -> RawSource {
+    socket.as_raw_fd()
+}
+
+#[cfg(windows)]
+pub(crate) fn raw(socket: &impl AsRaw) -> RawSource {
+    socket.as_raw_socket()
 }

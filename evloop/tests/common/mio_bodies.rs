@@ -384,26 +384,6 @@ fn s13_an_os_source_at_level_repeats_until_it_is_read() {
 }
 
 #[test]
-fn hang_up_is_reported_unasked() {
-    let poll = Poll::new().unwrap();
-    let (reader, writer) = std::io::pipe().unwrap();
-    let fd = reader.as_raw_fd();
-    poll.register(&EventedFd(&fd), Token(1), Ready::readable(), PollOpt::edge()).unwrap();
-    drop(writer);
-    until(&poll, 1, UnixReady::hup().into());
-    poll.deregister(&EventedFd(&fd)).unwrap();
-}
-
-#[test]
-fn s02_a_regular_file_cannot_be_polled() {
-    let poll = Poll::new().unwrap();
-    let file = std::fs::File::open("/proc/self/exe").unwrap();
-    let fd = file.as_raw_fd();
-    let error = poll.register(&EventedFd(&fd), Token(1), Ready::readable(), PollOpt::edge());
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::PermissionDenied);
-}
-
-#[test]
 fn udp_carries_datagrams() {
     let poll = Poll::new().unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
@@ -432,17 +412,6 @@ fn udp_carries_datagrams() {
     let clone = one.try_clone().unwrap();
     assert_eq!(clone.send(b"x").unwrap(), 1);
     assert!(one.take_error().unwrap().is_none());
-}
-
-#[test]
-fn a_descriptor_given_away_and_taken_back_is_the_same_socket() {
-    let listener = TcpListener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
-    let fd = listener.into_raw_fd();
-    // SAFETY: it was given away a line above.
-    let listener = unsafe { TcpListener::from_raw_fd(fd) };
-    assert_eq!(listener.as_raw_fd(), fd);
-    assert_eq!(listener.local_addr().unwrap(), address);
 }
 
 #[test]

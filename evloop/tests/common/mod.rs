@@ -70,7 +70,7 @@ impl Driver for Scripted {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         self.inner.waits.lock().unwrap().push(timeout);
         let timeout = timeout.expect("the script would wait for ever");
         *self.inner.now.lock().unwrap() += timeout.min(self.inner.step);
@@ -136,7 +136,7 @@ impl Driver for Counted {
         true
     }
 
-    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u32, u16)) -> io::Result<()> {
+    fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         let mut notified = self.inner.notified.lock().unwrap();
         if timeout != NOW {
             *self.inner.parked.lock().unwrap() += 1;
