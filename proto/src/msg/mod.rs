@@ -288,6 +288,26 @@ mod tests {
         }
     }
 
+    /// Each line is a message's name, then its length and the hash of its bytes in bincode, then the same in JSON. A line that
+    /// changes is another wire, which needs another [`WIRE_VERSION`].
+    #[test]
+    fn the_bytes_of_every_message_are_pinned() {
+        let mut lines = String::new();
+        for message in samples() {
+            lines += message.name();
+            for encode in [
+                |m: &ProtoMessage, bytes: &mut Vec<u8>| Bincode.encode_into(bytes, m),
+                |m: &ProtoMessage, bytes: &mut Vec<u8>| Json.encode_into(bytes, m),
+            ] {
+                let mut bytes = Vec::new();
+                encode(&message, &mut bytes).unwrap();
+                lines += &format!(" {} {}", bytes.len(), Hash::of(&bytes));
+            }
+            lines += "\n";
+        }
+        assert_eq!(lines, include_str!("pinned.txt"));
+    }
+
     #[test]
     fn every_message_survives_bincode() {
         survives(Bincode);
