@@ -8,6 +8,7 @@ mod counts;
 mod demo;
 mod fuzz;
 mod page;
+mod place;
 mod run;
 mod sanitize;
 mod setup;
