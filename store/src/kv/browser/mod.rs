@@ -15,7 +15,7 @@ use web_sys::DomException;
 ///
 /// # Errors
 /// When the browser refuses it, as it may in a private window.
-pub(in crate::store) fn given(name: &str) -> io::Result<Option<JsValue>> {
+pub(crate) fn given(name: &str) -> io::Result<Option<JsValue>> {
     let found = js_sys::Reflect::get(&js_sys::global(), &name.into());
     let found = found.map_err(|error| refused(name, &error))?;
     Ok((!found.is_null() && !found.is_undefined()).then_some(found))
