@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use js_sys::{Array, Function, Reflect, Uint8Array};
-use mydht::attachment::WebFile;
 use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV};
+use mydht::store::WebFile;
+use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{
-    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request,
-    SingleThread, Value,
+    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request, Value,
 };
 use mydht_evloop::{Poll, js};
 use mydht_rendezvous::{self, Config, Hub, Relay, Running};
@@ -30,6 +29,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
 use crate::answer::Answer;
+use crate::conf::{Conf, Stores};
 use crate::events::{self, object};
 use crate::interface::{
     Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress,
@@ -38,14 +38,8 @@ use crate::interface::{
 use crate::later::counted;
 use crate::profile::Profile;
 use crate::room::Room;
+use crate::time::clock;
 use crate::turns::Turns;
-
-/// Directly where that can be, and over the server where not.
-type Paths = EitherOf<WebRtc<Signals<Poll>, Browser>, Relay<Poll>>;
-/// In memory, or in IndexedDB.
-type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);
-pub(crate) type Conf =
-    SingleThread<Poll, Paths, Bincode, Records, Box<dyn KVStore>, Box<dyn AttachmentStore>>;
 
 /// Parts of a file that are given to the browser at once: 4 MiB.
 const PARTS_AT_ONCE: u64 = 64;
@@ -54,8 +48,6 @@ const PARTS_AT_ONCE: u64 = 64;
 extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = ["globalThis", "location"], js_name = origin)]
     static ORIGIN: Option<String>;
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    pub(crate) fn clock() -> f64;
 }
 
 /// A node in a page. It takes part in the network until it is stopped or the page goes.
@@ -136,7 +128,7 @@ impl Node {
     /// Whether it is logged in at the signalling server.
     #[wasm_bindgen(getter)]
     pub fn online(&self) -> bool {
-        matches!(self.hub.state(), signal::State::Online { .. })
+        matches!(self.hub.state(), mydht_rendezvous::State::Online { .. })
     }
 
     /// What it counted.
@@ -289,7 +281,7 @@ impl Node {
         };
         let room = Room::new(identity.id().into());
         let (hearing, told) = (room.clone(), tell.clone());
-        let running = signal::start::<Poll>(config, move |event| {
+        let running = mydht_rendezvous::start::<Poll>(config, move |event| {
             hearing.hear(&event);
             if let Some(event) = events::signalling(&event) {
                 told(event);
@@ -408,7 +400,11 @@ impl Node {
         Ok(file)
     }
 
-    async fn ask(&self, command: Command, progress: Option<Progress>) -> Result<Event, JsError> {
+    async fn ask(
+        &self,
+        command: impl Into<Request>,
+        progress: Option<Progress>,
+    ) -> Result<Event, JsError> {
         let answer = Answer::new();
         let heard = answer.clone();
         let moved = progress.map(|progress| {

@@ -2,14 +2,14 @@
 
 use std::io;
 
-use mydht::attachment::WebFile;
 use mydht::attachment::tree::Tree;
 use mydht::identity::{Armor, Identity};
+use mydht::store::WebFile;
 use mydht::store::{AttachmentStore, Chunks, Content, IndexedDb, IndexedDbKV, KVStore, WebFiles};
 
 use crate::later::Woken;
 use crate::lock::{self, Lock};
-use crate::room::sleep;
+use crate::time::sleep;
 
 /// Profiles tried until one is free.
 const MOST: u32 = 64;
