@@ -4,7 +4,7 @@ pub use crate::place::{is_ci, root};
 use crate::run::Cmd;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One build target of a package: a library, a binary, a test, …
 #[derive(Debug, Clone, PartialEq, Eq)]
