@@ -9,7 +9,7 @@ use std::rc::Rc;
 use mydht::store::Wake;
 
 use crate::answer::Answer;
-use crate::node::clock;
+use crate::time::clock;
 use crate::turns::Turns;
 
 /// Awaits `future`, and counts each time that it goes on as a turn.

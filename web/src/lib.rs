@@ -8,6 +8,8 @@
 #[cfg(target_arch = "wasm32")]
 mod answer;
 #[cfg(target_arch = "wasm32")]
+mod conf;
+#[cfg(target_arch = "wasm32")]
 mod events;
 #[cfg(target_arch = "wasm32")]
 mod interface;
@@ -25,6 +27,8 @@ mod profile;
 mod room;
 #[cfg(target_arch = "wasm32")]
 mod stored;
+#[cfg(target_arch = "wasm32")]
+mod time;
 pub mod turns;
 
 #[cfg(target_arch = "wasm32")]

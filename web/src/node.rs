@@ -12,10 +12,9 @@ use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
-use mydht::store::{AttachmentStore, Content, KVStore, MemoryAttachments, MemoryKV, WebFile};
+use mydht::store::{Content, MemoryAttachments, MemoryKV, WebFile};
 use mydht::{
-    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request,
-    SingleThread, Value,
+    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request, Value,
 };
 use mydht_evloop::{Poll, js};
 use mydht_rendezvous::{Config, Hub, Neighbours, Path, Relay, Running, Signals, State, Way, id_of};
@@ -28,6 +27,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
 use crate::answer::Answer;
+use crate::conf::{Conf, Stores};
 use crate::events::{self, object};
 use crate::interface::{
     Found, Kept, KeptOptions, Listener, MemoryOptions, NodeOptions, NodeStats, Peers, Progress,
@@ -36,14 +36,8 @@ use crate::interface::{
 use crate::later::counted;
 use crate::profile::Profile;
 use crate::room::Room;
+use crate::time::clock;
 use crate::turns::Turns;
-
-/// Directly where that can be, and over the server where not.
-type Paths = EitherOf<WebRtc<Signals<Poll>, Browser>, Relay<Poll>>;
-/// In memory, or in IndexedDB.
-type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);
-pub(crate) type Conf =
-    SingleThread<Poll, Paths, Bincode, Records, Box<dyn KVStore>, Box<dyn AttachmentStore>>;
 
 /// Parts of a file that are given to the browser at once: 4 MiB.
 const PARTS_AT_ONCE: u64 = 64;
@@ -52,8 +46,6 @@ const PARTS_AT_ONCE: u64 = 64;
 extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = ["globalThis", "location"], js_name = origin)]
     static ORIGIN: Option<String>;
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    pub(crate) fn clock() -> f64;
 }
 
 /// A node in a page. It takes part in the network until it is stopped or the page goes.

@@ -10,7 +10,7 @@ use mydht::store::{
 
 use crate::later::Woken;
 use crate::lock::{self, Lock};
-use crate::room::sleep;
+use crate::time::sleep;
 
 /// Profiles tried until one is free.
 const MOST: u32 = 64;

@@ -3,34 +3,18 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use js_sys::{Function, Promise};
 use mydht::NodeHandle;
 use mydht_evloop::Handle;
 use mydht_rendezvous::{Event, Meeting, Path, RelayAddress, UserId, Way};
 use mydht_transports::either::Either;
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::Answer;
-use crate::node::Conf;
+use crate::conf::Conf;
+use crate::time::sleep;
 
 /// How often it is looked who is not connected, in milliseconds.
 const LOOK_EVERY: f64 = 500.0;
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(callback: &Function, milliseconds: f64) -> JsValue;
-}
-
-/// Comes back after so long.
-pub(crate) async fn sleep(milliseconds: f64) {
-    let promise = Promise::new(&mut |resolve, _| {
-        set_timeout(&resolve, milliseconds);
-    });
-    // It is never rejected.
-    let _ = JsFuture::from(promise).await;
-}
 
 /// Who is there, and whom the node connects with. It goes on as long as somebody has it.
 pub(crate) struct Room(RefCell<Meeting>);

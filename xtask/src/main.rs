@@ -9,6 +9,7 @@ mod demo;
 mod fuzz;
 mod package;
 mod page;
+mod place;
 mod run;
 mod sanitize;
 mod setup;

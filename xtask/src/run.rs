@@ -1,7 +1,7 @@
 //! Running other programs: announced, with a limit where one is needed, with their tests counted.
 
 use crate::counts::{Counts, Line};
-use crate::workspace;
+use crate::place;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
@@ -29,9 +29,7 @@ impl Cmd {
             shown: program.as_ref().to_string_lossy().into_owned(),
             command: Command::new(program),
         };
-        cmd.command
-            .current_dir(workspace::root())
-            .stdin(Stdio::null());
+        cmd.command.current_dir(place::root()).stdin(Stdio::null());
         cmd.args(args)
     }
 
@@ -160,7 +158,7 @@ impl Cmd {
         if std::io::stderr().is_terminal() {
             self.command.env("CARGO_TERM_COLOR", "always");
         }
-        let limited = workspace::is_ci();
+        let limited = place::is_ci();
         #[cfg(unix)]
         if limited {
             std::os::unix::process::CommandExt::process_group(&mut self.command, 0);

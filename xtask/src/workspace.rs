@@ -1,27 +1,10 @@
 //! What cargo knows about this workspace.
 
+pub use crate::place::{is_ci, root};
 use crate::run::Cmd;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-
-/// The workspace's root folder.
-pub fn root() -> PathBuf {
-    // The variable is set by `cargo run`; the compile-time value serves a binary started by hand.
-    let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .filter(|dir| dir.ends_with("xtask"))
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    manifest_dir
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or(manifest_dir)
-}
-
-/// Whether this is a run of CI: `CI` is set to something other than nothing, `0` or `false`.
-pub fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
-}
+use std::path::PathBuf;
 
 /// One build target of a package: a library, a binary, a test, …
 #[derive(Debug, Clone, PartialEq, Eq)]
