@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mydht_evloop::traits::{Ready, Registerable};
-use mydht_proto::Link;
+use mydht_proto::{Link, TokenBucket};
 use mydht_spawner::{Result, SpawnSend, SpawnUnyield, Spawner};
 use mydht_transports::Stream;
 use tracing::Span;
 
 use super::flow::Flow;
 use super::hosted::{Hosted, Way};
-use super::rate::Rate;
 use super::rest::Rest;
 use super::route::QUEUE;
 use super::{
@@ -112,6 +111,14 @@ impl<MC: MyDHTConf> Spawners<MC> {
     }
 }
 
+/// Returns a bucket that holds what a second brings; 0: no bound.
+fn a_second_at_once(per_second: u32) -> TokenBucket {
+    match per_second {
+        0 => TokenBucket::unlimited(),
+        rate => TokenBucket::new(rate.into(), rate.into()),
+    }
+}
+
 /// Messages that wait for a peer when no signals of others are added to them.
 const SIGNALS_WAITING: usize = 64;
 
@@ -150,9 +157,9 @@ pub(super) struct Conn<MC: MyDHTConf> {
     unwritten: Rest<MC>,
     outgoing: Send<MC, Routed<WriteIn>>,
     pub(super) flow: Arc<Flow>,
-    rate: Rate,
+    rate: TokenBucket,
     /// What it may have carried, and say itself.
-    signals: Rate,
+    signals: TokenBucket,
     /// Nothing is read until then.
     held_until: Duration,
     /// Messages written when it was last looked whether it takes any. `None`: nothing waited.
@@ -222,8 +229,8 @@ impl<MC: MyDHTConf> Conn<MC> {
             deaf: false,
             wanted,
             outgoing,
-            rate: Rate::per_second(limits.messages_per_second),
-            signals: Rate::per_second(limits.signals_per_second),
+            rate: a_second_at_once(limits.messages_per_second),
+            signals: a_second_at_once(limits.signals_per_second),
             held_until: Duration::ZERO,
             flow,
             stalled: None,
@@ -412,7 +419,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Counts a signal of the peer: false if it is one too many.
     pub(super) fn may_signal(&mut self, now: Duration) -> bool {
-        self.signals.count(now).is_none()
+        self.signals.charge(now, 1).is_zero()
     }
 
     /// Whether a signal of somebody else may be given to the peer: what is to be lost when it takes too little is this, not
@@ -423,7 +430,11 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Counts a message against the peer's rate: past it, nothing is read until the time that this gives.
     pub(super) fn count(&mut self, now: Duration) -> Option<Duration> {
-        let until = self.rate.count(now)?;
+        let wait = self.rate.charge(now, 1);
+        if wait.is_zero() {
+            return None;
+        }
+        let until = now.saturating_add(wait);
         self.flow.pause(true);
         self.held_until = until;
         Some(until)

@@ -3,7 +3,6 @@
 //! Public is what a user writes services with: a [`GlobalService`] of which a node has one, and a [`LocalService`] of which each
 //! peer has one.
 
-mod backoff;
 mod buffer;
 mod connection;
 mod flow;
@@ -14,7 +13,6 @@ mod main_loop;
 pub(crate) mod parts;
 mod peers;
 mod protocol;
-mod rate;
 mod read;
 mod rest;
 pub(crate) mod route;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use mydht_proto::Backoff;
 use mydht_spawner::{Result, SpawnChannel, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
 
-use super::backoff::Backoff;
 use super::hosted::{Hosted, Recover};
 use super::rest::Rest;
 use super::route::QUEUE;

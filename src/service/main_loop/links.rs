@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use mydht_evloop::traits::Ready;
+use mydht_proto::Backoff;
 use mydht_spawner::{Result, SpawnSend};
 use mydht_transports::Transport;
 use tracing::Span;
@@ -16,7 +17,6 @@ use crate::id::PeerId;
 use crate::limits::Limits;
 use crate::msg::ProtoMessage;
 use crate::policy::PeerPriority;
-use crate::service::backoff::Backoff;
 use crate::service::connection::{Conn, State, Wanted};
 use crate::service::hosted::Way;
 use crate::service::{GlobalIn, MainCommand};
@@ -250,7 +250,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             .and_then(Wanted::bootstrap)
             .and_then(|index| self.bootstrap.get_mut(index))
         {
-            bootstrap.backoff.works();
+            bootstrap.backoff.reset();
         }
         let rank = MC::Transport::rank(&found.address);
         self.say_hello(conn)?;
