@@ -1,4 +1,5 @@
 //! mio's module `deprecated`: the same bodies over the registry's mio 0.6.23 and over this crate.
+#![cfg(test)]
 #![cfg(all(unix, feature = "with-deprecated"))]
 #![allow(deprecated)]
 

@@ -3,6 +3,7 @@
 //! ours can be compared with it on a clock that costs no time.
 //!
 //! `MIO_WAITS=20000 cargo test -p mydht-evloop --test mio_waits` runs so many programs over mio instead of a share of them.
+#![cfg(test)]
 #![cfg(unix)]
 
 #[path = "common/mio_waits/mod.rs"]

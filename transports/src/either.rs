@@ -226,7 +226,8 @@ impl<P: Poll, A: Transport<P>, B: Transport<P>> Transport<P> for EitherOf<A, B> 
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use super::*;
     use crate::tcp::TcpAddress;

@@ -112,7 +112,8 @@ impl<P: Poll, T: Transport<P>> Transport<P> for Many<T> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use super::*;
     use crate::memory::Network;

@@ -134,7 +134,8 @@ impl<P: UserSources> Signaller<P> for Neighbours<P> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use super::*;
     use crate::Kind;

@@ -104,7 +104,8 @@ fn ready(event: &Event) -> u16 {
     ready.mask()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::{Buffer, OsInterest, Selector, buffer};
     use crate::ready::Ready;
