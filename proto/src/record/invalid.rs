@@ -40,7 +40,7 @@ pub enum InvalidRecord {
     #[error("a signed record is not under its signer's key")]
     NotSignersKey,
     /// A salt over [`MAX_SALT`].
-    #[error("the salt of a signed record has {len} bytes: at most {MAX_SALT} are valid")]
+    #[error("the salt of a signed record has {len} bytes: choose one of at most {MAX_SALT} bytes")]
     LongSalt {
         /// Length of the salt in bytes.
         len: usize,

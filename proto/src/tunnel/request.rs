@@ -19,7 +19,7 @@ pub enum Request {
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The record. Whether it belongs to its key is for who asked to check; [`Tunnel`](super::Tunnel) does.
+    /// The record. The requester must check that it belongs to its key, as `mydht::tunnel::Tunnel` does.
     Found(Record),
     /// There is none.
     NotFound,
@@ -42,7 +42,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 impl Request {
-    /// As it travels, and as [`Tunnel`](super::Tunnel) is told it.
+    /// Encodes the request as it travels, and as `mydht::tunnel::Tunnel` is told it.
     ///
     /// # Errors
     /// `TooLong` if it cannot be encoded.

@@ -18,7 +18,7 @@ use mydht_proto::identity::Identity;
 const WAITING: usize = 256;
 
 /// Carries the signals of a transport by the neighbours of its node: give one clone to the transport as its
-/// [`Signaller`], and another to the node as its [`courier`](crate::Parts::courier). Both ends must be connected with a
+/// [`Signaller`], and another to the node as its `mydht::Parts::courier`. Both ends must be connected with a
 /// node in common, and the bodies are signed from end to end.
 pub struct Neighbours<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
