@@ -1,4 +1,4 @@
-//! What the processor has instructions for.
+//! Detection of the processor's instructions for ciphers.
 
 /// Returns whether the processor has instructions for both AES and SHA-256.
 ///

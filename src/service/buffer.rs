@@ -17,7 +17,7 @@ const COLLECTED: usize = 80 * 1024;
 const MESSAGE: usize = 512;
 
 thread_local! {
-    /// What readers of this thread read into first. A buffer of their own would be zeroed for each read, which costs more
+    /// Buffer that readers of this thread read into first. A buffer of their own would be zeroed for each read, which costs more
     /// than reading a message does.
     static SCRATCH: Cell<Option<Box<[u8; SIZE]>>> = const { Cell::new(None) };
 }
@@ -42,7 +42,7 @@ pub(super) struct IdleReader<R> {
     bulk: bool,
 }
 
-/// How far a read into a chunk came.
+/// Progress of a read into a chunk.
 struct Filled {
     /// Bytes read from the source.
     taken: usize,

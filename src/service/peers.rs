@@ -11,7 +11,7 @@ use crate::handshake::{Channel, Credentials, Fresh, Handshake, Refusal, Session,
 use crate::id::PeerId;
 use crate::policy::{PeerMgmtMeths, PeerPriority};
 
-/// What to do about a connection that is being authenticated.
+/// Decision about a connection that is being authenticated.
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Wait.
@@ -24,7 +24,7 @@ pub(super) enum Verdict {
         send: Option<Vec<u8>>,
         /// The peer's id, and the keys.
         session: Box<Session>,
-        /// What the peer is to this node.
+        /// Priority of the peer at this node.
         priority: PeerPriority,
     },
     /// Close the connection.

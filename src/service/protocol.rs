@@ -8,7 +8,7 @@ use mydht_spawner::contain;
 use super::hosted::Way;
 use crate::engine::{Counts, Engine, Input, Output};
 
-/// What became of one input.
+/// Outcome of one input.
 pub(super) struct Handled {
     pub(super) way: Way,
     /// The input was [`Input::Stop`].

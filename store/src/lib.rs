@@ -1,4 +1,4 @@
-//! Where a MyDHT node keeps records and attachments.
+//! Stores for the records and attachments of a MyDHT node.
 //!
 //! [`KVStore`] is a map from bytes to bytes with expiry and limits, [`AttachmentStore`] keeps content in verified parts. Each
 //! has implementations in memory, on disk and in a web browser, which one suite of tests holds to the same promises.
