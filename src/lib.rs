@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod conf;
 pub mod identity;
 pub mod memory;
@@ -30,7 +31,7 @@ pub use engine::{Command, Event};
 pub use id::{Hash, Key, PeerId};
 pub use limits::Limits;
 pub use metrics::Metrics;
-pub use mydht_proto::Link;
+pub use mydht_proto::{Address, Addresses, HostPort, Link};
 pub use node::{Node, NodeHandle};
 pub use record::{AttachmentId, Record, Value};
 pub use service::parts::Parts;

@@ -23,9 +23,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mydht_transports::Transport;
-use mydht_transports::either::{Either, EitherOf};
-use mydht_transports::tcp::TcpAddress;
+use mydht_transports::either::EitherOf;
 
+use crate::address::on_the_wire;
 use crate::attachment::Name;
 use crate::attachment::tree::Tree;
 use crate::handshake::Credentials;
@@ -39,13 +39,13 @@ use crate::store::{
     MemoryKV,
 };
 use crate::{
-    Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record, Request,
-    SingleThread, Value,
+    Address, Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record,
+    Request, SingleThread, Value,
 };
 
+pub use network::Network;
 #[cfg(feature = "rendezvous")]
 pub use network::Signalling;
-pub use network::{Address, Listen, Network};
 
 /// Where records are kept: one of the stores, chosen when the node starts.
 pub type Records = Box<dyn KVStore + Send>;
@@ -60,8 +60,8 @@ pub type Conf<G = NoGlobal> =
 /// What a native node is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Where it listens; nowhere: it only connects.
-    pub listen: Vec<Listen>,
+    /// Addresses to listen on: `tcp:` or `ws:`. Empty: the node only connects.
+    pub listen: Vec<Address>,
     /// Peers to connect with.
     pub bootstrap: Vec<Address>,
     /// How users of a signalling server find it; `None`: not.
@@ -89,7 +89,7 @@ fn failed(why: impl Into<String>) -> io::Error {
 
 impl Config {
     /// A node that listens on `address` and keeps everything in memory.
-    pub fn listen(address: Listen) -> Self {
+    pub fn listen(address: Address) -> Self {
         Config {
             listen: vec![address],
             ..Config::default()
@@ -140,6 +140,10 @@ impl Config {
     ) -> io::Result<NativeNode<G>> {
         let poll = mydht_evloop::Poll::new()?;
         let (tcp, ws) = network::listen(&self.listen)?;
+        let mut bootstrap = Vec::new();
+        for address in &self.bootstrap {
+            bootstrap.extend(network::reach(address)?);
+        }
         let (records, mut attachments) = stores(self.store.as_deref())?;
         let files = self.files.map(FileRoot::new).transpose()?;
         let whole = self.store.map(|store| store.join("attachments"));
@@ -165,6 +169,7 @@ impl Config {
         #[cfg(not(feature = "rendezvous"))]
         let transport = EitherOf(tcp, ws);
         let addresses = Transport::<mydht_evloop::Poll>::local_addresses(&transport);
+        let addresses = addresses.iter().filter_map(on_the_wire).collect();
         let stores = (records, attachments);
         #[cfg(feature = "rendezvous")]
         let courier = client.as_ref().map(room::Client::courier);
@@ -175,7 +180,7 @@ impl Config {
             courier,
             policy: Box::new(self.policy),
             limits: self.limits,
-            bootstrap: self.bootstrap,
+            bootstrap,
             ..Parts::new(poll, transport, Bincode, RecordLayer, stores, credentials)
         };
         let metrics = parts.metrics.clone();
@@ -228,12 +233,11 @@ pub struct NativeNode<G: GlobalService = NoGlobal> {
 }
 
 impl<G: GlobalService> NativeNode<G> {
-    /// Where it listens by TCP first.
-    pub fn address(&self) -> Option<TcpAddress> {
-        self.addresses.iter().find_map(|address| match address {
-            Either::First(tcp) => Some(*tcp),
-            Either::Second(_) => None,
-        })
+    /// Returns the first TCP address that the node listens on.
+    pub fn address(&self) -> Option<Address> {
+        let mut addresses = self.addresses.iter();
+        let tcp = addresses.find(|address| matches!(address, Address::Tcp(_)));
+        tcp.cloned()
     }
 
     /// Everywhere it can be found.

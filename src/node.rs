@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 use mydht_spawner::channel::{NoRecv, NoSend};
 use mydht_spawner::{Error, Result, SpawnHandle, SpawnSend, SpawnUnyield, Spawner};
 
-use crate::conf::{Address, MyDHTConf};
+use crate::conf::MyDHTConf;
 use crate::engine::Event;
 use crate::id::PeerId;
 use crate::policy::PeerPriority;
 use crate::service::{MainCommand, MainLoop, MainSend, Parts, Request, Waiting};
-use mydht_proto::Link;
+use mydht_proto::{Address, Link};
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
@@ -208,10 +208,10 @@ impl<MC: MyDHTConf> NodeHandle<MC> {
     ///
     /// # Errors
     /// `Closed` when the node has ended.
-    pub fn connect(&self, address: &Address<MC>) -> Result<()> {
+    pub fn connect(&self, address: &Address) -> Result<()> {
         self.main
             .clone()
-            .send(MainCommand::Connect(address.to_string()))
+            .send(MainCommand::Connect(address.clone()))
     }
 
     /// Asks which connections the node has, with those that are being made. `reply` hears it, on the node's thread; it must

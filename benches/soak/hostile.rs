@@ -26,7 +26,7 @@ pub const KINDS: [Kind; 5] = [
     Kind::Reconnect,
 ];
 
-const PREAMBLE: &[u8] = b"MYDHT\x01\x01\x00";
+const PREAMBLE: &[u8] = b"MYDHT\x01\x02\x00";
 
 /// A hostile peer over connections of the type `W`, which do not block.
 pub struct Hostile<W> {

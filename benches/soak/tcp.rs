@@ -28,11 +28,14 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
     };
     let target = target.start_with(Echo::default())?;
     let address = target.address().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let at = address
+        .socket_addr()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
     let hostile = plan.connections.div_ceil(10);
     let honest = plan.connections - hostile;
     let node = || {
         Config::default()
-            .bootstrap(address)
+            .bootstrap(address.clone())
             .start_with(Echo::default())
     };
     let peers: Vec<NativeNode<Echo>> = (0..honest).map(|_| node()).collect::<io::Result<_>>()?;
@@ -56,7 +59,7 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
     while start.elapsed() < plan.time {
         for peer in &mut raw {
             let connect = || {
-                let stream = TcpStream::connect(address.0)?;
+                let stream = TcpStream::connect(at)?;
                 stream.set_nonblocking(true)?;
                 Ok(stream)
             };

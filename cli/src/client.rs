@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mydht::native::{Address, Config, NativeNode};
-use mydht::{Command, Event, Limits, Metrics, PeerId};
+use mydht::native::{Config, NativeNode};
+use mydht::{Address, Command, Event, Limits, Metrics, PeerId};
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use mydht::Address;
 use mydht::PeerId;
-use mydht::native::{Address, Config, Listen};
+use mydht::native::Config;
 use mydht::policy::{PeerPolicy, PeerPriority};
-use mydht_transports::either::Either;
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
@@ -24,7 +24,7 @@ pub struct Args {
     /// Where to listen, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free one. May be given several
     /// times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    listen: Vec<Listen>,
+    listen: Vec<Address>,
     /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times. It is tried again whenever
     /// it is lost.
     #[arg(long, value_name = "ADDR")]
@@ -106,5 +106,5 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
 
 /// Whether an address is one of --listen.
 fn listens(address: &Address) -> bool {
-    matches!(address, Either::First(_) | Either::Second(Either::First(_)))
+    matches!(address, Address::Tcp(_) | Address::WebSocket(_))
 }

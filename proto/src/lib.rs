@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod attachment;
 mod backoff;
 mod courier;
@@ -27,6 +28,7 @@ mod token_bucket;
 pub mod tunnel;
 pub mod wire;
 
+pub use address::{Address, Addresses, HostPort, MAX_ADDRESSES, OtherAddress};
 pub use backoff::Backoff;
 pub use courier::Courier;
 pub use id::{Hash, Key, PeerId};

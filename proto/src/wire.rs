@@ -114,7 +114,7 @@ mod tests {
     fn is_what_docs_wire_says() {
         let mut bytes = Vec::new();
         PreambleOut::new(1).write_into(&mut bytes).unwrap();
-        assert_eq!(bytes, b"MYDHT\x01\x01\x00");
+        assert_eq!(bytes, b"MYDHT\x01\x02\x00");
         assert!(PreambleIn::new(1).read_from(&mut &bytes[..]).unwrap());
         assert!(!PreambleIn::new(1).read_from(&mut io::empty()).unwrap());
     }
@@ -128,8 +128,9 @@ mod tests {
         assert!(check(b"GET / HTTP/1.1").1.contains("does not speak"));
         // No need to wait for eight bytes of something else.
         assert!(check(b"X").1.contains("does not speak"));
-        assert!(check(b"MYDHT\x01\x02\x00").1.contains("version 2"));
-        assert!(check(b"MYDHT\x02\x01\x00").1.contains("encoding 2"));
+        assert!(check(b"MYDHT\x01\x01\x00").1.contains("version 1"));
+        assert!(check(b"MYDHT\x01\x03\x00").1.contains("version 3"));
+        assert!(check(b"MYDHT\x02\x02\x00").1.contains("encoding 2"));
         assert_eq!(check(b"MYD").0, ErrorKind::UnexpectedEof);
     }
 }

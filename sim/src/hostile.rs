@@ -4,21 +4,24 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mydht_proto::Address;
 use mydht_proto::id::{Hash, PeerId};
 use mydht_proto::msg::{Bincode, MsgEnc, ProtoMessage};
 use mydht_proto::record::{Record, Value};
 use mydht_proto::routing::{Contact, Distance};
 use mydht_store::{KVStore, Listed, MemoryKV, Millis, Usage};
+use mydht_transports::memory::MemoryAddress;
 
 /// The hostile nodes, which know each other.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gang(Arc<Mutex<Vec<Contact<String>>>>);
+pub(super) struct Gang(Arc<Mutex<Vec<Contact>>>);
 
 impl Gang {
-    pub(super) fn join(&self, id: PeerId, address: String) {
+    pub(super) fn join(&self, id: PeerId, address: MemoryAddress) {
         let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = members.partition_point(|member| member.id < id);
-        members.insert(at, Contact { id, address });
+        let addresses = Address::Memory(address.0).into();
+        members.insert(at, Contact { id, addresses });
     }
 
     pub(super) fn leave(&self, id: &PeerId) {
@@ -27,7 +30,7 @@ impl Gang {
     }
 
     /// Members near `target`, nearest first. Those that share its first bits stand around its place in their order.
-    fn near(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
+    fn near(&self, target: &Hash, count: usize) -> Vec<Contact> {
         let members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = members.partition_point(|member| member.id.0 < *target);
         let around = at.saturating_sub(count)..(at + count).min(members.len());
@@ -148,10 +151,10 @@ mod tests {
     use super::*;
     use mydht_proto::Key;
 
-    fn contact(number: u64) -> Contact<String> {
+    fn contact(number: u64) -> Contact {
         Contact {
             id: PeerId(Hash::of(&number.to_le_bytes())),
-            address: format!("mem:{number}"),
+            addresses: Address::Memory(number).into(),
         }
     }
 
@@ -159,8 +162,8 @@ mod tests {
     fn a_gang_names_its_nearest() {
         let gang = Gang::default();
         let members: Vec<_> = (0..500).map(contact).collect();
-        for member in &members {
-            gang.join(member.id, member.address.clone());
+        for (number, member) in (0..).zip(&members) {
+            gang.join(member.id, MemoryAddress(number));
         }
         let target = Hash::of(b"target");
         let near = gang.near(&target, 8);
@@ -177,9 +180,7 @@ mod tests {
     #[test]
     fn a_liar_names_its_gang_and_forges() {
         let gang = Gang::default();
-        (0..20)
-            .map(contact)
-            .for_each(|c| gang.join(c.id, c.address));
+        (0..20).for_each(|number| gang.join(contact(number).id, MemoryAddress(number)));
         let liar = Tongue(Some(gang));
         let speak = |tongue: &Tongue, message: &ProtoMessage| {
             let mut bytes = Vec::new();

@@ -138,7 +138,7 @@ impl World {
             .extend(known.map(|known| known.node.address));
         let mut node: MemoryNode<NodeConf> = memory::node_of(parts)?;
         if hostile {
-            self.gang.join(node.id, node.address.to_string());
+            self.gang.join(node.id, node.address);
         } else {
             self.honest.push(id);
         }

@@ -1,4 +1,5 @@
-//! Sorted maps and sets that are small to download, and [`Excerpt`], untrusted text in errors.
+//! Small pieces that several crates of MyDHT share: sorted maps and sets that are small to download,
+//! addresses in text ([`WsAddress`], [`InvalidAddress`]), and [`Excerpt`], untrusted text in errors.
 //!
 //! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In wasm, [`BTreeMap`] and
 //! [`BTreeSet`] are sorted vectors with as much of the same interface as a node uses; everywhere else they are the standard
@@ -6,10 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod excerpt;
 pub mod map;
 pub mod set;
 
+pub use address::{InvalidAddress, WsAddress, is_host_name, split_port};
 pub use excerpt::Excerpt;
 
 #[cfg(target_arch = "wasm32")]

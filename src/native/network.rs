@@ -1,19 +1,19 @@
 //! How a native node reaches its peers, and is reached.
 
 use std::io;
+use std::net::ToSocketAddrs;
 
 use mydht_evloop::Poll;
 use mydht_transports::Transport;
 use mydht_transports::either::{Either, EitherOf};
 use mydht_transports::many::Many;
 use mydht_transports::tcp::{Tcp, TcpAddress};
-use mydht_transports::websocket::{WebSocket, WsAddress};
+use mydht_transports::websocket::WebSocket;
+
+use crate::{Address, HostPort};
 
 #[cfg(feature = "rendezvous")]
 pub use super::room::Signalling;
-
-/// Where a node listens: `tcp:IP:PORT` (or `IP:PORT` alone), or `ws://IP:PORT/PATH`.
-pub type Listen = Either<TcpAddress, WsAddress>;
 
 /// What reaches the users of a signalling server: directly, or over the server.
 #[cfg(feature = "rendezvous")]
@@ -35,17 +35,25 @@ pub type Network = EitherOf<Many<Tcp>, EitherOf<Many<WebSocket>, Users>>;
 #[cfg(not(feature = "rendezvous"))]
 pub type Network = EitherOf<Many<Tcp>, Many<WebSocket>>;
 
-/// Where a node finds a peer: `tcp:IP:PORT` or `ws://HOST:PORT/PATH`, and with the feature `rendezvous` `rtc:ID` or
-/// `relay:ID`, a user of its signalling server.
-pub type Address = <Network as Transport<Poll>>::Address;
+/// An address as the transports of a native node have it.
+pub(super) type NetworkAddress = <Network as Transport<Poll>>::Address;
 
-/// Listens at each of these addresses. What listens nowhere can connect all the same.
-pub(super) fn listen(addresses: &[Listen]) -> io::Result<(Many<Tcp>, Many<WebSocket>)> {
+/// Listens at each of these addresses. A transport that listens nowhere can still connect.
+pub(super) fn listen(addresses: &[Address]) -> io::Result<(Many<Tcp>, Many<WebSocket>)> {
     let (mut tcp, mut ws) = (Vec::new(), Vec::new());
     for address in addresses {
         match address {
-            Either::First(address) => tcp.push(Tcp::listen(*address)?),
-            Either::Second(address) => ws.push(WebSocket::listen(address)?),
+            Address::Tcp(at) => tcp.push(Tcp::listen(TcpAddress(*at))?),
+            Address::TcpName(name) => {
+                for at in resolve(name)? {
+                    tcp.push(Tcp::listen(at)?);
+                }
+            }
+            Address::WebSocket(address) => ws.push(WebSocket::listen(address)?),
+            other => {
+                let why = format!("cannot listen on {other}: write IP:PORT or ws://IP:PORT/PATH");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
         }
     }
     if tcp.is_empty() {
@@ -55,4 +63,34 @@ pub(super) fn listen(addresses: &[Listen]) -> io::Result<(Many<Tcp>, Many<WebSoc
         ws.push(WebSocket::connect_only());
     }
     Ok((Many(tcp), Many(ws)))
+}
+
+/// Returns the addresses by which the transports connect with `address`: several for a name that has
+/// several.
+///
+/// Names are looked up here, on the caller's thread, and only for addresses that the user gives: a peer
+/// must not be able to make a node ask its resolver.
+pub(super) fn reach(address: &Address) -> io::Result<Vec<NetworkAddress>> {
+    match address {
+        Address::TcpName(name) => Ok(resolve(name)?.into_iter().map(Either::First).collect()),
+        other => match other.to_string().parse() {
+            Ok(address) => Ok(vec![address]),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidInput, error)),
+        },
+    }
+}
+
+/// Looks up the name of a host. The result is not empty.
+fn resolve(name: &HostPort) -> io::Result<Vec<TcpAddress>> {
+    let failed = |kind, why: String| {
+        let what = format!("cannot find the host `{}`: {why}", name.host());
+        io::Error::new(kind, what)
+    };
+    let found = (name.host(), name.port()).to_socket_addrs();
+    let found = found.map_err(|error| failed(error.kind(), error.to_string()))?;
+    let found: Vec<TcpAddress> = found.map(TcpAddress).collect();
+    match found.is_empty() {
+        true => Err(failed(io::ErrorKind::NotFound, "it has no address".into())),
+        false => Ok(found),
+    }
 }

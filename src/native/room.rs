@@ -13,16 +13,16 @@ use mydht_rendezvous::{
     id_of,
 };
 use mydht_transports::InvalidAddress;
-use mydht_transports::either::{Either, EitherOf};
+use mydht_transports::either::EitherOf;
 use mydht_transports::many::Many;
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::native::Native;
 
 use super::Conf;
-use super::network::{Address, Users};
+use super::network::Users;
 use crate::identity::Identity;
 use crate::service::{Courier, GlobalService};
-use crate::{Link, NodeHandle};
+use crate::{Address, Link, NodeHandle};
 
 /// How often it looks at the node's connections.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -240,8 +240,8 @@ fn hear(meeting: &mut Meeting, event: &Event) {
 
 /// Where a user is found.
 fn address(user: UserId, path: Path) -> Address {
-    Either::Second(Either::Second(match path {
-        Path::Direct => Either::First(user.into()),
-        Path::Relayed => Either::Second(user.into()),
-    }))
+    match path {
+        Path::Direct => Address::WebRtc(user.into()),
+        Path::Relayed => Address::Relay(user.into()),
+    }
 }

@@ -19,6 +19,7 @@ use super::route::QUEUE;
 use super::{
     FromConn, LocalIn, MainSend, NextMessage, ReadService, Routed, Who, WriteIn, WriteService,
 };
+use crate::address::on_the_wire;
 use crate::conf::{Address, Connection, MyDHTConf, Recv, Send, Spawners, new_channel};
 use crate::engine::ConnId;
 use crate::handshake::Channel;
@@ -271,8 +272,11 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// As the node's user sees it, while it is not being left.
     pub(super) fn link(&self) -> Option<Link> {
-        (self.state != State::Leaving).then(|| Link {
-            address: self.address.to_string(),
+        if self.state == State::Leaving {
+            return None;
+        }
+        Some(Link {
+            address: on_the_wire(&self.address)?,
             peer: self.peer(),
         })
     }

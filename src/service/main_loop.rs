@@ -85,7 +85,7 @@ pub struct MainLoop<MC: MyDHTConf> {
     own: PeerId,
     courier: Option<Box<dyn Courier>>,
     /// Peers that the protocol looks for, and where each may be found besides where it is being looked for.
-    dialing: BTreeMap<PeerId, VecDeque<String>>,
+    dialing: BTreeMap<PeerId, VecDeque<crate::Address>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
     protocol: Protocol,
     peer_mgmt: PeerMgmt,
@@ -320,7 +320,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.disconnect(conn, &why)
             }
             Output::Leave(conn) => self.disconnect(conn, "this connection is not needed now"),
-            Output::Connect(peer, address) => self.dial(peer, &address),
+            Output::Connect(peer, addresses) => self.dial(peer, &addresses),
             Output::Store(ticket, op) => {
                 self.at_store += 1;
                 let op = self.with_content(ticket, op);

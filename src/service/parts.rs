@@ -36,7 +36,7 @@ pub struct Parts<MC: MyDHTConf> {
     /// Whom it talks to.
     pub policy: Box<dyn PeerMgmtMeths>,
     /// Whom it knows, and asks.
-    pub route: Box<dyn Route<String> + Send>,
+    pub route: Box<dyn Route + Send>,
     /// The time since 1970 (UTC) when the event loop's time was zero.
     pub epoch: Duration,
     /// What it takes from outside.

@@ -65,7 +65,7 @@ pub enum MainCommand {
     /// By the node's user: what a peer is from now on.
     Priority(PeerId, PeerPriority),
     /// By the node's user: connect with whom is found at this address.
-    Connect(String),
+    Connect(crate::Address),
     /// By the node's user: which connections there are.
     Links(Box<dyn FnOnce(Vec<Link>) + Send>),
     /// By the node's user: leave the peers, keep what is to be kept, and end.

@@ -375,7 +375,7 @@ fn a_truncated_stream_is_an_error_wherever_it_is_cut() {
 
 #[test]
 fn a_frame_of_2_to_the_32_is_refused_by_its_limit() {
-    let mut wire = b"MYDHT\x01\x01\x00".to_vec();
+    let mut wire = b"MYDHT\x01\x02\x00".to_vec();
     wire.extend([0xff; 4]);
     let error = refused(&wire);
     assert!(error.contains("max_window"), "{error}");
@@ -390,7 +390,7 @@ fn a_length_of_2_to_the_60_inside_a_frame_is_refused() {
     message.extend([0; 32]);
     message.extend(0u32.to_le_bytes());
     message.extend((1u64 << 60).to_le_bytes());
-    let mut wire = b"MYDHT\x01\x01\x00".to_vec();
+    let mut wire = b"MYDHT\x01\x02\x00".to_vec();
     wire.extend((message.len() as u32).to_le_bytes());
     wire.extend(&message);
     wire.extend([0; 4]);
@@ -400,7 +400,7 @@ fn a_length_of_2_to_the_60_inside_a_frame_is_refused() {
 
 #[test]
 fn a_message_longer_than_its_limit_is_refused() {
-    let mut wire = b"MYDHT\x01\x01\x00".to_vec();
+    let mut wire = b"MYDHT\x01\x02\x00".to_vec();
     for _ in 0..20 {
         wire.extend(60_000u32.to_le_bytes());
         wire.extend([0; 60_000]);
@@ -442,7 +442,7 @@ proptest! {
 
     #[test]
     fn random_bytes_are_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600), framed: bool) {
-        let mut wire = b"MYDHT\x01\x01\x00".to_vec();
+        let mut wire = b"MYDHT\x01\x02\x00".to_vec();
         if framed {
             wire.extend((bytes.len() as u32).to_le_bytes());
         }

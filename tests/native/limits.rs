@@ -223,7 +223,7 @@ fn an_event_of_a_connection_that_is_gone_is_no_panic() {
             settle(&clock, &mut nodes).unwrap();
         }
         for (index, stream) in held.iter().enumerate() {
-            let garbage = &b"MYDHT\x01\x01\x00\xff\xff\xff\xff"[..index % 13];
+            let garbage = &b"MYDHT\x01\x02\x00\xff\xff\xff\xff"[..index % 13];
             stream.write_stream().write_all(garbage).unwrap();
             if (round + index) % 3 == 0 {
                 stream.disconnect();

@@ -19,10 +19,10 @@ type Conf = SingleThread<Poll, Memory<Poll>, Bincode, NoShadow, MemoryKV, Memory
 
 /// A routing table that panics once when it is told to.
 #[derive(Debug)]
-struct Fragile(Kademlia<String>, Arc<AtomicBool>);
+struct Fragile(Kademlia, Arc<AtomicBool>);
 
-impl Route<String> for Fragile {
-    fn seen(&mut self, contact: Contact<String>, now: Duration) -> Noted {
+impl Route for Fragile {
+    fn seen(&mut self, contact: Contact, now: Duration) -> Noted {
         self.0.seen(contact, now)
     }
 
@@ -30,7 +30,7 @@ impl Route<String> for Fragile {
         self.0.failed(id);
     }
 
-    fn closest(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
+    fn closest(&self, target: &Hash, count: usize) -> Vec<Contact> {
         assert!(!self.1.swap(false, Ordering::Relaxed), "as it was told");
         self.0.closest(target, count)
     }

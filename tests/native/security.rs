@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mydht::Address;
 use mydht::handshake::{Channel, Credentials, Fresh, Handshake};
 use mydht::identity::{GroupSecret, Identity};
 use mydht::native::{Config, NativeNode};
@@ -14,14 +15,14 @@ use mydht::policy::{PeerPolicy, PeerPriority};
 use mydht::{Event, Key, Limits, PeerId, Record, Request, Value};
 use mydht_transports::tcp::TcpAddress;
 
-const PREAMBLE: &[u8] = b"MYDHT\x01\x01\x00";
+const PREAMBLE: &[u8] = b"MYDHT\x01\x02\x00";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn node() -> Config {
     Config::listen("127.0.0.1:0".parse().unwrap())
 }
 
-fn client(address: TcpAddress) -> Config {
+fn client(address: impl Into<Address>) -> Config {
     Config::default().bootstrap(address)
 }
 
@@ -94,11 +95,14 @@ fn a_capture_shows_no_plain_text() {
     let a = node().start().unwrap();
     let captured = [Mutex::default(), Mutex::default()].map(Arc::new);
     let wires = captured.clone();
-    let (proxy, thread) = between(a.address().unwrap(), move |direction, _, bytes| {
-        let wire: &Mutex<Vec<u8>> = &wires[direction];
-        wire.lock().unwrap().extend_from_slice(bytes);
-    });
-    let b = client(proxy).start().unwrap();
+    let (proxy, thread) = between(
+        TcpAddress(a.address().unwrap().socket_addr().unwrap()),
+        move |direction, _, bytes| {
+            let wire: &Mutex<Vec<u8>> = &wires[direction];
+            wire.lock().unwrap().extend_from_slice(bytes);
+        },
+    );
+    let b = client(proxy.0).start().unwrap();
     b.await_peer(PATIENCE).unwrap();
     let key = b.put_file(None, &path).unwrap();
     let name = Key::named("the plan");
@@ -154,14 +158,17 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
     for (direction, place) in places {
         let done = Arc::new(AtomicBool::new(false));
         let doing = Arc::clone(&done);
-        let (proxy, thread) = between(a.address().unwrap(), move |way, start, bytes| {
-            if way == direction
-                && let Some(byte) = place.checked_sub(start).and_then(|at| bytes.get_mut(at))
-            {
-                *byte ^= 4;
-                doing.store(true, SeqCst);
-            }
-        });
+        let (proxy, thread) = between(
+            TcpAddress(a.address().unwrap().socket_addr().unwrap()),
+            move |way, start, bytes| {
+                if way == direction
+                    && let Some(byte) = place.checked_sub(start).and_then(|at| bytes.get_mut(at))
+                {
+                    *byte ^= 4;
+                    doing.store(true, SeqCst);
+                }
+            },
+        );
         let limits = Limits {
             request_timeout: Duration::from_millis(300),
             handshake_timeout: Duration::from_millis(300),
@@ -171,7 +178,7 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
         };
         let b = Config {
             limits,
-            ..client(proxy)
+            ..client(proxy.0)
         }
         .start()
         .unwrap();
@@ -247,7 +254,7 @@ fn lies() -> Vec<Vec<u8>> {
 fn a_peer_that_lies_about_its_keys_is_refused_and_the_node_lives() {
     let a = node().start().unwrap();
     for lie in lies() {
-        let mut stream = TcpStream::connect(a.address().unwrap().0).unwrap();
+        let mut stream = TcpStream::connect(a.address().unwrap().socket_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(PREAMBLE).unwrap();
         stream.write_all(&lie).unwrap();
@@ -265,14 +272,14 @@ fn a_peer_that_lies_about_its_keys_is_refused_and_the_node_lives() {
 fn a_node_that_connects_with_a_liar_lives() {
     for lie in lies() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let address = listener.local_addr().unwrap();
         let liar = std::thread::spawn(move || {
             let mut stream = listener.accept().unwrap().0;
             let _ = stream.write_all(&[PREAMBLE, &lie].concat());
             let mut heard = Vec::new();
             let _ = stream.read_to_end(&mut heard);
         });
-        let a = client(address.parse().unwrap()).start().unwrap();
+        let a = client(address).start().unwrap();
         liar.join().unwrap();
         lives_alone(&a);
         a.stop().unwrap();
@@ -298,9 +305,9 @@ fn a_private_network_is_its_members() {
         Some(&b"among us"[..])
     );
     let address = a.address().unwrap();
-    let why = refused(member(2).bootstrap(address));
+    let why = refused(member(2).bootstrap(address.clone()));
     assert!(why.contains("private network"), "{why}");
-    let why = refused(client(address));
+    let why = refused(client(address.clone()));
     assert!(why.contains("--mode"), "{why}");
     let no_auth = Credentials::no_auth(Arc::new(Identity::generate().unwrap()));
     let credentials = Some(no_auth);
@@ -420,7 +427,7 @@ fn handshakes_in_flight_are_bounded() {
         },
     ] {
         let a = Config { limits, ..node() }.start().unwrap();
-        let raw = || TcpStream::connect(a.address().unwrap().0).unwrap();
+        let raw = || TcpStream::connect(a.address().unwrap().socket_addr().unwrap()).unwrap();
         let silent: Vec<TcpStream> = (0..3).map(|_| raw()).collect();
         // The next is closed at once.
         let mut heard = Vec::new();

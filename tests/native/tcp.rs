@@ -43,7 +43,7 @@ fn closed(mut stream: TcpStream) -> Vec<u8> {
 }
 
 fn raw(node: &NativeNode) -> TcpStream {
-    TcpStream::connect(node.address().unwrap().0).unwrap()
+    TcpStream::connect(node.address().unwrap().socket_addr().unwrap()).unwrap()
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn a_peer_that_sends_garbage_is_told_and_the_node_lives() {
     for garbage in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         b"MYDHT\x01\x63\x00",
-        b"MYDHT\x63\x01\x00",
-        b"MYDHT\x01\x01\x00\xff\xff\xff\xff",
-        b"MYDHT\x01\x01\x00\x04\x00\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00",
+        b"MYDHT\x63\x02\x00",
+        b"MYDHT\x01\x02\x00\xff\xff\xff\xff",
+        b"MYDHT\x01\x02\x00\x04\x00\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00",
     ] {
         let mut stream = raw(&a);
         stream.write_all(garbage).unwrap();
@@ -198,10 +198,7 @@ fn more_peers_than_the_limit_are_refused_and_the_others_live() {
 #[test]
 fn a_port_in_use_says_so() {
     let a = node().start().unwrap();
-    let error = Config::listen(a.address().unwrap().into())
-        .start()
-        .err()
-        .unwrap();
+    let error = Config::listen(a.address().unwrap()).start().err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains("another port"), "{error}");
     a.stop().unwrap();
@@ -221,7 +218,10 @@ fn nobody_to_connect_with_says_so() {
     let a = node().start().unwrap();
     let address = a.address().unwrap();
     a.stop().unwrap();
-    let lonely = Config::default().bootstrap(address).start().unwrap();
+    let lonely = Config::default()
+        .bootstrap(address.clone())
+        .start()
+        .unwrap();
     let error = lonely.await_peer(Duration::from_secs(20)).unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
     lonely.stop().unwrap();
@@ -294,7 +294,7 @@ fn a_lost_bootstrap_peer_is_connected_with_again() {
     let address = a.address().unwrap();
     let b = connected(Config::default(), &a);
     a.stop().unwrap();
-    let a = Config::listen(address.into()).start().unwrap();
+    let a = Config::listen(address.clone()).start().unwrap();
     let key = a.put_bytes(None, b"after the restart").unwrap();
     // It finds the value as soon as it is connected again.
     while b.get_bytes(&key).unwrap().is_none() {

@@ -16,7 +16,6 @@
 
 #![forbid(unsafe_code)]
 
-mod address;
 pub mod either;
 mod lock;
 pub mod many;
@@ -30,7 +29,7 @@ mod transport;
 pub mod webrtc;
 pub mod websocket;
 
-pub use address::InvalidAddress;
+pub use mydht_small::InvalidAddress;
 pub use transport::{Stream, Transport};
 
 #[cfg(doctest)]

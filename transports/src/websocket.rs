@@ -3,7 +3,6 @@
 //! One connection carries one stream, as a [`Session`](crate::session::Session) over binary messages, under the
 //! subprotocol [`SUBPROTOCOL`]. TLS is a proxy's work: a browser connects to `wss://`, a native end to `ws://` only.
 
-mod address;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 #[cfg(not(target_arch = "wasm32"))]
@@ -17,9 +16,9 @@ mod pipe;
 mod tests;
 
 pub use crate::single::Limits as WsLimits;
-pub use address::WsAddress;
 #[cfg(target_arch = "wasm32")]
 pub use browser::{WebSocket, WsConnection};
+pub use mydht_small::WsAddress;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Socket, WebSocket, WsConnection};
 

@@ -5,8 +5,7 @@ use std::rc::{Rc, Weak};
 
 use mydht::NodeHandle;
 use mydht_evloop::Handle;
-use mydht_rendezvous::{Event, Meeting, Path, RelayAddress, UserId, Way};
-use mydht_transports::either::Either;
+use mydht_rendezvous::{Event, Meeting, Path, Way};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::Answer;
@@ -57,10 +56,9 @@ async fn look(room: &Weak<Room>, node: &NodeHandle<Conf>, events: &Handle) -> Op
     let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
     let wanted = room.upgrade()?.0.borrow_mut().turn(events.now(), &ways);
     for (peer, path) in wanted {
-        let user = UserId::from(peer);
         node.connect(&match path {
-            Path::Direct => Either::First(user.into()),
-            Path::Relayed => Either::Second(RelayAddress(user)),
+            Path::Direct => Address::WebRtc(peer),
+            Path::Relayed => Address::Relay(peer),
         })
         .ok()?;
     }

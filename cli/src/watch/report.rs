@@ -29,7 +29,7 @@ pub struct Connection {
 impl Connection {
     pub fn of(link: &Link) -> Self {
         Connection {
-            address: link.address.clone(),
+            address: link.address.to_string(),
             peer: link.peer.map(|peer| peer.to_string()),
         }
     }

@@ -125,10 +125,9 @@ fn meets(node: &NativeNode, other: &NativeNode) {
         let reply = move |links| drop(send.send(links));
         node.handle().links(reply).unwrap();
         let links: Vec<Link> = links.recv().unwrap();
-        if links
-            .iter()
-            .any(|link| link.peer == Some(other.id()) && link.address.starts_with("rtc:"))
-        {
+        if links.iter().any(|link| {
+            link.peer == Some(other.id()) && matches!(link.address, mydht::Address::WebRtc(_))
+        }) {
             return;
         }
         assert!(Instant::now() < until, "{links:?}");

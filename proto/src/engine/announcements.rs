@@ -62,7 +62,7 @@ impl Announcements {
         &mut self,
         cx: &mut Context,
         search: SearchId,
-        nearest: impl FnOnce() -> Vec<Contact<String>>,
+        nearest: impl FnOnce() -> Vec<Contact>,
     ) -> bool {
         let Some(hash) = self.searches.remove(&search) else {
             return false;
@@ -78,7 +78,7 @@ impl Announcements {
 }
 
 /// Announces an attachment to those of the nearest nodes that are connected.
-pub(super) fn announce(cx: &mut Context, hash: Hash, nearest: &[Contact<String>]) {
+pub(super) fn announce(cx: &mut Context, hash: Hash, nearest: &[Contact]) {
     let patience = cx.limits.request_timeout;
     for conn in cx.peers.best_of(nearest, cx.limits.copies) {
         cx.request(conn, Request::Provide, patience, |query| {

@@ -3,8 +3,8 @@
 use super::Engine;
 use super::interface::{ConnId, Output};
 use super::searches::Question;
+use crate::address::Addresses;
 use crate::id::PeerId;
-use crate::routing::Contact;
 
 impl Engine {
     /// Handles a new connection with a peer.
@@ -54,21 +54,18 @@ impl Engine {
         }
     }
 
-    /// Handles the address at which a peer says that it can be connected with.
-    pub(super) fn reachable(&mut self, conn: ConnId, address: String) {
+    /// Handles the addresses at which a peer says that it can be connected with.
+    pub(super) fn reachable(&mut self, conn: ConnId, addresses: Addresses) {
         let cx = &mut self.cx;
-        if address.len() > cx.limits.address_bytes {
+        if addresses.any_longer_than(cx.limits.address_bytes) {
             let what = "it gave too long an address of itself (limit address_bytes)";
             return cx.violation(conn, what.into());
         }
         let Some(peer) = cx.peers.get_mut(conn) else {
             return;
         };
-        peer.address = Some(address.clone());
-        let contact = Contact {
-            id: peer.id,
-            address,
-        };
+        peer.addresses = addresses;
+        let contact = peer.contact();
         cx.table.seen(contact, cx.now);
     }
 

@@ -156,10 +156,10 @@ impl Context {
 
     /// Connects with a peer so that `search` can ask it, as soon as the limit `dials` allows. Returns false if that is
     /// impossible.
-    pub(super) fn dial(&mut self, contact: Contact<String>, search: SearchId) -> bool {
+    pub(super) fn dial(&mut self, contact: Contact, search: SearchId) -> bool {
         match self.dials.dial(contact, search, self.limits.dials) {
-            Dial::Connect(Contact { id, address }) => {
-                self.outputs.push_back(Output::Connect(id, address));
+            Dial::Connect(Contact { id, addresses }) => {
+                self.outputs.push_back(Output::Connect(id, addresses));
                 true
             }
             Dial::Wait => true,
@@ -168,7 +168,7 @@ impl Context {
     }
 
     /// Returns the connected and known contacts nearest to `target`.
-    pub(super) fn nearby(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
+    pub(super) fn nearby(&self, target: &Hash, count: usize) -> Vec<Contact> {
         let mut all = self.peers.near(target);
         let known = self.table.closest(target, count);
         all.extend(
@@ -182,7 +182,7 @@ impl Context {
     }
 
     /// Returns the contacts nearest to `target` that this node names to `conn`, without `conn` itself.
-    pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact<String>> {
+    pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact> {
         let asker = self.peers.id(conn);
         let mut nodes = self.table.closest(target, self.limits.closest + 1);
         nodes.retain(|contact| Some(contact.id) != asker);
@@ -191,15 +191,16 @@ impl Context {
     }
 
     /// Checks the contacts that a peer names.
-    pub(super) fn check_nodes(&self, nodes: &[Contact<String>]) -> Result<(), &'static str> {
+    pub(super) fn check_nodes(&self, nodes: &[Contact]) -> Result<(), &'static str> {
         // Others may be set up to name more than this node does, within reason.
         const MOST: usize = 64;
         if nodes.len() > MOST.max(self.limits.closest) {
             return Err("it named too many nodes at once");
         }
+        let most = self.limits.address_bytes;
         if nodes
             .iter()
-            .any(|node| node.address.len() > self.limits.address_bytes)
+            .any(|node| node.addresses.any_longer_than(most))
         {
             return Err("it named a node with too long an address (limit address_bytes)");
         }

@@ -13,14 +13,14 @@ pub(super) struct Dials {
     open: HashMap<PeerId, Vec<SearchId>>,
     /// Peers to connect with when fewer connections are being opened, first come first served. No longer than all
     /// searches may ask at once.
-    queue: VecDeque<(Contact<String>, SearchId)>,
+    queue: VecDeque<(Contact, SearchId)>,
 }
 
 /// Outcome of a wish to connect with a peer.
 #[derive(Debug)]
 pub(super) enum Dial {
     /// The connection is to be opened now.
-    Connect(Contact<String>),
+    Connect(Contact),
     /// The search waits: for a connection that is being opened, or for its turn.
     Wait,
     /// The peer has no address, or this node opens no connections.
@@ -29,12 +29,12 @@ pub(super) enum Dial {
 
 impl Dials {
     /// Registers that `search` wants to ask `contact`. At most `most` connections are opened at once.
-    pub(super) fn dial(&mut self, contact: Contact<String>, search: SearchId, most: usize) -> Dial {
+    pub(super) fn dial(&mut self, contact: Contact, search: SearchId, most: usize) -> Dial {
         if let Some(waiting) = self.open.get_mut(&contact.id) {
             waiting.push(search);
             return Dial::Wait;
         }
-        if contact.address.is_empty() || most == 0 {
+        if contact.addresses.is_empty() || most == 0 {
             return Dial::Impossible;
         }
         if self.open.len() < most {
@@ -51,7 +51,7 @@ impl Dials {
     }
 
     /// Takes the next peer from the queue if fewer than `most` connections are being opened.
-    pub(super) fn next_queued(&mut self, most: usize) -> Option<(Contact<String>, SearchId)> {
+    pub(super) fn next_queued(&mut self, most: usize) -> Option<(Contact, SearchId)> {
         if self.open.len() >= most {
             return None;
         }
@@ -67,34 +67,43 @@ impl Dials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Address;
     use crate::id::Hash;
 
-    fn contact(number: u8, address: &str) -> Contact<String> {
+    fn contact(number: u8, address: Option<u64>) -> Contact {
         Contact {
             id: PeerId(Hash([number; 32])),
-            address: address.into(),
+            addresses: address.map(Address::Memory).into_iter().collect(),
         }
     }
 
     #[test]
     fn no_more_connections_are_opened_at_once_than_the_limit() {
         let mut dials = Dials::default();
-        let first = dials.dial(contact(1, "a"), 10, 1);
-        assert!(matches!(first, Dial::Connect(contact) if contact.address == "a"));
-        assert!(matches!(dials.dial(contact(1, "a"), 11, 1), Dial::Wait));
-        assert!(matches!(dials.dial(contact(2, "b"), 12, 1), Dial::Wait));
+        let first = dials.dial(contact(1, Some(10)), 10, 1);
+        assert!(
+            matches!(first, Dial::Connect(contact) if contact.addresses == Address::Memory(10).into())
+        );
+        assert!(matches!(
+            dials.dial(contact(1, Some(10)), 11, 1),
+            Dial::Wait
+        ));
+        assert!(matches!(
+            dials.dial(contact(2, Some(11)), 12, 1),
+            Dial::Wait
+        ));
         assert_eq!(dials.next_queued(1), None);
-        assert_eq!(dials.ended(&contact(1, "a").id), [10, 11]);
-        assert_eq!(dials.next_queued(1), Some((contact(2, "b"), 12)));
+        assert_eq!(dials.ended(&contact(1, Some(10)).id), [10, 11]);
+        assert_eq!(dials.next_queued(1), Some((contact(2, Some(11)), 12)));
         assert_eq!(dials.held(), [0, 0]);
     }
 
     #[test]
     fn a_peer_without_address_or_a_node_without_dials_opens_none() {
         let mut dials = Dials::default();
-        let without_address = dials.dial(contact(1, ""), 1, 8);
+        let without_address = dials.dial(contact(1, None), 1, 8);
         assert!(matches!(without_address, Dial::Impossible));
-        let without_dials = dials.dial(contact(1, "a"), 1, 0);
+        let without_dials = dials.dial(contact(1, Some(10)), 1, 0);
         assert!(matches!(without_dials, Dial::Impossible));
     }
 }

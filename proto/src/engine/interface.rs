@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::query::Query;
+use crate::address::Addresses;
 use crate::attachment::ReceivedPart;
 use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::{Node, Tree};
@@ -129,8 +130,8 @@ pub enum Input {
     ConnectFailed(String, bool),
     /// A dial of `Connect` has failed, or has reached another peer.
     Unreachable(PeerId),
-    /// A peer says that it can be connected with at this address.
-    Reachable(ConnId, String),
+    /// A peer says that it can be connected with at these addresses.
+    Reachable(ConnId, Addresses),
     /// A message has arrived, with the part that followed it.
     Message(ConnId, ProtoMessage, Option<ReceivedPart>),
     /// A connection is in use by others than the protocol.
@@ -152,8 +153,9 @@ pub enum Output {
     Disconnect(ConnId, String),
     /// Close a connection that is not needed any more.
     Leave(ConnId),
-    /// Connect with a peer at an address. Answered by `PeerUp` or, whatever goes wrong, by `Unreachable`.
-    Connect(PeerId, String),
+    /// Connect with a peer at one of its addresses, the first that leads to it. Answered by `PeerUp` or, whatever goes
+    /// wrong, by `Unreachable`.
+    Connect(PeerId, Addresses),
     /// Ask the store.
     Store(StoreTicket, StoreOp),
     /// Answer the user.

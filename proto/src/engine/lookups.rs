@@ -45,7 +45,7 @@ struct Lookup {
 struct Holders {
     lookup: Lookup,
     named: Named,
-    contacts: Vec<Contact<String>>,
+    contacts: Vec<Contact>,
 }
 
 /// The lookups under way.
@@ -167,8 +167,8 @@ impl Lookups {
         &mut self,
         cx: &Context,
         search: SearchId,
-        contacts: Vec<Contact<String>>,
-    ) -> Option<Vec<Contact<String>>> {
+        contacts: Vec<Contact>,
+    ) -> Option<Vec<Contact>> {
         let Some(holders) = self.holders.get_mut(&search) else {
             return Some(contacts);
         };

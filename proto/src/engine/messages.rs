@@ -164,7 +164,7 @@ impl Engine {
         conn: ConnId,
         (search, peer): (SearchId, PeerId),
         valid: Result<(), &'static str>,
-        nodes: Vec<Contact<String>>,
+        nodes: Vec<Contact>,
     ) {
         self.run();
         match valid {

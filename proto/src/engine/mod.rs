@@ -98,7 +98,7 @@ impl Engine {
     pub fn new(
         own: PeerId,
         limits: impl Into<Arc<Limits>>,
-        route: Box<dyn Route<String> + Send>,
+        route: Box<dyn Route + Send>,
         epoch: Duration,
     ) -> Self {
         Engine {
@@ -154,7 +154,7 @@ impl Engine {
             }
             Input::ConnectFailed(..) => {}
             Input::Unreachable(id) => self.unreachable(&id),
-            Input::Reachable(conn, address) => self.reachable(conn, address),
+            Input::Reachable(conn, addresses) => self.reachable(conn, addresses),
             Input::Message(conn, message, part) => self.message(conn, message, part),
             Input::Used(conn) => {
                 if let Some(peer) = self.cx.peers.get_mut(conn) {
@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// Routes the result of a search to the organ that began it. The search of a refresh has none.
-    fn search_done(&mut self, search: SearchId, result: &Search<String>) {
+    fn search_done(&mut self, search: SearchId, result: &Search) {
         let cx = &mut self.cx;
         if let Some(located) = self.puts.located(search) {
             self.send_copies(located, &result.closest());

@@ -14,10 +14,10 @@ impl Named {
     /// Adds the contacts that a peer names, `most` in all and without the node `own`. Returns those that are new.
     pub(super) fn add(
         &mut self,
-        contacts: Vec<Contact<String>>,
+        contacts: Vec<Contact>,
         own: &PeerId,
         most: usize,
-    ) -> Vec<Contact<String>> {
+    ) -> Vec<Contact> {
         let mut new = Vec::new();
         for contact in contacts.into_iter().take(NAMED_BY_ONE) {
             let is_new = contact.id != *own && !self.0.contains(&contact.id);

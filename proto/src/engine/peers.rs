@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::interface::ConnId;
+use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use crate::routing::{Contact, Distance};
 use mydht_small::{BTreeMap, BTreeSet};
@@ -12,8 +13,8 @@ use mydht_small::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: PeerId,
-    /// The address at which the peer says that it can be connected with.
-    pub(super) address: Option<String>,
+    /// The addresses at which the peer says that it can be connected with.
+    pub(super) addresses: Addresses,
     /// Time of the last message in either direction.
     pub(super) used: Duration,
     /// Time of the last part that the peer served: a slow peer is not a dead one.
@@ -24,6 +25,16 @@ pub(super) struct Peer {
     pub(super) strikes: u32,
     /// Forged records that came over this connection.
     pub(super) forged: u32,
+}
+
+impl Peer {
+    /// Returns the peer with the addresses that it named of itself.
+    pub(super) fn contact(&self) -> Contact {
+        Contact {
+            id: self.id,
+            addresses: self.addresses.clone(),
+        }
+    }
 }
 
 /// The one place that knows which peer is connected, and by which connections.
@@ -47,7 +58,7 @@ impl Peers {
     ) -> Option<ConnId> {
         let peer = Peer {
             id,
-            address: None,
+            addresses: Addresses::default(),
             used: now,
             gave: now,
             at_store: 0,
@@ -144,7 +155,7 @@ impl Peers {
     }
 
     /// Returns the best connections with at most `most` of these contacts.
-    pub(super) fn best_of(&self, contacts: &[Contact<String>], most: usize) -> Vec<ConnId> {
+    pub(super) fn best_of(&self, contacts: &[Contact], most: usize) -> Vec<ConnId> {
         let conns = contacts.iter().filter_map(|contact| self.best(&contact.id));
         conns.take(most).collect()
     }
@@ -155,16 +166,13 @@ impl Peers {
         self.worse.iter().filter_map(peer)
     }
 
-    /// Returns the connected peers, nearest to `target` first. The address of a peer that gave none is empty.
-    pub(super) fn near(&self, target: &Hash) -> Vec<Contact<String>> {
-        let contact = |(id, conns): (&PeerId, &Vec<(_, ConnId)>)| {
+    /// Returns the connected peers, nearest to `target` first. A peer that named no address has none.
+    pub(super) fn near(&self, target: &Hash) -> Vec<Contact> {
+        let contact = |conns: &Vec<(_, ConnId)>| {
             let peer = self.by_conn.get(&conns.first()?.1)?;
-            Some(Contact {
-                id: *id,
-                address: peer.address.clone().unwrap_or_default(),
-            })
+            Some(peer.contact())
         };
-        let mut all: Vec<_> = self.by_id.iter().filter_map(contact).collect();
+        let mut all: Vec<_> = self.by_id.values().filter_map(contact).collect();
         all.sort_by_cached_key(|contact| Distance::between(&contact.id.0, target));
         all
     }
@@ -180,6 +188,7 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Address;
 
     const NOW: Duration = Duration::ZERO;
 
@@ -214,10 +223,14 @@ mod tests {
         peers.add(1, id(1), 1, NOW);
         peers.add(2, id(3), 1, NOW);
         peers.add(3, id(1), 2, NOW);
-        peers.get_mut(3).unwrap().address = Some("better".into());
+        peers.get_mut(3).unwrap().addresses = Address::Memory(7).into();
         let near = peers.near(&id(1).0);
-        let names: Vec<_> = near.iter().map(|c| (c.id, c.address.as_str())).collect();
-        assert_eq!(names, [(id(1), "better"), (id(3), "")]);
+        let names: Vec<_> = near
+            .iter()
+            .map(|c| (c.id, c.addresses.to_string()))
+            .collect();
+        let expected = [(id(1), "mem:7"), (id(3), "")];
+        assert_eq!(names, expected.map(|(id, text)| (id, text.to_owned())));
         assert_eq!(peers.best_of(&near, 1), [3]);
     }
 }

@@ -13,7 +13,7 @@ use mydht_small::BTreeMap;
 
 #[derive(Debug)]
 struct Provider {
-    contact: Contact<String>,
+    contact: Contact,
     until: Duration,
 }
 
@@ -37,14 +37,11 @@ impl ProviderRecords {
         let Some(peer) = cx.peers.get(conn) else {
             return;
         };
-        let Some(address) = peer.address.clone() else {
+        if peer.addresses.is_empty() {
             let why = "nobody can be sent to you: say first where you can be connected with";
             return cx.refuse(conn, query, why);
-        };
-        let contact = Contact {
-            id: peer.id,
-            address,
-        };
+        }
+        let contact = peer.contact();
         let distance = Distance::between(&cx.own.0, &hash);
         match self.note(distance, contact, cx.now, &cx.limits) {
             Ok(()) => cx.send(conn, ProtoMessage::Stored { query }),
@@ -73,7 +70,7 @@ impl ProviderRecords {
     fn note(
         &mut self,
         distance: Distance,
-        contact: Contact<String>,
+        contact: Contact,
         now: Duration,
         limits: &Limits,
     ) -> Result<(), &'static str> {
@@ -132,7 +129,7 @@ impl ProviderRecords {
     }
 
     /// Returns the providers of the attachment that lies at `distance`, without `asker`, the latest first.
-    fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact<String>> {
+    fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact> {
         let kept = self.kept.get(distance).map_or(&[][..], Vec::as_slice);
         let others = kept.iter().filter(|p| Some(&p.contact.id) != asker);
         let mut others: Vec<_> = others.collect();

@@ -143,12 +143,7 @@ impl Puts {
     }
 
     /// Sends a copy to each of the nearest peers that is still connected.
-    pub(super) fn send_copies(
-        &mut self,
-        cx: &mut Context,
-        located: Located,
-        nearest: &[Contact<String>],
-    ) {
+    pub(super) fn send_copies(&mut self, cx: &mut Context, located: Located, nearest: &[Contact]) {
         let conns = cx.peers.best_of(nearest, cx.limits.copies);
         let store = |query, record| ProtoMessage::Store { query, record };
         self.send_to(cx, located, conns, store);

@@ -39,7 +39,7 @@ enum Reach {
 
 #[derive(Debug)]
 struct Open {
-    search: Search<String>,
+    search: Search,
     question: Question,
     reach: Reach,
     /// Peers that were asked, or are being connected with to be asked.
@@ -71,7 +71,7 @@ impl Searches {
     }
 
     /// Returns the peers nearest to the target that have answered until now, nearest first.
-    pub(super) fn closest(&self, id: SearchId) -> Vec<Contact<String>> {
+    pub(super) fn closest(&self, id: SearchId) -> Vec<Contact> {
         let open = self.open.get(&id);
         open.map_or(Vec::new(), |open| open.search.closest())
     }
@@ -100,7 +100,7 @@ impl Searches {
         &mut self,
         cx: &mut Context,
         target: Hash,
-        contacts: Vec<Contact<String>>,
+        contacts: Vec<Contact>,
         question: Question,
     ) -> SearchId {
         let params = SearchParams {
@@ -137,7 +137,7 @@ impl Searches {
     fn open(
         &mut self,
         cx: &mut Context,
-        search: Search<String>,
+        search: Search,
         question: Question,
         reach: Reach,
     ) -> SearchId {
@@ -226,7 +226,7 @@ impl Searches {
         cx: &mut Context,
         id: SearchId,
         peer: &PeerId,
-        nodes: Vec<Contact<String>>,
+        nodes: Vec<Contact>,
     ) {
         if let Some(open) = self.open.get_mut(&id) {
             open.waiting -= 1;

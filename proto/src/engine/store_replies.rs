@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// Sends the copies of a record to the nearest nodes. An attachment that is republished is announced too.
-    pub(super) fn send_copies(&mut self, located: Located, nearest: &[Contact<String>]) {
+    pub(super) fn send_copies(&mut self, located: Located, nearest: &[Contact]) {
         let cx = &mut self.cx;
         match located.republished_attachment() {
             Some(id) if located.is_keyed_by(id) => announce(cx, id.hash, nearest),

@@ -8,7 +8,7 @@ use crate::routing::{Contact, Route};
 /// The routing table of the node.
 #[derive(Debug)]
 pub(super) struct Table {
-    route: Box<dyn Route<String> + Send>,
+    route: Box<dyn Route + Send>,
     /// [`Route::next_refresh`] as of the last change of `route`: it looks at every bucket, and is asked after each
     /// message.
     next_refresh: Option<Duration>,
@@ -18,7 +18,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Creates the table of a node from its route.
-    pub(super) fn new(route: Box<dyn Route<String> + Send>) -> Self {
+    pub(super) fn new(route: Box<dyn Route + Send>) -> Self {
         Table {
             next_refresh: route.next_refresh(),
             route,
@@ -27,7 +27,7 @@ impl Table {
     }
 
     /// Notes a contact that has spoken itself.
-    pub(super) fn seen(&mut self, contact: Contact<String>, now: Duration) {
+    pub(super) fn seen(&mut self, contact: Contact, now: Duration) {
         self.route.seen(contact, now);
         self.next_refresh = self.route.next_refresh();
     }
@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// Returns the contacts nearest to `target`, nearest first, `count` at most.
-    pub(super) fn closest(&self, target: &Hash, count: usize) -> Vec<Contact<String>> {
+    pub(super) fn closest(&self, target: &Hash, count: usize) -> Vec<Contact> {
         self.route.closest(target, count)
     }
 

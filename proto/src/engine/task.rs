@@ -42,7 +42,7 @@ pub(super) enum Report {
     /// the report was dealt with.
     Connected(PeerId, ConnId),
     /// The search is over, with this result.
-    Done(Search<String>),
+    Done(Search),
 }
 
 /// Act that waits for an attachment to be whole.

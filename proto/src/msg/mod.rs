@@ -12,13 +12,14 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Addresses;
 use crate::attachment::tree::Node;
 use crate::id::{Hash, Key, PeerId};
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::Contact;
 
 /// The version of the wire, sent before anything else.
-pub const WIRE_VERSION: u16 = 1;
+pub const WIRE_VERSION: u16 = 2;
 
 /// An encoding of messages. It knows nothing of attachments, of framing or of ciphers.
 pub trait MsgEnc: Clone {
@@ -65,7 +66,7 @@ pub enum ProtoMessage {
         /// The request.
         query: QueryId,
         /// Those that the answerer knows nearest to the key.
-        nodes: Vec<Contact<String>>,
+        nodes: Vec<Contact>,
     },
     /// Asks to keep a record. Who asks must give out the parts of an attachment while it waits.
     Store {
@@ -121,10 +122,10 @@ pub enum ProtoMessage {
         #[serde(with = "crate::record::bytes_or_hex")]
         body: Vec<u8>,
     },
-    /// Where the peer can be connected with: said once, first of all.
+    /// Addresses at which the sender can be connected with. Sent once, before other messages.
     Hello {
-        /// Its address.
-        address: String,
+        /// Addresses, the best first.
+        addresses: Addresses,
     },
     /// Asks for those nearest to a place (Kademlia's FIND_NODE).
     FindNode {
@@ -138,7 +139,7 @@ pub enum ProtoMessage {
         /// The request.
         query: QueryId,
         /// Nearest first.
-        nodes: Vec<Contact<String>>,
+        nodes: Vec<Contact>,
     },
     /// Something by which one node finds a way to another, carried by a node that both are connected with.
     Signal {
@@ -167,9 +168,9 @@ pub enum ProtoMessage {
         /// The request.
         query: QueryId,
         /// Who has it, as far as is known.
-        providers: Vec<Contact<String>>,
+        providers: Vec<Contact>,
         /// Nearest first.
-        nodes: Vec<Contact<String>>,
+        nodes: Vec<Contact>,
     },
     /// A record that the sender looked for here in vain, and found elsewhere. Nothing answers it.
     Cache {
@@ -246,8 +247,8 @@ impl ProtoMessage {
             Value::Bytes(bytes) => bytes.len(),
             Value::Attachment { name, .. } => name.len(),
         };
-        let named = |nodes: &[Contact<String>]| -> usize {
-            let one = |node: &Contact<String>| size_of_val(node) + node.address.len();
+        let named = |nodes: &[Contact]| -> usize {
+            let one = |node: &Contact| size_of_val(node) + size_of_val(&*node.addresses);
             nodes.iter().map(one).sum()
         };
         let held = match self {
@@ -258,7 +259,7 @@ impl ProtoMessage {
             ProtoMessage::Part { proof, .. } => proof.len() * 32,
             ProtoMessage::Refused { reason, .. } | ProtoMessage::Bye { reason } => reason.len(),
             ProtoMessage::App { service, body } => service.len() + body.len(),
-            ProtoMessage::Hello { address } => address.len(),
+            ProtoMessage::Hello { addresses } => size_of_val(&**addresses),
             ProtoMessage::Signal { sealed, .. } => sealed.len(),
             ProtoMessage::NotFound { nodes, .. } | ProtoMessage::Nodes { nodes, .. } => {
                 named(nodes)

@@ -1,6 +1,7 @@
 //! Samples of every message, for tests.
 
 use super::ProtoMessage;
+use crate::address::{Address, Addresses};
 use crate::id::{Hash, Key};
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::Contact;
@@ -11,6 +12,12 @@ pub(crate) fn wire_page() -> String {
     include_str!("../../../docs/wire.md")
         .split_whitespace()
         .collect()
+}
+
+/// A list of one address.
+fn one() -> Addresses {
+    let at = std::net::SocketAddr::from(([192, 0, 2, 1], 4000));
+    Address::Tcp(at).into()
 }
 
 /// One of each, with the shapes that matter: empty, long, nested.
@@ -62,9 +69,7 @@ pub fn samples() -> Vec<ProtoMessage> {
             service: "chat".into(),
             body: (0..=255).collect(),
         },
-        ProtoMessage::Hello {
-            address: "tcp:192.0.2.1:4000".into(),
-        },
+        ProtoMessage::Hello { addresses: one() },
         ProtoMessage::FindNode {
             query: 4,
             target: hash,
@@ -74,7 +79,7 @@ pub fn samples() -> Vec<ProtoMessage> {
             nodes: vec![
                 Contact {
                     id: crate::PeerId(hash),
-                    address: "tcp:192.0.2.1:4000".into(),
+                    addresses: one(),
                 };
                 2
             ],
@@ -92,7 +97,7 @@ pub fn samples() -> Vec<ProtoMessage> {
             query: 6,
             providers: vec![Contact {
                 id: crate::PeerId(hash),
-                address: "tcp:192.0.2.1:4000".into(),
+                addresses: one(),
             }],
             nodes: Vec::new(),
         },

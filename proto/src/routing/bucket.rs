@@ -118,7 +118,7 @@ mod tests {
     fn contact(number: u8) -> Contact<u8> {
         Contact {
             id: PeerId(Hash([number; 32])),
-            address: number,
+            addresses: number,
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn addresses(bucket: &Bucket<u8>) -> Vec<u8> {
-        bucket.contacts().map(|contact| contact.address).collect()
+        bucket.contacts().map(|contact| contact.addresses).collect()
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
     fn who_speaks_again_is_the_youngest_and_is_reached_where_it_spoke_from() {
         let mut full = bucket(1..=3);
         let mut moved = contact(1);
-        moved.address = 9;
+        moved.addresses = 9;
         assert_eq!(full.seen(moved, 3), Noted::Kept);
         assert_eq!(addresses(&full), [2, 3, 9]);
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::{Contact, Distance, Noted, Route};
+use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use mydht_small::BTreeMap;
 
@@ -15,11 +16,11 @@ use mydht_small::BTreeMap;
 /// use mydht_proto::routing::{Contact, Everyone, Route};
 /// let mut route = Everyone::new(100);
 /// let id = PeerId(Hash::of(b"peer"));
-/// route.seen(Contact { id, address: 1 }, Duration::ZERO);
+/// route.seen(Contact { id, addresses: 1 }, Duration::ZERO);
 /// assert_eq!(route.closest(&Hash::of(b"anything"), 20)[0].id, id);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Everyone<A> {
+pub struct Everyone<A = Addresses> {
     contacts: BTreeMap<PeerId, A>,
     most: usize,
 }
@@ -39,7 +40,7 @@ impl<A: Clone + Debug> Route<A> for Everyone<A> {
         if !self.contacts.contains_key(&contact.id) && self.contacts.len() >= self.most {
             return Noted::Ignored;
         }
-        self.contacts.insert(contact.id, contact.address);
+        self.contacts.insert(contact.id, contact.addresses);
         Noted::Kept
     }
 
@@ -52,9 +53,9 @@ impl<A: Clone + Debug> Route<A> for Everyone<A> {
         all.sort_by_cached_key(|(id, _)| Distance::between(&id.0, target));
         all.truncate(count);
         all.into_iter()
-            .map(|(id, address)| Contact {
+            .map(|(id, addresses)| Contact {
                 id: *id,
-                address: address.clone(),
+                addresses: addresses.clone(),
             })
             .collect()
     }
@@ -89,13 +90,16 @@ mod tests {
             let id = PeerId(Hash([number; 32]));
             let contact = Contact {
                 id,
-                address: number,
+                addresses: number,
             };
             let noted = route.seen(contact, Duration::ZERO);
             assert_eq!(noted == Noted::Kept, number < 3);
         }
         let found = route.closest(&Hash([2; 32]), 2);
-        assert_eq!(found.iter().map(|c| c.address).collect::<Vec<_>>(), [2, 0]);
+        assert_eq!(
+            found.iter().map(|c| c.addresses).collect::<Vec<_>>(),
+            [2, 0]
+        );
         route.failed(&PeerId(Hash([2; 32])));
         assert_eq!(route.len(), 2);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::bucket::Bucket;
 use super::distance::within_bucket;
 use super::{Contact, Distance, Noted, Route};
+use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use mydht_small::BTreeMap;
 
@@ -44,13 +45,13 @@ impl Default for KademliaParams {
 /// let mut table = Kademlia::new(own, KademliaParams::default());
 /// for number in 0..1000_u32 {
 ///     let id = PeerId(Hash::of(&number.to_le_bytes()));
-///     table.seen(Contact { id, address: number }, Duration::ZERO);
+///     table.seen(Contact { id, addresses: number }, Duration::ZERO);
 /// }
 /// assert!(table.len() < 200);
 /// assert_eq!(table.closest(&own.0, 20).len(), 20);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Kademlia<A> {
+pub struct Kademlia<A = Addresses> {
     own: PeerId,
     params: KademliaParams,
     /// By the number of shared bits. It is as long as the deepest contact wants.
@@ -192,7 +193,7 @@ mod tests {
     fn contact(number: u32) -> Contact<u32> {
         Contact {
             id: id(number),
-            address: number,
+            addresses: number,
         }
     }
 

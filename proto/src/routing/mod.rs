@@ -20,15 +20,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 
-/// A peer, and where it is reached.
+/// Peer with its addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contact<A> {
-    /// Who it is.
+pub struct Contact<A = Addresses> {
+    /// Id of the peer.
     pub id: PeerId,
-    /// Where it is reached.
-    pub address: A,
+    /// Addresses at which it can be connected with, the best first.
+    pub addresses: A,
 }
 
 /// What became of a contact that a route was told of.
@@ -44,7 +45,7 @@ pub enum Noted {
 }
 
 /// The table that a node has unless it chooses another.
-pub fn kademlia(own: PeerId) -> Box<dyn Route<String> + Send> {
+pub fn kademlia(own: PeerId) -> Box<dyn Route + Send> {
     Box::new(Kademlia::new(own, KademliaParams::default()))
 }
 
@@ -52,7 +53,7 @@ pub fn kademlia(own: PeerId) -> Box<dyn Route<String> + Send> {
 ///
 /// A contact is `seen` when it has spoken itself, on a connection that proved who it is. What others say of a contact
 /// only makes it a candidate for a [`Search`]: so nobody can fill a table with names that do not answer.
-pub trait Route<A>: Debug {
+pub trait Route<A = Addresses>: Debug {
     /// The contact has spoken.
     fn seen(&mut self, contact: Contact<A>, now: Duration) -> Noted;
 

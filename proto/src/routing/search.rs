@@ -5,6 +5,7 @@ mod path;
 use std::collections::HashSet;
 
 use super::{Contact, Distance};
+use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use path::{Path, State};
 
@@ -46,7 +47,7 @@ impl Default for SearchParams {
 /// ```
 /// use mydht_proto::{Hash, PeerId};
 /// use mydht_proto::routing::{Contact, Search, SearchParams};
-/// let contact = |name: &[u8]| Contact { id: PeerId(Hash::of(name)), address: () };
+/// let contact = |name: &[u8]| Contact { id: PeerId(Hash::of(name)), addresses: () };
 /// let (own, near) = (contact(b"own"), contact(b"near"));
 /// let mut search = Search::new(near.id.0, own.id, [contact(b"first")], SearchParams::default());
 /// let first = search.next().unwrap();
@@ -58,7 +59,7 @@ impl Default for SearchParams {
 /// assert_eq!(search.closest()[0], near);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Search<A> {
+pub struct Search<A = Addresses> {
     target: Hash,
     params: SearchParams,
     /// The paths; then the pool alone.

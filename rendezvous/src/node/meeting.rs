@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mydht_proto::{Link, PeerId};
+use mydht_proto::{Address, Link, PeerId};
 use mydht_small::BTreeMap;
-
-use crate::UserId;
 
 /// How long a direct path has before the server carries what is said.
 const HEAD_START: Duration = Duration::from_millis(1500);
@@ -40,15 +38,14 @@ pub struct Way {
 impl Way {
     /// What a connection of a node is to its meetings. `None` while nobody knows with whom it is.
     pub fn of(link: &Link) -> Option<Self> {
-        let relayed = link.address.strip_prefix("relay:");
-        let sought = relayed.or_else(|| link.address.strip_prefix("rtc:"));
-        let sought = sought.and_then(|id| id.parse::<UserId>().ok());
+        let (path, sought) = match link.address {
+            Address::Relay(id) => (Path::Relayed, Some(id)),
+            Address::WebRtc(id) => (Path::Direct, Some(id)),
+            _ => (Path::Direct, None),
+        };
         Some(Way {
-            peer: link.peer.or(sought.map(PeerId::from))?,
-            path: match relayed {
-                Some(_) => Path::Relayed,
-                None => Path::Direct,
-            },
+            peer: link.peer.or(sought)?,
+            path,
             is_up: link.peer.is_some(),
         })
     }
@@ -316,13 +313,13 @@ mod tests {
     #[test]
     fn links_are_ways_when_it_is_known_with_whom() {
         let id = peer(7);
-        let user = UserId::from(id);
-        let link = |address: String, peer| Way::of(&Link { address, peer });
+        let link = |address, peer| Way::of(&Link { address, peer });
+        let tcp: Address = "tcp:127.0.0.1:1".parse().unwrap();
         let trying = |path| Some(way(7, path, false));
-        assert_eq!(link(format!("relay:{user}"), None), trying(Relayed));
-        assert_eq!(link(format!("rtc:{user}"), None), trying(Direct));
-        assert_eq!(link("tcp:127.0.0.1:1".into(), None), None);
+        assert_eq!(link(Address::Relay(id), None), trying(Relayed));
+        assert_eq!(link(Address::WebRtc(id), None), trying(Direct));
+        assert_eq!(link(tcp.clone(), None), None);
         let up = Some(way(7, Direct, true));
-        assert_eq!(link("tcp:127.0.0.1:1".into(), Some(id)), up);
+        assert_eq!(link(tcp, Some(id)), up);
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that the protocol asks for, and where peers say they are found.
+//! Connections that the protocol asks for, and the addresses that peers name of themselves.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,6 +8,8 @@ use mydht_transports::Transport;
 use tracing::Span;
 
 use super::MainLoop;
+use crate::Addresses;
+use crate::address::{for_transport, on_the_wire};
 use crate::conf::{Address, Connection, MyDHTConf};
 use crate::engine::{ConnId, Input};
 use crate::id::PeerId;
@@ -15,20 +17,14 @@ use crate::msg::ProtoMessage;
 use crate::service::connection::Wanted;
 use crate::service::hosted::Way;
 
-/// Places where one peer is looked for, at most.
-const PLACES: usize = 4;
-
 impl<MC: MyDHTConf> MainLoop<MC> {
-    /// Connects with `peer`, which was said to be found at these addresses, of which spaces are between: the first that
-    /// leads to it.
-    pub(super) fn dial(&mut self, peer: PeerId, addresses: &str) -> Result<()> {
-        let places = addresses.split_whitespace().take(PLACES);
-        self.dialing
-            .insert(peer, places.map(str::to_owned).collect());
+    /// Connects with `peer` at the first of these addresses that leads to it.
+    pub(super) fn dial(&mut self, peer: PeerId, addresses: &Addresses) -> Result<()> {
+        self.dialing.insert(peer, addresses.to_vec().into());
         self.dial_next(peer)
     }
 
-    /// Goes on with the next of the addresses of a peer that is being looked for.
+    /// Tries the next address of a peer that is being dialled.
     pub(super) fn dial_next(&mut self, peer: PeerId) -> Result<()> {
         while let Some(address) = self.dialing.get_mut(&peer).and_then(VecDeque::pop_front) {
             match self.open(&address) {
@@ -36,7 +32,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     let conn = self.start(stream, address, Some(Wanted::Peer(peer)))?;
                     return self.connected(conn);
                 }
-                Err(error) => tracing::debug!(?peer, address, %error, "not connected"),
+                Err(error) => tracing::debug!(?peer, %address, %error, "not connected"),
             }
         }
         self.dialing.remove(&peer);
@@ -44,21 +40,21 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// Connects with a peer that the user names, once.
-    pub(super) fn connect_to(&mut self, address: &str) -> Result<()> {
+    /// Connects once with a peer that the user names.
+    pub(super) fn connect_to(&mut self, address: &crate::Address) -> Result<()> {
         match self.open(address) {
             Ok((stream, address)) => {
                 let conn = self.start(stream, address, None)?;
                 self.connected(conn)
             }
             Err(error) => {
-                tracing::warn!(address, %error, "cannot connect");
+                tracing::warn!(%address, %error, "cannot connect");
                 Ok(())
             }
         }
     }
 
-    fn open(&mut self, address: &str) -> io::Result<(Connection<MC>, Address<MC>)> {
+    fn open(&mut self, address: &crate::Address) -> io::Result<(Connection<MC>, Address<MC>)> {
         if self.stopping.is_some() {
             return Err(io::Error::other("this node stops"));
         }
@@ -67,45 +63,39 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             let why = "there are too many connections (limit connections)";
             return Err(io::Error::other(why));
         }
-        let address: Address<MC> = address.parse().map_err(io::Error::other)?;
+        let address = for_transport::<MC>(address).map_err(io::Error::other)?;
         Ok((self.transport.connect_with(&address)?, address))
     }
 
-    /// Tells a peer where this node is found, if it can be found.
+    /// Sends a peer the addresses of this node, if it has any.
     pub(super) fn say_hello(&mut self, conn: ConnId) -> Result<()> {
         let most = self.common.limits.address_bytes;
-        let mut address = String::new();
-        for place in self.transport.local_addresses() {
-            let place = place.to_string();
-            let space = usize::from(!address.is_empty());
-            if address.len() + space + place.len() <= most {
-                address.extend(std::iter::repeat_n(' ', space));
-                address += &place;
-            }
-        }
-        if address.is_empty() {
+        let own = self.transport.local_addresses().into_iter();
+        let own = own.filter_map(|address| on_the_wire(&address));
+        let addresses: Addresses = own.filter(|own| !own.is_longer_than(most)).collect();
+        if addresses.is_empty() {
             return Ok(());
         }
-        self.send(conn, ProtoMessage::Hello { address }, None, &Span::none())
+        let hello = ProtoMessage::Hello { addresses };
+        self.send(conn, hello, None, &Span::none())
     }
 
-    /// A peer says where it is found: at one address, or at several with spaces between. Those that this node cannot go
-    /// to are kept for others, which it tells of this peer; one that cannot go to any does without.
-    pub(super) fn hello(&mut self, conn: ConnId, address: &str, way: Way) -> Result<()> {
+    /// Handles the addresses that a peer names of itself. Addresses of transports that this node does
+    /// not have are kept for other nodes, which learn them from this one.
+    pub(super) fn hello(&mut self, conn: ConnId, addresses: &Addresses, way: Way) -> Result<()> {
         let Some(observed) = self.conns.get(&conn).map(|conn| conn.address.clone()) else {
             return self.done(way);
         };
-        let place = |place: &str| match place.parse::<Address<MC>>() {
-            Ok(claimed) => self.transport.address_of(claimed, &observed).to_string(),
-            Err(_) => place.to_owned(),
-        };
-        let places = address.split_whitespace().take(PLACES);
-        let places: Vec<String> = places.map(place).collect();
-        if places.is_empty() {
+        if addresses.is_empty() {
             return self.done(way);
         }
-        self.protocol
-            .tell(Input::Reachable(conn, places.join(" ")), way);
+        // A peer that listens on all its interfaces does not know the address at which it was seen.
+        let seen = |named: &crate::Address| match for_transport::<MC>(named) {
+            Ok(claimed) => on_the_wire(&self.transport.address_of(claimed, &observed)),
+            Err(_) => Some(named.clone()),
+        };
+        let addresses = addresses.iter().filter_map(seen).collect();
+        self.protocol.tell(Input::Reachable(conn, addresses), way);
         Ok(())
     }
 }

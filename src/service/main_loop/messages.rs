@@ -77,11 +77,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             (State::Up(peer), FromPeer::Message(ProtoMessage::App { service, body }, _)) => {
                 self.app(conn, peer, service, body, way)
             }
-            (State::Up(_), FromPeer::Message(ProtoMessage::Hello { address }, _))
+            (State::Up(_), FromPeer::Message(ProtoMessage::Hello { addresses }, _))
                 if !found.said_hello =>
             {
                 found.said_hello = true;
-                self.hello(conn, &address, way)
+                self.hello(conn, &addresses, way)
             }
             (State::Up(_), FromPeer::Message(message, part)) => {
                 self.protocol.tell(Input::Message(conn, message, part), way);

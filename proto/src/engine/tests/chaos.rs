@@ -123,9 +123,7 @@ impl Chaos {
                 query,
                 nodes: vec![contact(what.into()); usize::from(what)],
             },
-            11 => ProtoMessage::Hello {
-                address: "x".into(),
-            },
+            11 => ProtoMessage::Hello { addresses: at(9) },
             3 => ProtoMessage::Found {
                 query,
                 record: self.record(what),

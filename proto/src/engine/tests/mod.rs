@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::context::MAX_OWED;
 use super::*;
+use crate::address::{Address, Addresses};
 use crate::attachment::ReceivedPart;
 use crate::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
 use crate::id::{Hash, Key};
@@ -107,11 +108,16 @@ pub(super) fn peer_id(conn: ConnId) -> PeerId {
     PeerId(Hash::of(&conn.to_le_bytes()))
 }
 
+/// The addresses of a node by its number.
+pub(super) fn at(number: usize) -> Addresses {
+    Address::Memory(number as u64).into()
+}
+
 /// A node by its number, which is also its address.
-pub(super) fn contact(number: usize) -> Contact<String> {
+pub(super) fn contact(number: usize) -> Contact {
     Contact {
         id: peer_id(number),
-        address: number.to_string(),
+        addresses: at(number),
     }
 }
 
@@ -132,7 +138,7 @@ pub(super) struct Bench {
     /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and nobody keeps what is to be cached.
     pub(super) quiet: bool,
     /// Whom it wants to be connected with.
-    pub(super) dialed: Vec<(PeerId, String)>,
+    pub(super) dialed: Vec<(PeerId, Addresses)>,
     conns: BTreeSet<ConnId>,
     open: BTreeSet<Ticket>,
     next_ticket: Ticket,
@@ -314,7 +320,7 @@ impl Bench {
 
     /// Where a peer says it is found, by its number.
     pub(super) fn reachable(&mut self, conn: ConnId) {
-        self.handle(Input::Reachable(conn, conn.to_string()));
+        self.handle(Input::Reachable(conn, at(conn)));
     }
 
     /// Takes the questions who is near: to whom, their number, near what.

@@ -5,6 +5,7 @@ mod wanted;
 use proptest::prelude::*;
 
 use super::*;
+use crate::address::Address;
 
 /// Numbers from a seed (xorshift64*, Vigna 2016).
 struct Random(u64);
@@ -93,8 +94,8 @@ impl Network {
         self.nodes[a].up_as(at_a, peer_id(b));
         self.nodes[b].up_as(at_b, peer_id(a));
         if self.reachable {
-            self.nodes[a].handle(Input::Reachable(at_a, b.to_string()));
-            self.nodes[b].handle(Input::Reachable(at_b, a.to_string()));
+            self.nodes[a].handle(Input::Reachable(at_a, at(b)));
+            self.nodes[b].handle(Input::Reachable(at_b, at(a)));
         }
         self.collect(a);
         self.collect(b);
@@ -139,10 +140,12 @@ impl Network {
         for (conn, _) in std::mem::take(&mut self.nodes[node].closed) {
             self.cut(node, conn);
         }
-        for (id, address) in std::mem::take(&mut self.nodes[node].dialed) {
-            match address.parse() {
-                Ok(other) if peer_id(other) == id && !self.gone.contains(&other) => {
-                    self.connect(node, other);
+        for (id, addresses) in std::mem::take(&mut self.nodes[node].dialed) {
+            match addresses[..] {
+                [Address::Memory(other)]
+                    if peer_id(other as usize) == id && !self.gone.contains(&(other as usize)) =>
+                {
+                    self.connect(node, other as usize);
                 }
                 _ => {
                     self.nodes[node].handle(Input::Unreachable(id));

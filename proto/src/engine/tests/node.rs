@@ -19,7 +19,7 @@ fn status_names_each_peer_once() {
 fn what_it_holds_is_counted() {
     let mut bench = Bench::with_peers(3);
     bench.up_as(9, peer_id(1));
-    bench.handle(Input::Reachable(2, "2".into()));
+    bench.handle(Input::Reachable(2, at(2)));
     let record = value(b"x");
     bench.store.records.insert(record.key, record);
     let ticket = bench.ask(Command::Insight);

@@ -13,7 +13,7 @@ fn provided(bench: &mut Bench) -> Vec<(ConnId, QueryId, Hash)> {
 }
 
 /// What the peer that asks is told: who has it.
-fn told(bench: &mut Bench, asker: ConnId, target: Hash) -> Vec<Contact<String>> {
+fn told(bench: &mut Bench, asker: ConnId, target: Hash) -> Vec<Contact> {
     bench.hears(asker, ProtoMessage::FindProviders { query: 7, target });
     let mut answers = bench.pick(|conn, message| match message {
         ProtoMessage::Providers {

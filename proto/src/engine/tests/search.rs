@@ -1,6 +1,7 @@
 //! Finding the nodes that are near: searches, and the connections made and given up for them.
 
 use super::*;
+use crate::address::Address;
 
 /// A node that is asked who is near, and whose peers may be found, each where its number says.
 fn open(peers: ConnId, limits: Limits) -> Bench {
@@ -38,7 +39,7 @@ fn a_node_that_joins_looks_for_itself_once() {
     bench.hears_nodes(1, asked[0].1, &[2, 7]);
     // The other peer is connected, the third is not.
     assert!(matches!(bench.find_nodes()[..], [(2, ..)]));
-    assert_eq!(bench.dialed, [(peer_id(7), "7".to_owned())]);
+    assert_eq!(bench.dialed, [(peer_id(7), at(7))]);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn nodes_that_an_answer_names_are_connected_with_and_asked() {
     assert_eq!(bench.dialed.len(), 1, "one path, one question at once");
     let (id, address) = bench.dialed.remove(0);
     bench.up_as(9, id);
-    assert!(address == "5" || address == "6");
+    assert!(address == at(5) || address == at(6));
     let (conn, query, _) = bench.finds()[0];
     assert_eq!(conn, 9);
     let found = record.clone();
@@ -200,9 +201,10 @@ fn a_peer_is_told_of_others_and_not_of_itself() {
 
 #[test]
 fn who_names_too_many_nodes_or_too_long_addresses_is_let_go() {
+    let too_long: Address = format!("x:{}", "y".repeat(255)).parse().unwrap();
     let long = Contact {
         id: peer_id(9),
-        address: "x".repeat(257),
+        addresses: [Address::Memory(9), too_long.clone()].into_iter().collect(),
     };
     for nodes in [vec![contact(9); 65], vec![long]] {
         let mut bench = open(1, Limits::default());
@@ -212,7 +214,7 @@ fn who_names_too_many_nodes_or_too_long_addresses_is_let_go() {
         assert!(bench.dialed.is_empty());
     }
     let mut bench = open(1, Limits::default());
-    bench.handle(Input::Reachable(1, "x".repeat(257)));
+    bench.handle(Input::Reachable(1, too_long.into()));
     assert!(bench.closed[0].1.contains("address_bytes"));
 }
 

@@ -133,7 +133,7 @@ impl Transfers {
         cx: &mut Context,
         searches: &mut Searches,
         search: SearchId,
-        contacts: Vec<Contact<String>>,
+        contacts: Vec<Contact>,
     ) {
         let Some(seek) = self.seeks.get_mut(&search) else {
             return;

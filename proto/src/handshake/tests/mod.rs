@@ -40,7 +40,7 @@ pub(super) fn fresh(byte: u8) -> Fresh {
 
 pub(super) fn channel() -> Channel {
     Channel {
-        preamble: b"MYDHT\x01\x01\x00".to_vec(),
+        preamble: b"MYDHT\x01\x02\x00".to_vec(),
         binding: b"fingerprints".to_vec(),
     }
 }

@@ -13,7 +13,7 @@ fn id(number: usize) -> PeerId {
 fn contact(number: usize) -> Contact<usize> {
     Contact {
         id: id(number),
-        address: number,
+        addresses: number,
     }
 }
 
@@ -49,9 +49,9 @@ proptest! {
         let mut waiting: Vec<usize> = Vec::new();
         for order in order.into_iter().chain(std::iter::repeat(0)) {
             while let Some(next) = search.next() {
-                prop_assert!(asked.insert(next.address), "{} twice", next.address);
-                prop_assert!(next.address != own);
-                waiting.push(next.address);
+                prop_assert!(asked.insert(next.addresses), "{} twice", next.addresses);
+                prop_assert!(next.addresses != own);
+                waiting.push(next.addresses);
             }
             prop_assert!(waiting.len() <= parallel.max(paths).max(1));
             if waiting.is_empty() {
@@ -72,7 +72,7 @@ proptest! {
         prop_assert!(search.is_done());
         answered.sort_by_key(distance);
         answered.truncate(want);
-        let closest: Vec<usize> = search.closest().iter().map(|c| c.address).collect();
+        let closest: Vec<usize> = search.closest().iter().map(|c| c.addresses).collect();
         prop_assert_eq!(&closest, &answered);
         let furthest = closest.last().filter(|_| closest.len() == want).map(distance);
         let left_out = heard.iter().filter(|number| !asked.contains(*number));

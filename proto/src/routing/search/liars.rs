@@ -18,7 +18,7 @@ fn id(number: u32) -> PeerId {
 fn contact(number: u32) -> Contact<u32> {
     Contact {
         id: id(number),
-        address: number,
+        addresses: number,
     }
 }
 
@@ -109,13 +109,13 @@ impl Network {
             };
             self.questions += 1;
             // They are connected: each knows the other.
-            let number = next.address as usize;
+            let number = next.addresses as usize;
             self.tables[number].seen(contact(own), Duration::ZERO);
             self.tables[own as usize].seen(next.clone(), Duration::ZERO);
-            if has.contains(&next.address) {
+            if has.contains(&next.addresses) {
                 return (true, search.closest());
             }
-            let closer = self.answer(next.address, &search.target);
+            let closer = self.answer(next.addresses, &search.target);
             search.answered(&next.id, closer);
         }
     }
@@ -133,7 +133,7 @@ impl Network {
             let target = Hash::of(&value.to_be_bytes());
             let (_, nearest) = self.search(target, &HashSet::new());
             measured.put += std::mem::take(&mut self.questions);
-            let kept = nearest.iter().take(COPIES).map(|contact| contact.address);
+            let kept = nearest.iter().take(COPIES).map(|contact| contact.addresses);
             let has = kept.filter(|number| !is_liar(*number)).collect();
             measured.found += u32::from(self.search(target, &has).0);
             measured.get += std::mem::take(&mut self.questions);

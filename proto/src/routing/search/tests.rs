@@ -11,7 +11,7 @@ fn id(number: u32) -> PeerId {
 fn contact(number: u32) -> Contact<u32> {
     Contact {
         id: id(number),
-        address: number,
+        addresses: number,
     }
 }
 
@@ -24,7 +24,7 @@ fn params(parallel: usize, paths: usize, want: usize) -> SearchParams {
 }
 
 fn numbers(contacts: &[Contact<u32>]) -> Vec<u32> {
-    contacts.iter().map(|contact| contact.address).collect()
+    contacts.iter().map(|contact| contact.addresses).collect()
 }
 
 /// A network whose nodes know each other as a table allows.
@@ -75,7 +75,7 @@ fn the_nearest_of_a_network_are_found() {
             deepest = deepest.max(search.depth(&next.id).unwrap());
             search.answered(
                 &next.id,
-                world.tables[next.address as usize].closest(&target, 8),
+                world.tables[next.addresses as usize].closest(&target, 8),
             );
         }
         assert!(search.is_done());
@@ -121,7 +121,7 @@ fn by_distance(numbers: std::ops::Range<u32>) -> Vec<u32> {
 
 fn asked(search: &mut Search<u32>) -> Vec<u32> {
     std::iter::from_fn(|| search.next())
-        .map(|c| c.address)
+        .map(|c| c.addresses)
         .collect()
 }
 
@@ -212,7 +212,7 @@ fn nobody_is_asked_twice_and_this_node_never() {
             assert_ne!(next.id, id(7));
             search.answered(
                 &next.id,
-                world.tables[next.address as usize].closest(&target, 8),
+                world.tables[next.addresses as usize].closest(&target, 8),
             );
         }
         assert!(search.is_done());
@@ -226,7 +226,7 @@ fn who_fails_is_replaced_by_the_next_nearest() {
     let mut search = Search::new(target, id(0), seeds, params(1, 1, 4));
     let mut asked = Vec::new();
     while let Some(next) = search.next() {
-        asked.push(next.address);
+        asked.push(next.addresses);
         if asked.len() % 2 == 1 {
             search.failed(&next.id);
         } else {
@@ -245,7 +245,7 @@ fn an_answer_that_was_not_asked_for_or_comes_twice_changes_nothing() {
     search.answered(&id(1).clone(), vec![contact(5)]);
     search.answered(&id(9), vec![contact(5)]);
     let next = search.next().unwrap();
-    assert_eq!(next.address, 1);
+    assert_eq!(next.addresses, 1);
     search.answered(&next.id, vec![]);
     search.answered(&next.id, vec![contact(6)]);
     search.failed(&next.id);

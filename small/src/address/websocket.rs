@@ -1,34 +1,35 @@
-//! Where a WebSocket is found.
+//! Addresses of WebSockets.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::{is_host_name, split_port};
 use crate::InvalidAddress;
 
-/// Written `ws://HOST:PORT/PATH`, or `wss://…` where a proxy ends TLS.
+/// Address of a WebSocket, written `ws://HOST:PORT/PATH`, or `wss://…` where a proxy ends TLS.
 ///
 /// ```
-/// use mydht_transports::websocket::WsAddress;
+/// use mydht_small::WsAddress;
 ///
 /// let address: WsAddress = "ws://127.0.0.1:4000".parse()?;
 /// assert_eq!(address.to_string(), "ws://127.0.0.1:4000/");
 /// assert_eq!("wss://dht.example/node".parse::<WsAddress>()?.port(), 443);
-/// # Ok::<(), mydht_transports::InvalidAddress>(())
+/// # Ok::<(), mydht_small::InvalidAddress>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WsAddress {
     secure: bool,
-    /// As it is in a URL: IPv6 in brackets.
+    /// Host as in a URL: an IPv6 address is in brackets.
     host: Arc<str>,
     port: u16,
-    /// Begins with `/`.
+    /// Path and query, from the first `/` on.
     path: Arc<str>,
 }
 
 impl WsAddress {
-    /// `ws://` at an IP address.
+    /// Returns the address `ws://IP:PORT/PATH`.
     pub fn at(address: SocketAddr, path: &str) -> Self {
         let host = match address {
             SocketAddr::V4(v4) => v4.ip().to_string(),
@@ -46,28 +47,28 @@ impl WsAddress {
         }
     }
 
-    /// True for `wss://`.
+    /// Returns true for `wss://`.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The host, IPv6 in brackets.
+    /// Returns the host. An IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The path, which begins with `/`.
+    /// Returns the path and the query, which begin with `/`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where to connect to without asking anybody for the host's address; `None` if it has a name that must be looked
-    /// up.
+    /// Returns the socket address of a host that needs no resolver: an IP address, or `localhost`.
+    /// Returns `None` for other names.
     pub fn socket_address(&self) -> Option<SocketAddr> {
         let host = if &*self.host == "localhost" {
             "127.0.0.1"
@@ -96,34 +97,24 @@ impl FromStr for WsAddress {
             (true, text.strip_prefix("wss://").ok_or_else(wrong)?)
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let colon = authority
-            .rfind(':')
-            .filter(|colon| !authority[*colon..].contains(']'));
-        let (host, port) = match colon {
-            Some(colon) => {
-                let port = authority[colon + 1..].parse().map_err(|_| wrong())?;
-                (&authority[..colon], port)
-            }
+        let (host, port) = match split_port(authority) {
+            Some((host, port)) => (host, port.parse().map_err(|_| wrong())?),
             None => (authority, if secure { 443 } else { 80 }),
         };
         let bracketed = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
-        let host_is_one = match bracketed {
-            Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                !host.is_empty()
-                    && host.len() <= 253
-                    && host
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-            }
+        // One text for one host: names in lower case, IPv6 as RFC 5952 writes it.
+        let host = match bracketed {
+            Some(v6) => v6.parse().ok().map(|v6: Ipv6Addr| format!("[{v6}]")),
+            None => is_host_name(host).then(|| host.to_ascii_lowercase()),
         };
+        let host = host.ok_or_else(wrong)?;
         let path_is_one = path.len() <= 1024
             && path
                 .bytes()
                 .all(|b| b.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&b));
-        if !host_is_one || !path_is_one {
+        if !path_is_one {
             return Err(wrong());
         }
         Ok(WsAddress {
@@ -146,6 +137,8 @@ mod tests {
             ("ws://localhost:4000/a/b?c=d", "ws://localhost:4000/a/b?c=d"),
             ("ws://[::1]:4000/", "ws://[::1]:4000/"),
             ("ws://[::1]", "ws://[::1]:80/"),
+            ("ws://[0:0::01]:1/X", "ws://[::1]:1/X"),
+            ("ws://DHT.Example/X", "ws://dht.example:80/X"),
             ("wss://dht.example/x", "wss://dht.example:443/x"),
         ] {
             let address: WsAddress = text.parse().unwrap();

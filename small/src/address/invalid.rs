@@ -1,18 +1,18 @@
-//! Addresses in text that no transport can read.
+//! Errors of reading an address from text.
 
 use std::fmt;
 
-use mydht_small::Excerpt;
+use crate::Excerpt;
 
-/// Error of reading an address from text, shared by the addresses of all transports.
+/// Error of reading an address from text, shared by the addresses of all kinds.
 ///
 /// ```
-/// use mydht_transports::InvalidAddress;
-/// use mydht_transports::memory::MemoryAddress;
+/// use mydht_small::{InvalidAddress, WsAddress};
 ///
-/// let error = "tcp:1".parse::<MemoryAddress>().unwrap_err();
-/// assert_eq!(error, InvalidAddress::new("tcp:1", "mem:NUMBER"));
-/// assert_eq!(error.to_string(), "invalid address `tcp:1`: write mem:NUMBER");
+/// let error = "tcp:1".parse::<WsAddress>().unwrap_err();
+/// assert!(matches!(error, InvalidAddress::Form { .. }));
+/// let expected = "invalid address `tcp:1`: write ws://HOST:PORT/PATH, as ws://127.0.0.1:4000/";
+/// assert_eq!(error.to_string(), expected);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +24,12 @@ pub enum InvalidAddress {
         text: Excerpt,
         /// Form of a valid address, for people.
         expected: &'static str,
+    },
+    /// Host without a port, where the port has no default.
+    #[error("invalid address `{text}`: add a port, as {text}:4000")]
+    NoPort {
+        /// Text that was read.
+        text: Excerpt,
     },
     /// Text that is not an address of either of two transports.
     #[error("{0}, or {expected}", expected = Expected(.1))]
@@ -45,6 +51,7 @@ impl fmt::Display for Expected<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             InvalidAddress::Form { expected, .. } => f.write_str(expected),
+            InvalidAddress::NoPort { .. } => f.write_str("HOST:PORT"),
             InvalidAddress::Neither(first, second) => {
                 write!(f, "{}, or {}", Expected(first), Expected(second))
             }
