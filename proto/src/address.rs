@@ -324,6 +324,7 @@ mod tests {
         assert!(Address::with_scheme("localhost:4000").is_err());
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     proptest::proptest! {
         #[test]
         fn whatever_is_read_is_written_so_that_it_is_read_again(text in "[a-z0-9:./\\[\\]-]{0,24}") {

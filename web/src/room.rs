@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
+use mydht::Address;
 use mydht::NodeHandle;
 use mydht_evloop::Handle;
-use mydht_rendezvous::{Event, Meeting, Path, Way};
+use mydht_rendezvous::{Event, Meeting, Path, UserId, Way};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::answer::Answer;
