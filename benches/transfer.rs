@@ -106,16 +106,16 @@ fn nodes(from: &Path, to: &Path, encrypted: bool) -> Outcome<Duration> {
         ..Config::listen("127.0.0.1:0".parse()?)
     };
     let provider = provider.start()?;
-    let key = provider.put_file(None, from)?;
+    let key = provider.put_file(from).wait()?.key;
     let getter = Config {
         attachments: Some(to.to_owned()),
         ..node(encrypted)?
     };
     let known = provider.address().ok_or("it listens nowhere")?;
     let getter = getter.bootstrap(known).start()?;
-    getter.await_peer(Duration::from_secs(10))?;
+    getter.await_peer(Duration::from_secs(10)).wait()?;
     let start = Instant::now();
-    getter.get(&key)?.ok_or("nobody has it")?;
+    getter.get_record(&key).wait()?.ok_or("nobody has it")?;
     let elapsed = start.elapsed();
     getter.stop()?;
     provider.stop()?;

@@ -57,12 +57,12 @@ pub fn main() -> std::result::Result<(), Box<dyn Error>> {
     let bob = Config::default()
         .bootstrap(known)
         .start_with(Chat::default())?;
-    bob.await_peer(Duration::from_secs(10))?;
+    bob.await_peer(Duration::from_secs(10)).wait()?;
 
     let (send, lines) = mpsc::channel();
     let hear = move |line| drop(send.send(line));
-    alice.handle().tell(vec![], hear)?;
-    bob.handle().tell(b"hello from bob".to_vec(), |_| ())?;
+    alice.node().tell(vec![], hear)?;
+    bob.node().tell(b"hello from bob".to_vec(), |_| ())?;
     let line = lines.recv_timeout(Duration::from_secs(10))?;
     println!("alice hears: {}", String::from_utf8_lossy(&line));
 

@@ -20,7 +20,7 @@ use crate::service::{GlobalService, LocalService};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
-/// The types of a node's parts. The values are given to [`Node::new`](crate::Node::new) in [`Parts`](crate::Parts).
+/// The types of a node's parts. The values are given to [`Runner::new`](crate::Runner::new) in [`Parts`](crate::Parts).
 ///
 /// | ready-made | services | channels | where |
 /// |---|---|---|---|

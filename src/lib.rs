@@ -7,13 +7,16 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod call;
 pub mod conf;
+mod error;
 pub mod identity;
 pub mod memory;
 pub mod metrics;
 #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
 pub mod native;
 mod node;
+mod runner;
 pub mod service;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod synchronous;
@@ -26,16 +29,17 @@ pub use mydht_proto::{
 pub use mydht_rendezvous as rendezvous;
 pub use mydht_store as store;
 
+pub use call::Call;
 pub use conf::{MyDHTConf, SingleThread};
-pub use engine::{Command, Event};
+pub use error::Error;
 pub use id::{Hash, Key, PeerId};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use mydht_proto::{Address, Addresses, HostPort, Link};
-pub use node::{Node, NodeHandle};
+pub use node::{Node, Signed, Status, Stored};
 pub use record::{AttachmentId, Record, Value};
+pub use runner::Runner;
 pub use service::parts::Parts;
-pub use service::route::{Answer, Reply, Request};
 
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]

@@ -5,7 +5,6 @@
 //!
 //! ```
 //! use mydht::memory::{self, Network};
-//! use mydht::{Command, Event, Record, Value};
 //! use mydht_evloop::VirtualClock;
 //!
 //! let clock = VirtualClock::new(1);
@@ -15,14 +14,13 @@
 //! nodes.push(memory::node(&network, clock.poll(), &[known])?);
 //! memory::settle(&clock, &mut nodes)?;
 //!
-//! let record = Record::by_content(Value::Bytes(b"hello".to_vec()));
-//! let (put, get) = (record.clone(), record.key);
-//! nodes[0].handle().request(Command::Put { record: put, tree: None }, |_| ())?;
+//! let mut put = nodes[0].node().put(b"hello");
 //! memory::settle(&clock, &mut nodes)?;
-//! let (send, found) = std::sync::mpsc::channel();
-//! nodes[1].handle().request(Command::Get { key: get }, move |event| drop(send.send(event)))?;
+//! let stored = put.try_take().expect("nothing is left to be done")?;
+//! let mut get = nodes[1].node().get(&stored.key);
 //! memory::settle(&clock, &mut nodes)?;
-//! assert_eq!(found.try_recv(), Ok(Event::Found(record)));
+//! let found = get.try_take().expect("nothing is left to be done")?;
+//! assert_eq!(found.as_deref(), Some(&b"hello"[..]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -38,7 +36,7 @@ use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::shadow::{Cipher, Records, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
-use crate::{Metrics, MyDHTConf, Node, Parts, PeerId, SingleThread};
+use crate::{Metrics, MyDHTConf, Parts, PeerId, Runner, SingleThread};
 
 /// When the time of a virtual clock begins: with the year 2026 (UTC).
 pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -52,7 +50,7 @@ pub type Conf<E = Bincode, S = Records, R = MemoryKV, A = MemoryAttachments> =
 
 /// A node, and where others find it.
 pub struct MemoryNode<MC: MyDHTConf = Conf> {
-    node: Node<MC>,
+    runner: Runner<MC>,
     /// Where others find it.
     pub address: MemoryAddress,
     /// Who it is.
@@ -62,23 +60,23 @@ pub struct MemoryNode<MC: MyDHTConf = Conf> {
 }
 
 impl<MC: MyDHTConf> Deref for MemoryNode<MC> {
-    type Target = Node<MC>;
+    type Target = Runner<MC>;
 
-    fn deref(&self) -> &Node<MC> {
-        &self.node
+    fn deref(&self) -> &Runner<MC> {
+        &self.runner
     }
 }
 
 impl<MC: MyDHTConf> DerefMut for MemoryNode<MC> {
-    fn deref_mut(&mut self) -> &mut Node<MC> {
-        &mut self.node
+    fn deref_mut(&mut self) -> &mut Runner<MC> {
+        &mut self.runner
     }
 }
 
 /// A node with the default parts.
 ///
 /// # Errors
-/// As [`Node::new`]; also when there is no randomness for an id.
+/// As [`Runner::new`]; also when there is no randomness for an id.
 pub fn node(
     network: &Network,
     poll: Poll,
@@ -121,7 +119,7 @@ where
 /// A node of these parts.
 ///
 /// # Errors
-/// As [`Node::new`].
+/// As [`Runner::new`].
 pub fn node_of<MC>(parts: Parts<MC>) -> mydht_spawner::Result<MemoryNode<MC>>
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
@@ -129,7 +127,7 @@ where
     let (address, id) = (parts.transport.address(), parts.credentials.id());
     let metrics = parts.metrics.clone();
     Ok(MemoryNode {
-        node: Node::new(parts)?,
+        runner: Runner::new(parts)?,
         address,
         id,
         metrics,

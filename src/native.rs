@@ -5,10 +5,10 @@
 //! use mydht::native::Config;
 //!
 //! let node = Config::listen("127.0.0.1:0".parse()?).start()?;
-//! let key = node.put_bytes(None, b"hello")?;
-//! assert_eq!(node.get_bytes(&key)?.as_deref(), Some(&b"hello"[..]));
+//! let stored = node.put(b"hello").wait()?;
+//! assert_eq!(node.get(&stored.key).wait()?.as_deref(), Some(&b"hello"[..]));
 //! node.stop()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), mydht::Error>(())
 //! ```
 
 mod network;
@@ -16,31 +16,31 @@ mod network;
 mod room;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufWriter, Write};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use mydht_transports::Transport;
 use mydht_transports::either::EitherOf;
 
 use crate::address::on_the_wire;
 use crate::attachment::Name;
-use crate::attachment::tree::Tree;
+use crate::attachment::tree::{PART_LEN, Tree};
 use crate::handshake::Credentials;
 use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
-use crate::service::{GlobalService, NoGlobal};
+use crate::service::{GlobalService, NoGlobal, Request};
 use crate::shadow::Records as RecordLayer;
 use crate::store::{
     AttachmentStore, Content, FileAttachments, FileRoot, Folder, KVStore, MemoryAttachments,
     MemoryKV,
 };
 use crate::{
-    Address, Command, Event, Key, Limits, Metrics, Node, NodeHandle, Parts, PeerId, Record,
-    Request, SingleThread, Value,
+    Address, AttachmentId, Call, Error, Key, Limits, Metrics, Node, Parts, PeerId, Record, Runner,
+    SingleThread, Stored, Value,
 };
 
 pub use network::Network;
@@ -82,11 +82,6 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Cannot be done, and why.
-fn failed(why: impl Into<String>) -> io::Error {
-    io::Error::other(why.into())
-}
-
 impl Config {
     /// A node that listens on `address` and keeps everything in memory.
     pub fn listen(address: Address) -> Self {
@@ -122,7 +117,7 @@ impl Config {
     ///
     /// # Errors
     /// When the address is in use, the store cannot be opened, and so on: the error says what to do.
-    pub fn start(self) -> io::Result<NativeNode> {
+    pub fn start(self) -> Result<NativeNode, Error> {
         self.start_serving(None)
     }
 
@@ -130,14 +125,14 @@ impl Config {
     ///
     /// # Errors
     /// As [`start`](Config::start).
-    pub fn start_with<G: GlobalService + Send>(self, global: G) -> io::Result<NativeNode<G>> {
+    pub fn start_with<G: GlobalService + Send>(self, global: G) -> Result<NativeNode<G>, Error> {
         self.start_serving(Some(global))
     }
 
     fn start_serving<G: GlobalService + Send>(
         self,
         global: Option<G>,
-    ) -> io::Result<NativeNode<G>> {
+    ) -> Result<NativeNode<G>, Error> {
         let poll = mydht_evloop::Poll::new()?;
         let (tcp, ws) = network::listen(&self.listen)?;
         let mut bootstrap = Vec::new();
@@ -184,14 +179,13 @@ impl Config {
             ..Parts::new(poll, transport, Bincode, RecordLayer, stores, credentials)
         };
         let metrics = parts.metrics.clone();
-        let (handle, thread) =
-            Node::<Conf<G>>::start(parts).map_err(|error| failed(error.to_string()))?;
+        let (node, thread) = Runner::<Conf<G>>::start(parts)?;
         #[cfg(feature = "rendezvous")]
         let room = client
-            .map(|client| client.follow(handle.clone()))
+            .map(|client| client.follow(node.clone()))
             .transpose()?;
         Ok(NativeNode {
-            handle,
+            node,
             addresses,
             #[cfg(feature = "rendezvous")]
             room,
@@ -218,9 +212,11 @@ fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
     Ok((Box::new(records), Box::new(attachments)))
 }
 
-/// A node that runs on a thread of its own. Dropping it leaves it running; [`stop`](NativeNode::stop) ends it.
+/// A node that runs on a thread of its own. It is used as a [`Node`], which it derefs to.
+///
+/// Dropping it leaves it running; [`stop`](NativeNode::stop) ends it.
 pub struct NativeNode<G: GlobalService = NoGlobal> {
-    handle: NodeHandle<Conf<G>>,
+    node: Node<Conf<G>>,
     addresses: Vec<Address>,
     #[cfg(feature = "rendezvous")]
     room: Option<room::Membership>,
@@ -232,6 +228,14 @@ pub struct NativeNode<G: GlobalService = NoGlobal> {
     thread: JoinHandle<mydht_spawner::Result<()>>,
 }
 
+impl<G: GlobalService> Deref for NativeNode<G> {
+    type Target = Node<Conf<G>>;
+
+    fn deref(&self) -> &Node<Conf<G>> {
+        &self.node
+    }
+}
+
 impl<G: GlobalService> NativeNode<G> {
     /// Returns the first TCP address that the node listens on.
     pub fn address(&self) -> Option<Address> {
@@ -240,174 +244,181 @@ impl<G: GlobalService> NativeNode<G> {
         tcp.cloned()
     }
 
-    /// Everywhere it can be found.
+    /// Returns all addresses at which the node can be connected with.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// How the connection with the signalling server is, in words; `None` if it was not told of one.
+    /// Returns the state of the connection with the signalling server, for people; `None` for a node that uses none.
     #[cfg(feature = "rendezvous")]
     pub fn signalling(&self) -> Option<String> {
         self.room.as_ref().map(room::Membership::state)
     }
 
-    /// Who it is.
+    /// Returns the id of the node.
     pub fn id(&self) -> PeerId {
         self.id
     }
 
-    /// What it counts.
+    /// Returns the node's counters.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// A handle to use it by.
-    pub fn handle(&self) -> NodeHandle<Conf<G>> {
-        self.handle.clone()
-    }
-
-    /// Asks the node something and waits; `progress` hears (bytes moved, bytes in all).
-    ///
-    /// # Errors
-    /// What the node says, or that it has ended.
-    pub fn ask(
-        &self,
-        request: impl Into<Request>,
-        progress: impl FnMut(u64, u64),
-    ) -> io::Result<Event> {
-        match self.handle.ask(request, progress) {
-            Ok(Event::Failed(why)) => Err(failed(why)),
-            Ok(event) => Ok(event),
-            Err(error) => Err(failed(format!("the node has ended: {error}"))),
-        }
-    }
-
-    /// Waits until the node is connected with a peer, for `timeout` at most.
-    ///
-    /// # Errors
-    /// Why no peer could be connected with; or that none was in time.
-    pub fn await_peer(&self, timeout: Duration) -> io::Result<()> {
-        self.ask(Command::AwaitPeer(timeout), |_, _| ()).map(drop)
-    }
-
-    /// Puts bytes under `key`, or under their hash, and gives the key.
-    ///
-    /// # Errors
-    /// What the node says.
-    pub fn put_bytes(&self, key: Option<Key>, bytes: &[u8]) -> io::Result<Key> {
-        let value = Value::Bytes(bytes.to_vec());
-        let key = key.unwrap_or(Key::Content(value.hash()));
-        let record = Record::new(key, value);
-        self.ask(Command::Put { record, tree: None }, |_, _| ())?;
-        Ok(key)
-    }
-
-    /// Puts a file under `key`, or under the hash of its content, and gives the key. The file is read where it is,
-    /// as long as the node runs.
-    ///
-    /// # Errors
-    /// When the file cannot be read; what the node says.
-    pub fn put_file(&self, key: Option<Key>, path: &Path) -> io::Result<Key> {
-        let tree = hash_file(path, |_| ())?;
-        let record = file_record(key, path, &tree);
-        let key = record.key;
-        let content = Some((tree, Content::File(path.to_owned())));
-        self.ask(Request::put(record, content), |_, _| ())?;
-        Ok(key)
-    }
-
-    /// Puts what `name` names under `key`, or under the hash of its content, and gives the key.
-    ///
-    /// # Errors
-    /// When there is no such content here, or a `file:` name leads out of its folder; what the node says.
-    pub fn put_named(&self, key: Option<Key>, name: &Name) -> io::Result<Key> {
-        let path = match (name, &self.files, &self.whole) {
-            (Name::File(name), Some(files), _) => files.file(name)?,
-            (Name::Store(id), _, Some(whole)) => whole.join(id.hash.to_string()),
-            _ => {
-                return Err(failed(format!(
-                    "{name} names nothing: this node was started without such a folder"
-                )));
-            }
-        };
-        if let Name::Store(id) = name {
-            let there = std::fs::metadata(&path).is_ok_and(|meta| meta.len() == id.len);
-            if !there {
-                return Err(failed(format!("{name} is not in this node's store")));
-            }
-        }
-        self.put_file(key, &path)
-    }
-
-    /// The record under `key`, with its attachment in the node's store; `None` if nobody has it.
-    ///
-    /// # Errors
-    /// What the node says.
-    pub fn get(&self, key: &Key) -> io::Result<Option<Record>> {
-        match self.ask(Command::Get { key: *key }, |_, _| ())? {
-            Event::Found(record) => Ok(Some(record)),
-            _ => Ok(None),
-        }
-    }
-
-    /// The bytes under `key`; `None` if nobody has them.
-    ///
-    /// # Errors
-    /// What the node says; also when an attachment is under `key`.
-    pub fn get_bytes(&self, key: &Key) -> io::Result<Option<Vec<u8>>> {
-        match self.get(key)?.map(|record| record.value) {
-            None => Ok(None),
-            Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
-            Some(Value::Attachment { .. }) => {
-                Err(failed(format!("{key} is an attachment: read it in parts")))
-            }
-        }
+    /// Returns the node without its thread, to use it from others.
+    pub fn node(&self) -> Node<Conf<G>> {
+        self.node.clone()
     }
 
     /// Stops the node and waits for its end.
     ///
     /// # Errors
-    /// What it failed with.
-    pub fn stop(self) -> io::Result<()> {
-        // It may have ended by itself: then it says why below.
-        let _ = self.handle.stop();
+    /// The error that the node ended with.
+    pub fn stop(self) -> Result<(), Error> {
+        // It may have ended by itself: `join` then returns the reason.
+        let _ = self.node.stop();
         self.join()
     }
 
     /// Waits until somebody stops the node.
     ///
     /// # Errors
-    /// What it failed with.
-    pub fn join(self) -> io::Result<()> {
+    /// The error that the node ended with.
+    pub fn join(self) -> Result<(), Error> {
         let ended = self.thread.join();
         #[cfg(feature = "rendezvous")]
         if let Some(room) = self.room {
             room.end();
         }
         match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed("the node's thread panicked")),
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Error::Panicked),
         }
     }
 }
 
-/// The hash tree of a file; `progress` hears the bytes read so far.
-///
-/// # Errors
-/// When the file cannot be read: the error names it.
-pub fn hash_file(path: &Path, progress: impl FnMut(u64)) -> io::Result<Tree> {
-    File::open(path)
-        .and_then(|file| Tree::of_reader(file, progress))
-        .map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot read {}: {error}", path.display()),
-            )
+impl<G: GlobalService + Send> NativeNode<G> {
+    /// Shares a file under the hash of its content. The file is hashed now and read where it is whenever a peer
+    /// fetches it, as long as the node runs.
+    ///
+    /// [`Call::on_progress`] hears the bytes that the peers which keep copies have fetched.
+    pub fn put_file(&self, path: impl Into<PathBuf>) -> Call<Stored> {
+        self.put_content(None, path.into())
+    }
+
+    /// Shares a file under `key`, for example [`Key::named`], as [`put_file`](NativeNode::put_file) does under its hash.
+    pub fn put_file_at(&self, key: Key, path: impl Into<PathBuf>) -> Call<Stored> {
+        self.put_content(Some(key), path.into())
+    }
+
+    /// Shares the content that `name` names in this node's folders, under `key` or under its hash.
+    ///
+    /// Fails with [`Error::NoSuchContent`] if there is none, or with [`Error::Io`] if a `file:` name leads out of its
+    /// folder.
+    pub fn put_named(&self, key: Option<Key>, name: &Name) -> Call<Stored> {
+        match self.path_of(name) {
+            Ok(path) => self.put_content(key, path),
+            Err(error) => Call::failed(error),
+        }
+    }
+
+    fn path_of(&self, name: &Name) -> Result<PathBuf, Error> {
+        let missing = |hint| Error::NoSuchContent {
+            name: name.to_string(),
+            hint,
+        };
+        match (name, &self.files, &self.whole) {
+            (Name::File(name), Some(files), _) => Ok(files.file(name)?),
+            (Name::Store(id), _, Some(whole)) => {
+                let path = whole.join(id.hash.to_string());
+                let is_here = std::fs::metadata(&path).is_ok_and(|meta| meta.len() == id.len);
+                let path = is_here.then_some(path);
+                path.ok_or_else(|| missing("it is not in this node's store"))
+            }
+            _ => Err(missing("start the node with a folder for such names")),
+        }
+    }
+
+    fn put_content(&self, key: Option<Key>, path: PathBuf) -> Call<Stored> {
+        let node = self.node();
+        // Hashing takes as long as reading the file, so the caller's thread does not.
+        Call::on_thread(move |progress| {
+            let tree = hash_file(&path, |_| ())?;
+            let record = file_record(key, &path, &tree);
+            let request = Request::put(record, Some((tree, Content::File(path))));
+            node.put_request(request).on_progress(progress).wait()
         })
+    }
+
+    /// Fetches the file under `key` and writes it to `to`, which is replaced when the whole file is there and its hash is
+    /// right. Returns `None` if no node that was asked has the file.
+    ///
+    /// Fails with [`Error::NotAFile`] if bytes are kept under `key`.
+    pub fn get_file(&self, key: &Key, to: impl Into<PathBuf>) -> Call<Option<AttachmentId>> {
+        let (node, key, to) = (self.node(), *key, to.into());
+        Call::on_thread(move |progress| {
+            let call = node.get_record(&key).on_progress(progress);
+            let Some(record) = call.wait()? else {
+                return Ok(None);
+            };
+            let Some(id) = record.value.attachment() else {
+                return Err(Error::NotAFile { key });
+            };
+            write_attachment(&node, id, &to)?;
+            Ok(Some(id))
+        })
+    }
 }
 
-/// The record of a file: under `key`, or under the hash of its content.
+/// Writes an attachment that is in the node's store to a file, which it replaces at the end.
+fn write_attachment<G: GlobalService>(
+    node: &Node<Conf<G>>,
+    id: AttachmentId,
+    to: &Path,
+) -> Result<(), Error> {
+    let failed = |source| Error::file("write", to, source);
+    let folder = match to.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // In the same folder, so that the file can be moved; and removed when anything fails.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut writer = BufWriter::with_capacity(PART_LEN, &mut file);
+    for part in 0..id.parts() {
+        let bytes = node.read(id, part).wait()?;
+        let lost = || {
+            failed(io::Error::other(
+                "the node's store has lost a part of the file",
+            ))
+        };
+        writer.write_all(&bytes.ok_or_else(lost)?).map_err(failed)?;
+    }
+    writer.flush().map_err(failed)?;
+    drop(writer);
+    // The store may have been changed since the parts were verified: the file itself is hashed.
+    let tree = hash_file(file.path(), |_| ())?;
+    if tree.id() != id {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the node's store holds other bytes than were fetched",
+        )));
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(to).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Hashes a file into the tree of its content. `progress` hears the bytes read so far.
+///
+/// # Errors
+/// [`Error::File`] when the file cannot be read.
+pub fn hash_file(path: &Path, progress: impl FnMut(u64)) -> Result<Tree, Error> {
+    File::open(path)
+        .and_then(|file| Tree::of_reader(file, progress))
+        .map_err(|source| Error::file("read", path, source))
+}
+
+/// Returns the record of a file: under `key`, or under the hash of its content.
 pub fn file_record(key: Option<Key>, path: &Path, tree: &Tree) -> Record {
     let name = path.file_name().unwrap_or_default();
     let value = Value::Attachment {

@@ -13,13 +13,15 @@ use std::time::Duration;
 use js_sys::{Array, Uint8Array};
 use mydht::attachment::tree::{PART_LEN, PartHasher, Tree};
 use mydht::attachment::{Name, ReceivedPart};
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, Conf, Network};
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{
     AttachmentStore, Chunks, Content, IndexedDb, MemoryAttachments, MemoryKV, WebFile, WebFiles,
 };
-use mydht::{AttachmentId, Command, Event, Record, Request, Value};
+use mydht::{AttachmentId, Record, Value};
 use mydht_evloop::Poll;
 use mydht_transports::memory::MemoryAddress;
 use page::{Once, PageNode};

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mydht::attachment::tree::Tree;
+use mydht::engine::{Command, Event};
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Hash, Node, NodeHandle, Parts, Record, Request, SingleThread, Value};
+use mydht::{Hash, Node, Parts, Record, Runner, SingleThread, Value};
 use mydht_evloop::{Poll, js};
 use mydht_transports::signaller::{HubSignaller, RtcAddress, SignalHub};
 use mydht_transports::webrtc::WebRtc;
@@ -39,7 +41,7 @@ extern "C" {
 type Turns = Rc<RefCell<Vec<f64>>>;
 
 struct PageNode {
-    handle: NodeHandle<Conf>,
+    handle: Node<Conf>,
     task: js::Task,
 }
 
@@ -53,8 +55,8 @@ fn node(hub: &SignalHub<Poll>, name: &str, bootstrap: &[RtcAddress], turns: &Tur
         bootstrap: bootstrap.to_vec(),
         ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
-    let mut node = Node::<Conf>::new(parts).unwrap();
-    let handle = node.handle();
+    let mut node = Runner::<Conf>::new(parts).unwrap();
+    let handle = node.node();
     let turns = turns.clone();
     let task = js::spawn(&events, move || {
         let begin = now();

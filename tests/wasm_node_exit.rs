@@ -5,8 +5,9 @@ mod page;
 
 use std::time::Duration;
 
+use mydht::Key;
+use mydht::engine::{Command, Event};
 use mydht::memory::Network;
-use mydht::{Command, Event, Key};
 use mydht_transports::memory::MemoryAddress;
 use page::{Once, PageNode};
 use wasm_bindgen::prelude::*;

@@ -42,7 +42,7 @@ fn ask(
     let (send, answers) = mpsc::channel();
     let hear = move |answer: Vec<u8>| drop(send.send(answer));
     let body = request.to_bytes().unwrap();
-    nodes[node].handle().tell(body, hear).unwrap();
+    nodes[node].node().tell(body, hear).unwrap();
     settle(clock, nodes).unwrap();
     let heard: Vec<Vec<u8>> = answers.try_iter().collect();
     assert_eq!(heard.len(), 1);
@@ -66,7 +66,7 @@ fn a_put_and_a_get_go_through_tunnels() {
     assert_eq!(ask(&clock, &mut nodes, 0, &get), Answer::NotFound);
     // With two neighbours left there is no route.
     for node in &nodes[3..] {
-        node.handle().stop().unwrap();
+        node.node().stop().unwrap();
     }
     settle(&clock, &mut nodes).unwrap();
     let failed = ask(&clock, &mut nodes, 0, &get);

@@ -8,9 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mydht::attachment::tree::Tree;
+use mydht::engine::{Command, Event};
 use mydht::memory::Network;
+use mydht::service::Request;
 use mydht::store::Content;
-use mydht::{AttachmentId, Command, Event, Hash, Key, Metrics, Record, Request, Value};
+use mydht::{AttachmentId, Hash, Key, Metrics, Record, Value};
 use mydht_transports::memory::MemoryAddress;
 use page::PageNode;
 use wasm_bindgen::prelude::*;

@@ -69,7 +69,7 @@ impl Crowd {
 
     fn ask(&self, number: u64, asked: &Arc<Asked>, peer: usize, window: u64) {
         if let Some(node) = self.nodes.get(&number) {
-            ask_much(&node.handle(), asked, peer, window);
+            ask_much(&node.node(), asked, peer, window);
         }
     }
 }

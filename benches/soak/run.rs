@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use mydht::engine::Event;
 use mydht::metrics::Snapshot;
-use mydht::{Event, Limits, MyDHTConf, NodeHandle, Record, Request, Value};
+use mydht::service::Request;
+use mydht::{Limits, MyDHTConf, Node, Record, Value};
 
 /// How long, and how many.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +65,9 @@ impl Asked {
 }
 
 /// Asks the node under load one thing after the other, from now on: mostly for an echo, sometimes to keep a record.
-fn keep_asking<MC: MyDHTConf>(handle: NodeHandle<MC>, asked: Arc<Asked>, number: u64)
+fn keep_asking<MC: MyDHTConf>(handle: Node<MC>, asked: Arc<Asked>, number: u64)
 where
-    NodeHandle<MC>: Send,
+    Node<MC>: Send,
 {
     if asked.over.load(Relaxed) {
         return;
@@ -95,9 +97,9 @@ where
 }
 
 /// Asks `window` things at once, and goes on with each.
-fn ask_much<MC: MyDHTConf>(handle: &NodeHandle<MC>, asked: &Arc<Asked>, peer: usize, window: u64)
+fn ask_much<MC: MyDHTConf>(handle: &Node<MC>, asked: &Arc<Asked>, peer: usize, window: u64)
 where
-    NodeHandle<MC>: Send,
+    Node<MC>: Send,
 {
     for chain in 0..window {
         let first = (peer as u64) << 40 | chain << 32;

@@ -38,21 +38,24 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
             .bootstrap(address.clone())
             .start_with(Echo::default())
     };
-    let peers: Vec<NativeNode<Echo>> = (0..honest).map(|_| node()).collect::<io::Result<_>>()?;
+    let peers: Vec<NativeNode<Echo>> = (0..honest)
+        .map(|_| node())
+        .collect::<Result<_, mydht::Error>>()?;
     for peer in &peers {
-        peer.await_peer(PATIENCE)?;
+        peer.await_peer(PATIENCE).wait()?;
     }
     let (asked, floods) = (Arc::new(Asked::default()), Arc::new(Asked::default()));
     for (number, peer) in peers.iter().enumerate() {
-        ask_much(&peer.handle(), &asked, number, WINDOW);
+        ask_much(&peer.node(), &asked, number, WINDOW);
     }
     // Five of six hostile peers never say who they are; the sixth floods.
     let of_kind = |floods: bool| (0..hostile).filter(move |n| (n % 6 == 5) == floods);
     let mut raw: Vec<Hostile<TcpStream>> = of_kind(false).map(Hostile::new).collect();
-    let flooding: Vec<NativeNode<Echo>> =
-        of_kind(true).map(|_| node()).collect::<io::Result<_>>()?;
+    let flooding: Vec<NativeNode<Echo>> = of_kind(true)
+        .map(|_| node())
+        .collect::<Result<_, mydht::Error>>()?;
     for (number, peer) in flooding.iter().enumerate() {
-        ask_much(&peer.handle(), &floods, honest + number, FLOOD);
+        ask_much(&peer.node(), &floods, honest + number, FLOOD);
     }
     let mut acts = 0;
     let start = memory.begin();

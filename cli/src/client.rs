@@ -1,11 +1,11 @@
-//! What `put` and `get` share: a node of their own that connects, asks, and leaves.
+//! The node of `put` and `get`, which connects, makes its request, and disconnects.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use mydht::native::{Config, NativeNode};
-use mydht::{Address, Command, Event, Limits, Metrics, PeerId};
+use mydht::{Address, Limits, Metrics, PeerId};
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
@@ -57,7 +57,7 @@ impl Network {
             node,
             stats: self.stats.clone(),
         };
-        client.node.await_peer(timeout).map_err(|error| {
+        client.node.await_peer(timeout).wait().map_err(|error| {
             io::Error::other(match client.node.signalling() {
                 Some(state) => format!("{error} (the signalling server: {state})"),
                 None => format!("{error} (is a node running at the --bootstrap address?)"),
@@ -73,17 +73,9 @@ impl Client {
         &self.node
     }
 
-    /// Those that it is connected with, in the order of their ids.
+    /// Returns the connected peers, in the order of their ids.
     pub fn peers(&self) -> io::Result<Vec<PeerId>> {
-        match self.node.ask(Command::Status, |_, _| ())? {
-            Event::Status { mut peers, .. } => {
-                peers.sort_unstable();
-                Ok(peers)
-            }
-            other => Err(io::Error::other(format!(
-                "an answer that fits nothing: {other:?}"
-            ))),
-        }
+        Ok(self.node.status().wait()?.peers)
     }
 
     /// Leaves.

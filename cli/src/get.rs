@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mydht::{AttachmentId, Command, Event, Key, Value};
+use mydht::{AttachmentId, Key, Value};
 
 use crate::client::Network;
 use crate::progress::Progress;
@@ -40,50 +41,56 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let folder = Folder::new(args.out.as_deref())?;
     let client = args.network.connect(Some(folder.path.clone()))?;
-    let mut progress: Option<Progress> = None;
-    let mut get = || {
-        client.node().ask(Command::Get { key }, |done, total| {
-            progress
-                .get_or_insert_with(|| Progress::new("received", Some(total)))
-                .set(done);
-        })
+    let progress = Arc::new(Mutex::new(None));
+    let get = || {
+        let shown = Arc::clone(&progress);
+        let call = client.node().get_record(&key);
+        call.on_progress(move |done, total| show(&shown, done, total))
+            .wait()
     };
     let mut asked = client.peers()?;
     let mut result = get();
     for _ in 0..AGAIN {
         let peers = client.peers()?;
-        if !matches!(result, Ok(Event::NotFound)) || peers == asked {
+        if !matches!(result, Ok(None)) || peers == asked {
             break;
         }
         asked = peers;
         result = get();
     }
-    if let Some(progress) = &progress {
+    if let Some(progress) = lock(&progress).take() {
         progress.finish();
     }
     // Stopped before what came is moved, so that all of it is on disk.
     client.leave()?;
     match result? {
-        Event::Found(record) => {
+        Some(record) => {
             match record.value {
                 Value::Bytes(bytes) => write_value(&bytes, args.out.as_deref())?,
                 Value::Attachment { id, .. } => folder.give_out(&id, args.out.as_deref())?,
             }
             record.seal.as_deref().into_iter().for_each(sign::report);
         }
-        Event::NotFound => {
+        None => {
             folder.remove_if_empty();
             eprintln!("mydht: nobody has {}", args.key);
             return Ok(ExitCode::FAILURE);
         }
-        other => {
-            return Err(io::Error::other(format!(
-                "an answer that fits nothing: {other:?}"
-            )));
-        }
     }
     folder.remove();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows how much has arrived, on the node's thread.
+fn show(progress: &Mutex<Option<Progress>>, done: u64, total: u64) {
+    lock(progress)
+        .get_or_insert_with(|| Progress::new("received", Some(total)))
+        .set(done);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A bar that panicked while it was drawn is still a bar.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The folder in which an attachment arrives.

@@ -82,7 +82,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
         ..Config::default()
     }
     .start()?;
-    let handle = node.handle();
+    let handle = node.node();
     // A second signal while the node stops changes nothing: it stops within its limit `stop_timeout`.
     ctrlc::set_handler(move || drop(handle.stop())).map_err(io::Error::other)?;
     let mut stdout = io::stdout().lock();

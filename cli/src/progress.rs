@@ -1,7 +1,7 @@
 //! A progress bar on a terminal, plain lines elsewhere.
 
-use std::cell::Cell;
 use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
@@ -11,7 +11,7 @@ pub struct Progress {
     total: Option<u64>,
     bar: Option<ProgressBar>,
     /// Tenths that a plain line was printed for.
-    tenths: Cell<u64>,
+    tenths: AtomicU64,
 }
 
 /// Content below this is there before anyone looks.
@@ -33,7 +33,7 @@ impl Progress {
             what,
             total: total.filter(|_| shown),
             bar,
-            tenths: Cell::new(0),
+            tenths: AtomicU64::new(0),
         }
     }
 
@@ -46,7 +46,7 @@ impl Progress {
             return;
         };
         let tenths = done * 10 / total;
-        if tenths > self.tenths.replace(tenths) {
+        if tenths > self.tenths.swap(tenths, Ordering::Relaxed) {
             let (done, total) = (HumanBytes(done), HumanBytes(total));
             eprintln!("{} {done} of {total}", self.what);
         }

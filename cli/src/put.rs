@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use mydht::attachment::tree::Tree;
 use mydht::native::{file_record, hash_file};
+use mydht::service::Request;
 use mydht::store::Content;
-use mydht::{Event, Key, Record, Request, Value};
+use mydht::{Key, Record, Value};
 
 use crate::client::Network;
 use crate::progress::Progress;
@@ -59,24 +61,17 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         (record, shown) = (signed, name);
     }
     let seal = record.seal.clone();
-    let progress = Progress::new("sent", record.value.attachment().map(|id| id.len));
-    let command = Request::put(record, content);
-    let result = client.node().ask(command, |done, _| progress.set(done));
+    let len = record.value.attachment().map(|id| id.len);
+    let progress = Arc::new(Progress::new("sent", len));
+    let sent = Arc::clone(&progress);
+    let call = client.node().put_request(Request::put(record, content));
+    let result = call.on_progress(move |done, _| sent.set(done)).wait();
     progress.finish();
-    match result? {
-        Event::Stored { copies: 0 } => {
-            return Err(io::Error::other("no peer was there to keep it"));
-        }
-        Event::Stored { .. } => {
-            seal.as_deref().into_iter().for_each(sign::report);
-            writeln!(io::stdout(), "{shown}")?;
-        }
-        other => {
-            return Err(io::Error::other(format!(
-                "an answer that fits nothing: {other:?}"
-            )));
-        }
+    if result?.copies == 0 {
+        return Err(io::Error::other("no peer was there to keep it"));
     }
+    seal.as_deref().into_iter().for_each(sign::report);
+    writeln!(io::stdout(), "{shown}")?;
     client.leave()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mydht::engine::Query;
 use mydht::identity::{self, PublicKey};
 use mydht::record::Seal;
-use mydht::{Command, Event, Hash, Key, Record, Value};
+use mydht::{Hash, Key, Record, Value};
 
 use crate::client::Client;
 
@@ -40,11 +40,9 @@ impl Sign {
             record_only: true,
             ..Query::default()
         };
-        let command = Command::Query { key, query };
-        let newest = match client.node().ask(command, |_, _| ())? {
-            Event::Found(record) => record.seal.map_or(0, |seal| seal.sequence),
-            _ => 0,
-        };
+        let newest = client.node().query(&key, query).wait()?;
+        let newest = newest.and_then(|record| record.seal);
+        let newest = newest.map_or(0, |seal| seal.sequence);
         let sequence = newest.checked_add(1).ok_or_else(|| {
             io::Error::other("there is no higher version than the last: choose another --salt")
         })?;

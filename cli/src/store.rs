@@ -206,7 +206,7 @@ fn export(store: &mut Folder, key: &str, out: Option<&Path>) -> io::Result<ExitC
     let (len, here) = extent(store, &record)?;
     if here < len {
         return Err(io::Error::other(format!(
-            "{here} of {len} bytes are here: get it again to go on, then export it"
+            "{here} of {len} bytes are here: get it again to resume, then export it"
         )));
     }
     let mut sink: Box<dyn Write> = match out {

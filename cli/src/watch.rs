@@ -12,8 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use mydht::native::{Conf, NativeNode};
-use mydht::{Command, Event, Metrics, NodeHandle};
-use tokio::sync::oneshot;
+use mydht::{Metrics, Node};
 
 use report::{Connection, Report};
 
@@ -25,7 +24,7 @@ const MOST: u64 = 16 << 20;
 
 #[derive(Clone)]
 struct Watched {
-    node: NodeHandle<Conf>,
+    node: Node<Conf>,
     metrics: Metrics,
     id: String,
     addresses: Vec<String>,
@@ -41,7 +40,7 @@ pub fn serve(address: SocketAddr, node: &NativeNode) -> io::Result<SocketAddr> {
     listener.set_nonblocking(true).map_err(failed)?;
     let local = listener.local_addr()?;
     let watched = Watched {
-        node: node.handle(),
+        node: node.node(),
         metrics: node.metrics().clone(),
         id: node.id().to_string(),
         addresses: node.addresses().iter().map(ToString::to_string).collect(),
@@ -71,21 +70,10 @@ pub fn serve(address: SocketAddr, node: &NativeNode) -> io::Result<SocketAddr> {
 impl Watched {
     /// `None` when the node does not answer.
     async fn report(&self) -> Option<Report> {
-        let (send, insight) = oneshot::channel();
-        let mut send = Some(send);
-        let reply = move |event| {
-            if let Some(send) = send.take() {
-                // Whoever asked may have gone.
-                let _ = send.send(event);
-            }
-        };
-        self.node.request(Command::Insight, reply).ok()?;
-        let (send, links) = oneshot::channel();
-        let reply = move |links| drop(send.send(links));
-        self.node.links(reply).ok()?;
+        let (insight, links) = (self.node.insight(), self.node.links());
         let answers = async { (insight.await.ok(), links.await.ok()) };
         let answers = tokio::time::timeout(ANSWER_WITHIN, answers).await.ok()?;
-        let (Some(Event::Insight(insight)), Some(links)) = answers else {
+        let (Some(insight), Some(links)) = answers else {
             return None;
         };
         Some(Report {

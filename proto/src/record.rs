@@ -123,11 +123,6 @@ impl Record {
             _ => Ok(()),
         }
     }
-
-    /// Calls [`validate`](Record::validate) for the engine, whose refusals and events still carry text.
-    pub(crate) fn check(&self, limits: &Limits) -> Result<(), String> {
-        self.validate(limits).map_err(|error| error.to_string())
-    }
 }
 
 /// Byte strings: raw on a binary wire, hexadecimal in text (a JSON array of numbers is four times the size).

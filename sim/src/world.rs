@@ -155,7 +155,7 @@ impl World {
         };
         self.gang.leave(&member.node.id);
         if says_so {
-            return member.node.handle().stop();
+            return Ok(member.node.node().stop()?);
         }
         self.network.unplug(member.node.address);
         self.forget(id);
@@ -174,9 +174,8 @@ impl World {
             return Err(Error::Closed);
         };
         let heard = Arc::clone(&self.heard);
-        member.node.handle().request(command, move |event| {
-            lock(&heard).push((request, event));
-        })
+        let hear = move |event| lock(&heard).push((request, event));
+        Ok(member.node.node().request(command, hear)?)
     }
 
     /// What users heard since this was last asked.

@@ -22,7 +22,7 @@ use super::Conf;
 use super::network::Users;
 use crate::identity::Identity;
 use crate::service::{Courier, GlobalService};
-use crate::{Address, Link, NodeHandle};
+use crate::{Address, Node};
 
 /// How often it looks at the node's connections.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -165,7 +165,7 @@ impl Client {
     /// Connects the node with the members of its room as long as it lives, on a thread of its own.
     pub(super) fn follow<G: GlobalService + Send>(
         self,
-        node: NodeHandle<Conf<G>>,
+        node: Node<Conf<G>>,
     ) -> io::Result<Membership> {
         let Client {
             running,
@@ -198,7 +198,7 @@ impl Membership {
 fn follow<G: GlobalService>(
     running: &Running<Poll>,
     heard: &Receiver<Heard>,
-    node: &NodeHandle<Conf<G>>,
+    node: &Node<Conf<G>>,
 ) {
     let start = Instant::now();
     let mut meeting = Meeting::new(running.hub().user().into());
@@ -208,7 +208,9 @@ fn follow<G: GlobalService>(
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Heard::Over) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        let Some(links) = links(node) else { return };
+        let Ok(links) = node.links().wait() else {
+            return;
+        };
         let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
         for (peer, path) in meeting.turn(start.elapsed(), &ways) {
             if node.connect(&address(peer.into(), path)).is_err() {
@@ -216,15 +218,6 @@ fn follow<G: GlobalService>(
             }
         }
     }
-}
-
-/// The connections of the node; `None` when it has ended.
-fn links<G: GlobalService>(node: &NodeHandle<Conf<G>>) -> Option<Vec<Link>> {
-    let (send, links) = channel();
-    // Whoever asked may have ended.
-    let reply = move |links| drop(send.send(links));
-    node.links(reply).ok()?;
-    links.recv().ok()
 }
 
 fn hear(meeting: &mut Meeting, event: &Event) {

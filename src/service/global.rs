@@ -26,7 +26,7 @@ pub enum GlobalIn {
         /// What it says.
         body: Vec<u8>,
     },
-    /// The node's user asks something: see [`NodeHandle::tell`](crate::NodeHandle::tell).
+    /// The node's user asks something: see [`Node::tell`](crate::Node::tell).
     User {
         /// To be given with each answer.
         user: UserId,

@@ -36,7 +36,7 @@ use super::{
     StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
-use crate::engine::{ConnId, Engine, Event, Input, Output, StoreOp, StoreTicket, Ticket};
+use crate::engine::{ConnId, Engine, Event, Failure, Input, Output, StoreOp, StoreTicket, Ticket};
 use crate::id::PeerId;
 use crate::store::{AttachmentStore, Content, KVStore, Wake};
 
@@ -212,7 +212,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match command {
             MainCommand::Request(request, mut reply) => {
                 if self.stopping.is_some() {
-                    reply(Event::Failed("the node is being stopped".into()));
+                    reply(Event::Failed(Failure::Stopping));
                     return Ok(());
                 }
                 let ticket = self.next_ticket;
@@ -302,11 +302,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match origin {
             Origin::Peer(conn) => self.refuse(conn, "handling its message failed"),
             Origin::User(ticket) => {
-                let what = "the node failed at this request: its log says why";
-                self.output(
-                    Output::Reply(ticket, Event::Failed(what.into())),
-                    &Way::none(),
-                )
+                let event = Event::Failed(Failure::Panicked);
+                self.output(Output::Reply(ticket, event), &Way::none())
             }
             Origin::Node => Ok(()),
         }

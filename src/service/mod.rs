@@ -33,6 +33,7 @@ pub(crate) use hosted::{Hosted, Routed, Who};
 pub(crate) use main_loop::{MainLoop, Waiting};
 pub(crate) use parts::Parts;
 pub(crate) use read::{FromPeer, ReadIn, ReadOut, ReadService};
-pub(crate) use route::{Answer, FromConn, MainCommand, MainSend, Reply, Request};
+pub use route::{Answer, Reply, Request};
+pub(crate) use route::{FromConn, MainCommand, MainSend};
 pub(crate) use store::{StoreIn, StoreOut, StoreService};
 pub(crate) use write::{WriteIn, WriteOut, WriteService};

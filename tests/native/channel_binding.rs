@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::ask::Ask;
+use mydht::engine::{Command, Event};
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Metrics, Node, NodeHandle, Parts, SingleThread};
+use mydht::{Metrics, Node, Parts, Runner, SingleThread};
 use mydht_evloop::Poll;
 use mydht_evloop::traits::{Ready, Registerable, Token};
 use mydht_transports::tcp::{Tcp, TcpAddress, TcpConnection};
@@ -126,7 +128,7 @@ impl Transport<Poll> for Bound {
 
 type Conf = SingleThread<Poll, Bound, Bincode, Records, MemoryKV, MemoryAttachments>;
 
-fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (NodeHandle<Conf>, Metrics) {
+fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (Node<Conf>, Metrics) {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
@@ -135,7 +137,7 @@ fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (NodeHandle<Conf>, Metric
         ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
     let metrics = parts.metrics.clone();
-    (Node::<Conf>::start(parts).unwrap().0, metrics)
+    (Runner::<Conf>::start(parts).unwrap().0, metrics)
 }
 
 /// Whether a node whose connections are carried by `near` becomes the peer of one that sees them carried by `far`.

@@ -4,8 +4,9 @@ use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use mydht::engine::Command;
 use mydht::memory::{self, Network, settle};
-use mydht::{Command, Record, Value};
+use mydht::{Record, Value};
 use mydht_evloop::VirtualClock;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -70,7 +71,7 @@ fn a_message_is_followed_from_its_reading_to_the_answer() {
         settle(&clock, &mut nodes).unwrap();
         let record = Record::by_content(Value::Bytes(b"followed".to_vec()));
         let put = Command::Put { record, tree: None };
-        nodes[1].handle().request(put, |_| ()).unwrap();
+        nodes[1].node().request(put, |_| ()).unwrap();
         settle(&clock, &mut nodes).unwrap();
     });
     let lines = follow.lines.lock().unwrap();
@@ -117,7 +118,7 @@ fn the_simplest_put_passes_through_14_queues() {
             let count = move |_| {
                 heard.fetch_add(1, Ordering::Relaxed);
             };
-            nodes[1].handle().request(put, count).unwrap();
+            nodes[1].node().request(put, count).unwrap();
             settle(&clock, &mut nodes).unwrap();
             let queues = follow.passings.load(Ordering::Relaxed) - before;
             assert_eq!(answers.load(Ordering::Relaxed), 1);

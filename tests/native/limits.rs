@@ -4,11 +4,12 @@ use std::io::Write;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Key, Limits, Record, Value};
+use mydht::{Key, Limits, Record, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryStream};
 use mydht_transports::{Stream, Transport};
@@ -29,7 +30,7 @@ fn node(
 fn ask(node: &MemoryNode, command: Command) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
-    node.handle().request(command, reply).unwrap();
+    node.node().request(command, reply).unwrap();
     events
 }
 

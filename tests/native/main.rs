@@ -5,8 +5,10 @@
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
+mod ask;
 mod channel_binding;
 mod follow;
+mod front;
 #[path = "../kv/mod.rs"]
 mod kv;
 mod limits;

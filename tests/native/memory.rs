@@ -4,9 +4,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, settle};
+use mydht::service::Request;
 use mydht::store::Content;
-use mydht::{Command, Event, Key, Record, Request, Value};
+use mydht::{Key, Record, Value};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::Faults;
 
@@ -24,7 +26,7 @@ fn chain(clock: &VirtualClock, network: &Network, count: usize) -> Vec<MemoryNod
 fn ask(node: &MemoryNode, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
-    node.handle().request(command, reply).unwrap();
+    node.node().request(command, reply).unwrap();
     events
 }
 
@@ -218,7 +220,7 @@ fn what_a_peer_said_before_it_left_is_heard() {
     leaving.turn().unwrap();
     nodes[0].turn().unwrap();
     leaving.turn().unwrap();
-    leaving.handle().stop().unwrap();
+    leaving.node().stop().unwrap();
     while leaving.turn().unwrap() {}
     drop(leaving);
     settle(&clock, &mut nodes).unwrap();

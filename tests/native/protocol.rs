@@ -5,13 +5,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::policy::{PeerMgmtMeths, PeerPriority};
 use mydht::routing::{Contact, Kademlia, KademliaParams, Noted, Route};
 use mydht::shadow::NoShadow;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Hash, Key, Parts, PeerId, Record, SingleThread, Value};
+use mydht::{Hash, Key, Parts, PeerId, Record, SingleThread, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
@@ -79,7 +80,7 @@ fn ask(node: &MemoryNode<Conf>, command: Command) -> Receiver<Event> {
     let (send, events) = channel();
     let send = Mutex::new(send);
     let hear = move |event| drop(send.lock().unwrap().send(event));
-    node.handle().request(command, hear).unwrap();
+    node.node().request(command, hear).unwrap();
     events
 }
 

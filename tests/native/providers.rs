@@ -4,11 +4,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, settle};
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Limits, Record, Request, Value};
+use mydht::{Limits, Record, Value};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
@@ -32,7 +34,7 @@ fn node(
 fn ask(node: &MemoryNode, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
-    node.handle().request(command, reply).unwrap();
+    node.node().request(command, reply).unwrap();
     events
 }
 
@@ -64,7 +66,9 @@ fn a_file_is_had_from_its_owner_and_then_from_who_got_it_too() {
             let put = Request::put(record(&tree), Some((tree, Content::Bytes(content.into()))));
             let putting = ask(&nodes[OWNER], put);
             settle(&clock, &mut nodes).unwrap();
-            assert!(matches!(last(&putting), Event::Failed(why) if why.contains("by no peer")));
+            assert!(
+                matches!(last(&putting), Event::Failed(why) if why.to_string().contains("by no peer"))
+            );
             clock.advance(Duration::from_secs(30));
             settle(&clock, &mut nodes).unwrap();
         }

@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::ask::Ask;
 use mydht::Address;
+use mydht::engine::Event;
 use mydht::handshake::{Channel, Credentials, Fresh, Handshake};
 use mydht::identity::{GroupSecret, Identity};
 use mydht::native::{Config, NativeNode};
 use mydht::policy::{PeerPolicy, PeerPriority};
-use mydht::{Event, Key, Limits, PeerId, Record, Request, Value};
+use mydht::service::Request;
+use mydht::{Key, Limits, PeerId, Record, Value};
 use mydht_transports::tcp::TcpAddress;
 
 const PREAMBLE: &[u8] = b"MYDHT\x01\x02\x00";
@@ -28,24 +31,24 @@ fn client(address: impl Into<Address>) -> Config {
 
 fn connected(config: Config, other: &NativeNode) -> NativeNode {
     let node = config.bootstrap(other.address().unwrap()).start().unwrap();
-    node.await_peer(PATIENCE).unwrap();
+    node.await_peer(PATIENCE).wait().unwrap();
     node
 }
 
 /// Why it cannot connect.
 fn refused(config: Config) -> String {
     let node = config.start().unwrap();
-    let error = node.await_peer(PATIENCE).unwrap_err().to_string();
+    let error = node.await_peer(PATIENCE).wait().unwrap_err().to_string();
     node.stop().unwrap();
     error
 }
 
 /// The node answers, so it lives; and nobody is its peer who should not be.
 fn lives_alone(node: &NativeNode) {
-    let key = node.put_bytes(None, b"alive").unwrap();
-    let found = node.get_bytes(&key).unwrap();
+    let key = node.put(b"alive").wait().unwrap().key;
+    let found = node.get(&key).wait().unwrap();
     assert_eq!(found.as_deref(), Some(&b"alive"[..]));
-    assert!(node.await_peer(Duration::from_millis(1)).is_err());
+    assert!(node.await_peer(Duration::from_millis(1)).wait().is_err());
 }
 
 /// Passes on what two ends say to each other, through `change`, which is told the direction (0: from who connected)
@@ -103,12 +106,12 @@ fn a_capture_shows_no_plain_text() {
         },
     );
     let b = client(proxy.0).start().unwrap();
-    b.await_peer(PATIENCE).unwrap();
-    let key = b.put_file(None, &path).unwrap();
+    b.await_peer(PATIENCE).wait().unwrap();
+    let key = b.put_file(&path).wait().unwrap().key;
     let name = Key::named("the plan");
-    b.put_bytes(Some(name), b"Attack at dusk instead").unwrap();
-    assert!(b.get(&key).unwrap().is_some());
-    assert!(b.get(&name).unwrap().is_some());
+    b.put_at(name, b"Attack at dusk instead").wait().unwrap();
+    assert!(b.get_record(&key).wait().unwrap().is_some());
+    assert!(b.get_record(&name).wait().unwrap().is_some());
     let (a_id, b_id) = (a.id(), b.id());
     b.stop().unwrap();
     a.stop().unwrap();
@@ -182,7 +185,7 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
         }
         .start()
         .unwrap();
-        let mut kept = b.await_peer(Duration::from_millis(600)).is_ok();
+        let mut kept = b.await_peer(Duration::from_millis(600)).wait().is_ok();
         let record = Record::by_content(Value::Bytes(vec![place as u8; 400]));
         let content = None;
         let put = Request::put(record, content);
@@ -299,9 +302,9 @@ fn member(group: u8) -> Config {
 fn a_private_network_is_its_members() {
     let a = member(1).start().unwrap();
     let b = connected(member(1), &a);
-    let key = b.put_bytes(None, b"among us").unwrap();
+    let key = b.put(b"among us").wait().unwrap().key;
     assert_eq!(
-        a.get_bytes(&key).unwrap().as_deref(),
+        a.get(&key).wait().unwrap().as_deref(),
         Some(&b"among us"[..])
     );
     let address = a.address().unwrap();
@@ -330,8 +333,8 @@ fn nothing_is_proved_only_where_both_say_so() {
     };
     let a = no_auth().start().unwrap();
     let b = connected(no_auth(), &a);
-    let key = b.put_bytes(None, b"in plain").unwrap();
-    assert!(a.get_bytes(&key).unwrap().is_some());
+    let key = b.put(b"in plain").wait().unwrap().key;
+    assert!(a.get(&key).wait().unwrap().is_some());
     refused(client(a.address().unwrap()));
     b.stop().unwrap();
     a.stop().unwrap();
@@ -355,13 +358,13 @@ fn a_blocked_peer_is_refused_and_let_go() {
     let why = refused(blocked.clone());
     assert!(why.contains("does not accept"), "{why}");
     // Until the user changes its mind; and again.
-    a.handle().set_priority(id, PeerPriority::Normal).unwrap();
+    a.node().set_priority(id, PeerPriority::Normal).unwrap();
     let b = blocked.start().unwrap();
-    b.await_peer(PATIENCE).unwrap();
-    a.await_peer(PATIENCE).unwrap();
-    a.handle().set_priority(id, PeerPriority::Blocked).unwrap();
+    b.await_peer(PATIENCE).wait().unwrap();
+    a.await_peer(PATIENCE).wait().unwrap();
+    a.node().set_priority(id, PeerPriority::Blocked).unwrap();
     let deadline = std::time::Instant::now() + PATIENCE;
-    while a.await_peer(Duration::ZERO).is_ok() {
+    while a.await_peer(Duration::ZERO).wait().is_ok() {
         assert!(std::time::Instant::now() < deadline, "it is still there");
         std::thread::yield_now();
     }
@@ -399,15 +402,15 @@ fn where_there_is_no_room_a_preferred_peer_takes_anothers_place() {
     .unwrap();
     let first = connected(Config::default(), &a);
     let second = connected(Config::default(), &a);
-    a.await_peer(PATIENCE).unwrap();
+    a.await_peer(PATIENCE).wait().unwrap();
     let preferred = Config {
         credentials: Some(credentials),
         ..Config::default()
     };
     let preferred = connected(preferred, &a);
-    let key = preferred.put_bytes(None, b"there is room").unwrap();
+    let key = preferred.put(b"there is room").wait().unwrap().key;
     // It is one of two again, and the one before it stayed.
-    assert!(first.get_bytes(&key).unwrap().is_some());
+    assert!(first.get(&key).wait().unwrap().is_some());
     assert!(a.metrics().snapshot().limited > 0);
     for node in [preferred, second, first, a] {
         node.stop().unwrap();
@@ -438,7 +441,7 @@ fn handshakes_in_flight_are_bounded() {
         drop(silent);
         let b = client(a.address().unwrap()).start().unwrap();
         let deadline = std::time::Instant::now() + PATIENCE;
-        while let Err(error) = b.await_peer(PATIENCE) {
+        while let Err(error) = b.await_peer(PATIENCE).wait() {
             assert!(std::time::Instant::now() < deadline, "{error}");
             std::thread::sleep(Duration::from_millis(20));
         }

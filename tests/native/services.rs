@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mydht::conf::{SingleThread, Threads};
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::NoShadow;
 use mydht::store::{self, Backend, Changes, Entry, Kv, Listed, MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Limits, Node, Parts, Record, Value};
+use mydht::{Limits, Parts, Record, Runner, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
@@ -29,7 +30,7 @@ fn services_of_two_nodes_and_their_users_talk() {
     let (send, answers) = mpsc::channel();
     let answer = move |body: Vec<u8>| drop(send.send(text(&body)));
     two.nodes[1]
-        .handle()
+        .node()
         .tell(b"echo this".to_vec(), answer)
         .unwrap();
     two.settle();
@@ -44,7 +45,7 @@ fn services_of_two_nodes_and_their_users_talk() {
 #[test]
 fn a_service_has_its_last_words_when_its_node_stops() {
     let mut two = Plain::new(None, Limits::default());
-    two.nodes[1].handle().stop().unwrap();
+    two.nodes[1].node().stop().unwrap();
     two.settle();
     assert_eq!(two.heard(0), ["1 up", "2 last words", "3 down"]);
     assert!(!two.nodes[1].turn().unwrap());
@@ -62,12 +63,12 @@ fn a_message_for_a_service_that_is_not_there_is_dropped_and_counted() {
     let with = parts_of(&[without.address], Some(Scribe::default()));
     let mut nodes = [without, with];
     settle(&clock, &mut nodes).unwrap();
-    let handle = nodes[1].handle();
+    let handle = nodes[1].node();
     handle.tell(b"anybody there?".to_vec(), |_| ()).unwrap();
     let (send, answers) = mpsc::channel::<()>();
     // Held by the answer as long as there may be one.
     let hold = move |_| assert!(send.send(()).is_ok());
-    nodes[0].handle().tell(b"myself?".to_vec(), hold).unwrap();
+    nodes[0].node().tell(b"myself?".to_vec(), hold).unwrap();
     settle(&clock, &mut nodes).unwrap();
     assert!(answers.recv().is_err());
     assert_eq!(nodes[0].metrics.snapshot().app_dropped, 1);
@@ -90,7 +91,7 @@ fn a_message_over_its_limit_ends_the_connection_and_names_it() {
     settle(&clock, &mut nodes).unwrap();
     let say = |nodes: &mut Vec<_>, len| {
         let node: &MemoryNode<Conf<Scribe>> = &nodes[1];
-        node.handle().tell(vec![b'x'; len], |_| ()).unwrap();
+        node.node().tell(vec![b'x'; len], |_| ()).unwrap();
         settle(&clock, nodes).unwrap();
     };
     say(&mut nodes, 100);
@@ -177,7 +178,7 @@ fn a_global_service_that_fails_is_started_again_with_its_state_after_a_wait_that
 fn a_stop_does_not_wait_for_a_service_that_is_down() {
     let mut two = Plain::new(None, Limits::default());
     two.say(b"panic");
-    two.nodes[0].handle().stop().unwrap();
+    two.nodes[0].node().stop().unwrap();
     two.settle();
     // Its last words wait behind its restart, and the node for as long as it may.
     two.clock.advance(Limits::default().stop_timeout);
@@ -244,7 +245,7 @@ fn a_store_that_panics_answers_is_started_again_and_loses_nothing() {
     assert!(matches!(first.try_recv(), Ok(Event::Failed(_))));
     assert_eq!(second.try_recv(), Ok(Event::Found(record)));
     assert_eq!(nodes[0].metrics.snapshot().services_restarted, 1);
-    nodes[0].handle().stop().unwrap();
+    nodes[0].node().stop().unwrap();
     settle(&clock, &mut nodes).unwrap();
     assert!(!nodes[0].turn().unwrap());
 }
@@ -262,7 +263,7 @@ fn on_threads_services_talk_fail_and_are_started_again() {
         Counter,
     >;
     fn start(parts: Parts<Conf>) -> impl FnOnce() {
-        let (handle, thread) = Node::start(parts).unwrap();
+        let (handle, thread) = Runner::start(parts).unwrap();
         move || {
             handle.stop().unwrap();
             thread.join().unwrap().unwrap();
@@ -282,7 +283,7 @@ fn on_threads_services_talk_fail_and_are_started_again() {
     let mut second = parts::<Conf>(&network, Poll::new().unwrap(), &[known]);
     second.global = Some(scribe(&said));
     let stop_first = start(first);
-    let (handle, thread) = Node::start(second).unwrap();
+    let (handle, thread) = Runner::start(second).unwrap();
     let until = |log: &Log, line: &str| {
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while !log

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::service::Courier;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Hash, Limits, PeerId};
+use mydht::{Hash, Limits, PeerId};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
@@ -95,7 +96,7 @@ impl Row {
     fn peers(&mut self, at: usize) -> usize {
         let (send, events) = mpsc::channel();
         let reply = move |event| drop(send.send(event));
-        let handle = self.nodes[at].handle();
+        let handle = self.nodes[at].node();
         handle.request(Command::Status, reply).unwrap();
         self.settle();
         match events.try_recv() {

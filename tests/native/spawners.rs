@@ -10,17 +10,16 @@ use std::time::Duration;
 
 use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::conf::{Coroutines, Spawners, Threads};
+use mydht::engine::{Command, Event};
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::memory::{self, Network};
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{
-    Command, Event, Key, Limits, Metrics, MyDHTConf, Node, NodeHandle, Parts, Record, Request,
-    SingleThread, Value,
-};
+use mydht::{Key, Limits, Metrics, MyDHTConf, Node, Parts, Record, Runner, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_spawner::channel::MpscChannel;
 use mydht_spawner::{Coroutine, Pool, RestartOrError, ThreadBlock};
@@ -167,7 +166,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node on a thread of its own.
 struct Running<MC: MyDHTConf> {
-    handle: NodeHandle<MC>,
+    handle: Node<MC>,
     metrics: Metrics,
     thread: JoinHandle<mydht_spawner::Result<()>>,
 }
@@ -176,10 +175,10 @@ impl<MC: MyDHTConf> Running<MC> {
     fn start(parts: Parts<MC>) -> Self
     where
         Parts<MC>: Send,
-        NodeHandle<MC>: Send,
+        Node<MC>: Send,
     {
         let metrics = parts.metrics.clone();
-        let (handle, thread) = Node::start(parts).unwrap();
+        let (handle, thread) = Runner::start(parts).unwrap();
         Running {
             handle,
             metrics,

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::ask::Ask;
 use mydht::conf::Threads;
+use mydht::engine::{Command, Event};
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
@@ -13,7 +15,7 @@ use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
 use mydht::synchronous::tcp::{HostAddress, NamedTcp, NamedTcpListener, SyncTcp};
 use mydht::synchronous::{SyncConnector, SyncListener, Synchronous};
-use mydht::{Command, Event, MyDHTConf, Node, NodeHandle, Parts, Record, SingleThread, Value};
+use mydht::{MyDHTConf, Node, Parts, Record, Runner, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_spawner::ThreadBlock;
 use mydht_transports::Transport;
@@ -72,7 +74,7 @@ impl<MC> NamedConf for MC where
 {
 }
 
-fn node<MC: NamedConf>(transport: MC::Transport, bootstrap: &[HostAddress]) -> NodeHandle<MC> {
+fn node<MC: NamedConf>(transport: MC::Transport, bootstrap: &[HostAddress]) -> Node<MC> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
@@ -80,15 +82,15 @@ fn node<MC: NamedConf>(transport: MC::Transport, bootstrap: &[HostAddress]) -> N
         bootstrap: bootstrap.to_vec(),
         ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
-    Node::<MC>::start(parts).unwrap().0
+    Runner::<MC>::start(parts).unwrap().0
 }
 
-fn has_a_peer<MC: MyDHTConf>(node: &NodeHandle<MC>, patience: Duration) -> bool {
+fn has_a_peer<MC: MyDHTConf>(node: &Node<MC>, patience: Duration) -> bool {
     let status = node.ask(Command::AwaitPeer(patience), |_, _| ());
     matches!(status, Ok(Event::Status { .. }))
 }
 
-fn put<MC: MyDHTConf>(node: &NodeHandle<MC>, byte: u8) -> Record {
+fn put<MC: MyDHTConf>(node: &Node<MC>, byte: u8) -> Record {
     let record = Record::by_content(Value::Bytes(vec![byte; 100_000]));
     let put = Command::Put {
         record: record.clone(),

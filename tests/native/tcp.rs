@@ -6,10 +6,13 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::ask::Ask;
 use mydht::attachment::tree::PART_LEN;
+use mydht::engine::{Command, Event};
 use mydht::native::{Config, NativeNode, file_record, hash_file};
+use mydht::service::Request;
 use mydht::store::Content;
-use mydht::{Command, Event, Hash, Key, Limits, Record, Request, Value};
+use mydht::{Error, Hash, Key, Limits, Record, Value};
 
 fn node() -> Config {
     Config::listen("127.0.0.1:0".parse().unwrap())
@@ -18,7 +21,7 @@ fn node() -> Config {
 /// A node that knows `other` and is connected with it.
 fn connected(config: Config, other: &NativeNode) -> NativeNode {
     let node = config.bootstrap(other.address().unwrap()).start().unwrap();
-    node.await_peer(Duration::from_secs(20)).unwrap();
+    node.await_peer(Duration::from_secs(20)).wait().unwrap();
     node
 }
 
@@ -28,9 +31,9 @@ fn content(len: usize) -> Vec<u8> {
 
 /// The node answers, so it lives.
 fn lives(node: &NativeNode) {
-    let key = node.put_bytes(None, b"alive").unwrap();
+    let key = node.put(b"alive").wait().unwrap().key;
     assert_eq!(
-        node.get_bytes(&key).unwrap().as_deref(),
+        node.get(&key).wait().unwrap().as_deref(),
         Some(&b"alive"[..])
     );
 }
@@ -50,12 +53,12 @@ fn raw(node: &NativeNode) -> TcpStream {
 fn a_value_is_put_and_got() {
     let a = node().start().unwrap();
     let putter = connected(Config::default(), &a);
-    let key = putter.put_bytes(None, b"hello").unwrap();
+    let key = putter.put(b"hello").wait().unwrap().key;
     putter.stop().unwrap();
     let getter = connected(Config::default(), &a);
-    let found = getter.get_bytes(&key).unwrap();
+    let found = getter.get(&key).wait().unwrap();
     assert_eq!(found.as_deref(), Some(&b"hello"[..]));
-    assert_eq!(getter.get_bytes(&Key::named("nothing")).unwrap(), None);
+    assert_eq!(getter.get(&Key::named("nothing")).wait().unwrap(), None);
     getter.stop().unwrap();
     a.stop().unwrap();
 }
@@ -65,11 +68,11 @@ fn a_name_is_put_again_and_the_last_is_got() {
     let a = node().start().unwrap();
     let putter = connected(Config::default(), &a);
     let key = Key::named("news");
-    putter.put_bytes(Some(key), b"old").unwrap();
-    putter.put_bytes(Some(key), b"new").unwrap();
+    putter.put_at(key, b"old").wait().unwrap();
+    putter.put_at(key, b"new").wait().unwrap();
     putter.stop().unwrap();
     let getter = connected(Config::default(), &a);
-    let found = getter.get_bytes(&key).unwrap();
+    let found = getter.get(&key).wait().unwrap();
     assert_eq!(found.as_deref(), Some(&b"new"[..]));
     getter.stop().unwrap();
     a.stop().unwrap();
@@ -84,14 +87,14 @@ fn a_file_is_put_through_one_node_and_got_through_another() {
     let a = node().store(dir.path().join("a")).start().unwrap();
     let b = connected(node().store(dir.path().join("b")), &a);
     let putter = connected(Config::default(), &a);
-    let key = putter.put_file(None, &path).unwrap();
+    let key = putter.put_file(&path).wait().unwrap().key;
     putter.stop().unwrap();
     let arriving = Config {
         attachments: Some(dir.path().join("c")),
         ..Config::default()
     };
     let getter = connected(arriving, &b);
-    let record = getter.get(&key).unwrap().unwrap();
+    let record = getter.get_record(&key).wait().unwrap().unwrap();
     let id = record.value.attachment().unwrap();
     let arrived = dir.path().join("c").join(id.hash.to_string());
     assert!(fs::read(arrived).unwrap() == content);
@@ -102,7 +105,7 @@ fn a_file_is_put_through_one_node_and_got_through_another() {
     let a = node().store(dir.path().join("a")).start().unwrap();
     let getter = connected(Config::default(), &a);
     let command = Command::Read { id, part: 50 };
-    assert_eq!(getter.get(&key).unwrap(), Some(record));
+    assert_eq!(getter.get_record(&key).wait().unwrap(), Some(record));
     let last = getter.ask(command, |_, _| ()).unwrap();
     assert_eq!(
         last,
@@ -117,7 +120,7 @@ fn two_hundred_gets_at_once_are_all_answered() {
     let a = node().start().unwrap();
     let putter = connected(Config::default(), &a);
     let keys: Vec<Key> = (0..200u32)
-        .map(|i| putter.put_bytes(None, &i.to_le_bytes()).unwrap())
+        .map(|i| putter.put(i.to_le_bytes()).wait().unwrap().key)
         .collect();
     putter.stop().unwrap();
     let getter = connected(Config::default(), &a);
@@ -126,7 +129,7 @@ fn two_hundred_gets_at_once_are_all_answered() {
         let send = send.clone();
         let command = Command::Get { key: *key };
         let reply = move |event| drop(send.send((index, event)));
-        getter.handle().request(command, reply).unwrap();
+        getter.node().request(command, reply).unwrap();
     }
     drop(send);
     let mut found = vec![0; keys.len()];
@@ -188,8 +191,8 @@ fn more_peers_than_the_limit_are_refused_and_the_others_live() {
         assert!(std::time::Instant::now() < deadline, "it was not refused");
         std::thread::yield_now();
     }
-    let key = peer.put_bytes(None, b"still there").unwrap();
-    assert!(a.get_bytes(&key).unwrap().is_some());
+    let key = peer.put(b"still there").wait().unwrap().key;
+    assert!(a.get(&key).wait().unwrap().is_some());
     other.stop().unwrap();
     peer.stop().unwrap();
     a.stop().unwrap();
@@ -199,7 +202,8 @@ fn more_peers_than_the_limit_are_refused_and_the_others_live() {
 fn a_port_in_use_says_so() {
     let a = node().start().unwrap();
     let error = Config::listen(a.address().unwrap()).start().err().unwrap();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let in_use = std::io::ErrorKind::AddrInUse;
+    assert!(matches!(&error, Error::Io(error) if error.kind() == in_use));
     assert!(error.to_string().contains("another port"), "{error}");
     a.stop().unwrap();
 }
@@ -222,7 +226,10 @@ fn nobody_to_connect_with_says_so() {
         .bootstrap(address.clone())
         .start()
         .unwrap();
-    let error = lonely.await_peer(Duration::from_secs(20)).unwrap_err();
+    let error = lonely
+        .await_peer(Duration::from_secs(20))
+        .wait()
+        .unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
     lonely.stop().unwrap();
 }
@@ -254,7 +261,7 @@ fn a_peer_that_vanishes_in_the_middle_of_an_attachment_leaves_what_is_resumed() 
     let arrived = dir.path().join("arriving").join(id.hash.to_string());
 
     let provider = serve();
-    let vanish = provider.handle();
+    let vanish = provider.node();
     let getter = connected(arriving(), &provider);
     let mut reached = 0;
     let outcome = getter.ask(Command::Get { key }, |done, total| {
@@ -267,7 +274,7 @@ fn a_peer_that_vanishes_in_the_middle_of_an_attachment_leaves_what_is_resumed() 
     provider.stop().unwrap();
     getter.stop().unwrap();
     let why = outcome.unwrap_err().to_string();
-    assert!(why.contains("go on"), "{why}");
+    assert!(why.contains("resume"), "{why}");
     assert!(
         !arrived.exists(),
         "a half-received attachment is no whole one"
@@ -295,10 +302,10 @@ fn a_lost_bootstrap_peer_is_connected_with_again() {
     let b = connected(Config::default(), &a);
     a.stop().unwrap();
     let a = Config::listen(address.clone()).start().unwrap();
-    let key = a.put_bytes(None, b"after the restart").unwrap();
+    let key = a.put(b"after the restart").wait().unwrap().key;
     // It finds the value as soon as it is connected again.
-    while b.get_bytes(&key).unwrap().is_none() {
-        let _ = b.await_peer(Duration::from_secs(20));
+    while b.get(&key).wait().unwrap().is_none() {
+        let _ = b.await_peer(Duration::from_secs(20)).wait();
     }
     b.stop().unwrap();
     a.stop().unwrap();

@@ -5,11 +5,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::engine::Event;
 use mydht::memory::{self, MemoryNode, Network};
 use mydht::msg::{Bincode, MsgEnc, ProtoMessage};
+use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Event, Limits, Record, Request, Value};
+use mydht::{Limits, Record, Value};
 use mydht_evloop::{Handle, VirtualClock};
 
 /// How long a turn may go on taking the next step.
@@ -113,7 +115,7 @@ fn moved(at_once: u32) -> (Duration, u32) {
     let (send, heard) = mpsc::channel();
     let put = Request::put(record, content);
     let reply = move |event| drop(send.send(event));
-    nodes[0].0.handle().request(put, reply).unwrap();
+    nodes[0].0.node().request(put, reply).unwrap();
     let seen = turns(&clock, &mut nodes);
     assert_eq!(heard.iter().last(), Some(Event::Stored { copies: 1 }));
     seen

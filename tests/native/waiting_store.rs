@@ -6,14 +6,16 @@ use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 
 use mydht::attachment::tree::{PART_LEN, Tree};
+use mydht::engine::{Command, Event};
 use mydht::identity::Identity;
 use mydht::memory::{Conf, MemoryNode, Network, node_of, parts, settle};
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::shadow::NoShadow;
 use mydht::store::{
     Backend, Changes, Chunks, Content, Entry, Kv, Listed, Memory, MemoryAttachments, MemoryKV, Wake,
 };
-use mydht::{Command, Event, MyDHTConf, Record, Request, Value};
+use mydht::{MyDHTConf, Record, Value};
 use mydht_evloop::VirtualClock;
 
 /// What the world outside does to the store.
@@ -93,7 +95,7 @@ fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
 fn ask<MC: MyDHTConf>(node: &MemoryNode<MC>, command: impl Into<Request>) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
-    node.handle().request(command, reply).unwrap();
+    node.node().request(command, reply).unwrap();
     events
 }
 
@@ -140,7 +142,7 @@ fn a_stop_waits_for_the_store() {
     let record = Record::by_content(Value::Bytes(b"kept".to_vec()));
     let putting = ask(&nodes[0], put(&record));
     settle(&clock, &mut nodes).unwrap();
-    nodes[0].handle().stop().unwrap();
+    nodes[0].node().stop().unwrap();
     assert!(nodes[0].turn().unwrap(), "something is still to be kept");
     while outside.answer() {
         nodes[0].turn().unwrap();
@@ -168,7 +170,7 @@ fn a_full_store_is_an_error_of_the_put_and_the_node_lives() {
     let putting = ask(&nodes[0], put(&second));
     run(&mut nodes);
     match putting.try_recv() {
-        Ok(Event::Failed(why)) => assert!(why.contains("full"), "{why}"),
+        Ok(Event::Failed(why)) => assert!(why.to_string().contains("full"), "{why}"),
         other => panic!("{other:?}"),
     }
     let getting = ask(&nodes[0], Command::Get { key: first.key });
@@ -241,7 +243,7 @@ fn a_signed_record_is_kept_by_a_store_that_answers_one_question_at_a_time() {
         }
         match putting.try_recv() {
             Ok(Event::Stored { copies: 0 }) => assert!(kept, "{sequence}"),
-            Ok(Event::Failed(why)) => assert!(!kept && why.contains("newer"), "{why}"),
+            Ok(Event::Failed(why)) => assert!(!kept && why.to_string().contains("newer"), "{why}"),
             other => panic!("{other:?}"),
         }
     }

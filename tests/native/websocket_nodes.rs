@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ask::Ask;
+use mydht::engine::{Command, Event};
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Node, NodeHandle, Parts, Record, SingleThread, Value};
+use mydht::{Node, Parts, Record, Runner, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_transports::Transport;
 use mydht_transports::either::EitherOf;
@@ -19,7 +21,7 @@ type Both = EitherOf<Tcp, WebSocket>;
 type Address = <Both as Transport<Poll>>::Address;
 type Conf = SingleThread<Poll, Both, Bincode, Records, MemoryKV, MemoryAttachments>;
 
-fn node(transport: Both, bootstrap: &[Address]) -> NodeHandle<Conf> {
+fn node(transport: Both, bootstrap: &[Address]) -> Node<Conf> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
@@ -27,7 +29,7 @@ fn node(transport: Both, bootstrap: &[Address]) -> NodeHandle<Conf> {
         bootstrap: bootstrap.to_vec(),
         ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
     };
-    Node::<Conf>::start(parts).unwrap().0
+    Runner::<Conf>::start(parts).unwrap().0
 }
 
 #[test]

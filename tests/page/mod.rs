@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll as Progress, Waker};
 
+use mydht::engine::Event;
 use mydht::memory::{self, Conf, MemoryNode, Network};
-use mydht::{Event, Metrics, MyDHTConf, NodeHandle, Request};
+use mydht::service::Request;
+use mydht::{Metrics, MyDHTConf, Node};
 use mydht_evloop::{Handle, Poll, js};
 use mydht_transports::memory::MemoryAddress;
 
@@ -44,7 +46,7 @@ impl<T> Once<T> {
 
 /// A node that runs by the turns of the page. Dropped, it ends as it is.
 pub struct PageNode<MC: MyDHTConf = Conf> {
-    pub handle: NodeHandle<MC>,
+    pub handle: Node<MC>,
     pub address: MemoryAddress,
     pub metrics: Metrics,
     task: js::Task,
@@ -72,7 +74,7 @@ impl<MC: MyDHTConf> PageNode<MC> {
         events: &Handle,
         around: impl Fn(&mut dyn FnMut()) + 'static,
     ) -> Self {
-        let (handle, address, metrics) = (node.handle(), node.address, node.metrics.clone());
+        let (handle, address, metrics) = (node.node(), node.address, node.metrics.clone());
         let ended = Once::new();
         let end = ended.clone();
         let task = js::spawn(events, move || {

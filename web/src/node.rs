@@ -11,11 +11,10 @@ use mydht::attachment::tree::Tree;
 use mydht::handshake::Credentials;
 use mydht::identity::Identity;
 use mydht::msg::Bincode;
+use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV, WebFile};
-use mydht::{
-    AttachmentId, Command, Event, Key, Limits, Metrics, NodeHandle, Parts, Record, Request, Value,
-};
+use mydht::{AttachmentId, Call, Key, Limits, Metrics, Parts, Record, Value};
 use mydht_evloop::{Poll, js};
 use mydht_rendezvous::{Config, Hub, Neighbours, Path, Relay, Running, Signals, State, Way, id_of};
 use mydht_small::BTreeMap;
@@ -51,7 +50,7 @@ extern "C" {
 /// A node in a page. It takes part in the network until it is stopped or the page goes.
 #[wasm_bindgen]
 pub struct Node {
-    handle: NodeHandle<Conf>,
+    node: mydht::Node<Conf>,
     metrics: Metrics,
     hub: Hub<Poll>,
     turns: Rc<RefCell<Turns>>,
@@ -158,11 +157,7 @@ impl Node {
 
     /// The peers that it is connected with, and by which path.
     pub async fn peers(&self) -> Result<Peers, JsError> {
-        let answer = Answer::new();
-        let heard = answer.clone();
-        let asked = self.handle.links(move |links| heard.set(links));
-        asked.map_err(error)?;
-        let links = answer.wait().await;
+        let links = self.node.links().await.map_err(error)?;
         let up = links.iter().filter_map(Way::of).filter(|way| way.is_up);
         // Of two with one peer the direct one is used.
         let mut peers = BTreeMap::new();
@@ -184,10 +179,10 @@ impl Node {
     #[wasm_bindgen(js_name = awaitPeer)]
     pub async fn await_peer(&self, seconds: f64) -> Result<bool, JsError> {
         let most = Duration::from_secs_f64(seconds.clamp(0.0, 3600.0));
-        match self.ask(Command::AwaitPeer(most), None).await? {
-            Event::Status { peers, .. } => Ok(!peers.is_empty()),
-            Event::Failed(_) => Ok(false),
-            other => Err(unexpected(&other)),
+        match self.node.await_peer(most).await {
+            Ok(status) => Ok(!status.peers.is_empty()),
+            Err(mydht::Error::Failed(_)) => Ok(false),
+            Err(other) => Err(error(other)),
         }
     }
 
@@ -236,17 +231,16 @@ impl Node {
         progress: Option<Progress>,
     ) -> Result<Option<Found>, JsError> {
         let key: Key = key.trim().parse().map_err(error)?;
-        match self.ask(Command::Get { key }, progress).await? {
-            Event::NotFound => Ok(None),
-            Event::Found(record) => self.found(record).await.map(Some),
-            other => Err(unexpected(&other)),
+        match finish(self.node.get_record(&key), progress).await? {
+            None => Ok(None),
+            Some(record) => self.found(record).await.map(Some),
         }
     }
 
     /// Leaves the network.
     pub fn stop(&self) {
         // It fails only when it has ended already.
-        let _ = self.handle.stop();
+        let _ = self.node.stop();
     }
 }
 
@@ -308,14 +302,14 @@ impl Node {
             ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
         };
         let metrics = parts.metrics.clone();
-        let mut node = mydht::Node::<Conf>::new(parts).map_err(error)?;
-        let handle = node.handle();
+        let mut runner = mydht::Runner::<Conf>::new(parts).map_err(error)?;
+        let node = runner.node();
         let signalling = Rc::new(running);
         let turns = Rc::<RefCell<Turns>>::default();
         let (used, counted) = (signalling.clone(), turns.clone());
         js::spawn(&events, move || {
             let begin = clock();
-            let turn = node.turn();
+            let turn = runner.turn();
             counted.borrow_mut().add(clock() - begin);
             let why = match turn {
                 Ok(true) => return ControlFlow::Continue(()),
@@ -328,9 +322,9 @@ impl Node {
         })
         .detach();
         hub.join(options.room().as_deref().unwrap_or("lobby"));
-        room.meet(handle.clone(), events);
+        room.meet(node.clone(), events);
         Ok(Node {
-            handle,
+            node,
             metrics,
             hub,
             turns,
@@ -354,13 +348,9 @@ impl Node {
             record.key = Key::named(&name);
             shown = name;
         }
-        match self.ask(Request::put(record, content), progress).await? {
-            Event::Stored { copies } => {
-                let copies = JsValue::from(copies as f64);
-                Ok(object(&[("key", shown.into()), ("copies", copies)]).unchecked_into())
-            }
-            other => Err(unexpected(&other)),
-        }
+        let put = self.node.put_request(Request::put(record, content));
+        let copies = JsValue::from(finish(put, progress).await?.copies as f64);
+        Ok(object(&[("key", shown.into()), ("copies", copies)]).unchecked_into())
     }
 
     async fn found(&self, record: Record) -> Result<Found, JsError> {
@@ -386,10 +376,9 @@ impl Node {
         while part < id.parts() {
             let pieces = Array::of1(&file);
             for _ in 0..PARTS_AT_ONCE.min(id.parts() - part) {
-                match self.ask(Command::Read { id, part }, None).await? {
-                    Event::Part(Some(bytes)) => pieces.push(&Uint8Array::from(&bytes[..])),
-                    _ => return Err(error("the file is not here any more")),
-                };
+                let bytes = self.node.read(id, part).await.map_err(error)?;
+                let bytes = bytes.ok_or_else(|| error("the file is not here any more"))?;
+                pieces.push(&Uint8Array::from(&bytes[..]));
                 part += 1;
             }
             file = Blob::new_with_u8_array_sequence(&pieces)
@@ -397,51 +386,33 @@ impl Node {
         }
         Ok(file)
     }
-
-    async fn ask(
-        &self,
-        request: impl Into<Request>,
-        progress: Option<Progress>,
-    ) -> Result<Event, JsError> {
-        let answer = Answer::new();
-        let heard = answer.clone();
-        let moved = progress.map(|progress| {
-            // The node's reply may not hold what belongs to JavaScript: the latest goes through this.
-            let latest = Answer::<Option<(u64, u64)>>::new();
-            let hear = latest.clone();
-            let progress: Function = progress.unchecked_into();
-            spawn_local(async move {
-                while let Some((done, total)) = latest.clone().wait().await {
-                    let (done, total) = (JsValue::from(done as f64), JsValue::from(total as f64));
-                    // As with events: what it throws is the page's affair.
-                    let _ = progress.call2(&JsValue::UNDEFINED, &done, &total);
-                }
-            });
-            hear
-        });
-        let ended = moved.clone();
-        let asked = self.handle.request(request, move |event| match event {
-            Event::Progress { done, total } => {
-                if let Some(moved) = &moved {
-                    moved.set(Some((done, total)));
-                }
-            }
-            last => heard.set(last),
-        });
-        let event = match asked {
-            Ok(()) => Ok(answer.wait().await),
-            Err(closed) => Err(error(closed)),
-        };
-        if let Some(ended) = ended {
-            ended.set(None);
-        }
-        match event? {
-            Event::Failed(why) => Err(error(why)),
-            event => Ok(event),
-        }
-    }
 }
 
-fn unexpected(event: &Event) -> JsError {
-    error(format!("an answer that fits nothing: {event:?}"))
+/// Awaits a call. `progress` hears how much has moved meanwhile.
+async fn finish<T>(call: Call<T>, progress: Option<Progress>) -> Result<T, JsError> {
+    let Some(progress) = progress else {
+        return call.await.map_err(error);
+    };
+    let latest = tell_latest(progress);
+    let moved = latest.clone();
+    let result = call.on_progress(move |done, total| moved.set(Some((done, total))));
+    let result = result.await;
+    latest.set(None);
+    result.map_err(error)
+}
+
+/// Tells `progress` the latest of what is set, until `None` is: what the node calls may not hold anything that belongs to
+/// JavaScript.
+fn tell_latest(progress: Progress) -> Answer<Option<(u64, u64)>> {
+    let latest = Answer::<Option<(u64, u64)>>::new();
+    let hear = latest.clone();
+    let progress: Function = progress.unchecked_into();
+    spawn_local(async move {
+        while let Some((done, total)) = latest.clone().wait().await {
+            let (done, total) = (JsValue::from(done as f64), JsValue::from(total as f64));
+            // As with events: what it throws is the page's affair.
+            let _ = progress.call2(&JsValue::UNDEFINED, &done, &total);
+        }
+    });
+    hear
 }

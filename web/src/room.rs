@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use mydht::Address;
-use mydht::NodeHandle;
+use mydht::Node;
 use mydht_evloop::Handle;
 use mydht_rendezvous::{Event, Meeting, Path, UserId, Way};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::answer::Answer;
 use crate::conf::Conf;
 use crate::time::sleep;
 
@@ -38,7 +37,7 @@ impl Room {
     }
 
     /// Connects `node` with those that it hears of, from now on.
-    pub(crate) fn meet(self: &Rc<Self>, node: NodeHandle<Conf>, events: Handle) {
+    pub(crate) fn meet(self: &Rc<Self>, node: Node<Conf>, events: Handle) {
         let room = Rc::downgrade(self);
         spawn_local(async move {
             while look(&room, &node, &events).await.is_some() {
@@ -49,11 +48,8 @@ impl Room {
 }
 
 /// `None` when the room or the node is no more.
-async fn look(room: &Weak<Room>, node: &NodeHandle<Conf>, events: &Handle) -> Option<()> {
-    let links = Answer::new();
-    let heard = links.clone();
-    node.links(move |links| heard.set(links)).ok()?;
-    let links = links.wait().await;
+async fn look(room: &Weak<Room>, node: &Node<Conf>, events: &Handle) -> Option<()> {
+    let links = node.links().await.ok()?;
     let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
     let wanted = room.upgrade()?.0.borrow_mut().turn(events.now(), &ways);
     for (peer, path) in wanted {

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use mydht::Link;
 use mydht::native::{Config, NativeNode, Signalling};
 
 #[allow(dead_code, reason = "a part of what the other suites use")]
@@ -26,20 +24,20 @@ fn node(server: &Server, relay_only: bool) -> NativeNode {
 /// Values and a file of some parts go both ways.
 fn put_and_get(a: &NativeNode, b: &NativeNode) {
     for node in [a, b] {
-        node.await_peer(LONG).unwrap();
+        node.await_peer(LONG).wait().unwrap();
     }
     for (from, to) in [(a, b), (b, a)] {
         let value: Vec<u8> = (0..200_000).map(|i: u32| (i >> 3) as u8).collect();
         let value = [value, from.id().to_string().into()].concat();
-        let key = from.put_bytes(None, &value).unwrap();
-        assert!(to.get_bytes(&key).unwrap() == Some(value));
+        let key = from.put(value.clone()).wait().unwrap().key;
+        assert!(to.get(&key).wait().unwrap() == Some(value));
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     let content: Vec<u8> = (0..3_000_001).map(|i: u32| (i ^ (i >> 9)) as u8).collect();
     fs::write(&path, content).unwrap();
-    let key = a.put_file(None, &path).unwrap();
-    assert!(b.get(&key).unwrap().is_some());
+    let key = a.put_file(&path).wait().unwrap().key;
+    assert!(b.get_record(&key).wait().unwrap().is_some());
 }
 
 #[test]
@@ -113,7 +111,7 @@ fn alone(url: &str, known: &NativeNode) -> NativeNode {
         .bootstrap(known.address().unwrap())
         .start()
         .unwrap();
-    node.await_peer(LONG).unwrap();
+    node.await_peer(LONG).wait().unwrap();
     node
 }
 
@@ -121,10 +119,7 @@ fn alone(url: &str, known: &NativeNode) -> NativeNode {
 fn meets(node: &NativeNode, other: &NativeNode) {
     let until = Instant::now() + LONG;
     loop {
-        let (send, links) = channel();
-        let reply = move |links| drop(send.send(links));
-        node.handle().links(reply).unwrap();
-        let links: Vec<Link> = links.recv().unwrap();
+        let links = node.links().wait().unwrap();
         if links.iter().any(|link| {
             link.peer == Some(other.id()) && matches!(link.address, mydht::Address::WebRtc(_))
         }) {

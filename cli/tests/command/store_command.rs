@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use mydht::native::Config;
+use mydht::native::{Config, NativeNode};
 
 fn store(args: &[&str], dir: &Path) -> Output {
     let (sub, rest) = args.split_first().unwrap();
@@ -58,8 +58,13 @@ fn a_file_goes_in_is_served_is_checked_and_comes_out() {
 
     // A node serves what was imported, and nobody else can have the store meanwhile.
     let node = Config::default().store(&at).start().unwrap();
-    assert!(node.get(&key.parse().unwrap()).unwrap().is_some());
-    let value = node.put_bytes(None, b"a value").unwrap();
+    assert!(
+        node.get_record(&key.parse().unwrap())
+            .wait()
+            .unwrap()
+            .is_some()
+    );
+    let value = node.put(b"a value").wait().unwrap().key;
     let busy = refused(&store(&["list"], &at));
     assert!(busy.contains("open in another node"), "{busy}");
     node.stop().unwrap();
@@ -101,8 +106,14 @@ fn a_file_that_stays_where_it_is_is_served_from_there() {
     let node = node.store(&at).start().unwrap();
     let other = Config::default().bootstrap(node.address().unwrap());
     let other = other.store(dir.path().join("other")).start().unwrap();
-    other.await_peer(Duration::from_secs(10)).unwrap();
-    assert!(other.get(&key.parse().unwrap()).unwrap().is_some());
+    other.await_peer(Duration::from_secs(10)).wait().unwrap();
+    assert!(
+        other
+            .get_record(&key.parse().unwrap())
+            .wait()
+            .unwrap()
+            .is_some()
+    );
     other.stop().unwrap();
     node.stop().unwrap();
     let copy = dir.path().join("other/attachments").join(key);
@@ -161,18 +172,18 @@ fn a_node_puts_what_a_name_names_and_nothing_outside() {
         ..Config::default()
     };
     let node = node.start().unwrap();
-    let put = |name: &str| node.put_named(None, &name.parse().unwrap());
-    let key = put("file:a").unwrap();
-    assert!(node.get(&key).unwrap().is_some());
+    let put = |node: &NativeNode, name: &str| node.put_named(None, &name.parse().unwrap()).wait();
+    let key = put(&node, "file:a").unwrap().key;
+    assert!(node.get_record(&key).wait().unwrap().is_some());
     assert!(
-        put("file:../secret")
+        put(&node, "file:../secret")
             .unwrap_err()
             .to_string()
             .contains("leads out")
     );
     let hash = key.to_string();
     // It is given out from where it is: the store has no copy.
-    let error = put(&format!("store:{hash}-7")).unwrap_err();
+    let error = put(&node, &format!("store:{hash}-7")).unwrap_err();
     assert!(
         error.to_string().contains("not in this node's store"),
         "{error}"
@@ -188,12 +199,7 @@ fn a_node_puts_what_a_name_names_and_nothing_outside() {
         .start()
         .unwrap();
     let name = format!("store:{}-6", imported.trim());
-    assert_eq!(
-        node.put_named(None, &name.parse().unwrap())
-            .unwrap()
-            .to_string(),
-        imported.trim()
-    );
-    assert!(node.put_named(None, &"file:a".parse().unwrap()).is_err());
+    assert_eq!(put(&node, &name).unwrap().key.to_string(), imported.trim());
+    assert!(put(&node, "file:a").is_err());
     node.stop().unwrap();
 }

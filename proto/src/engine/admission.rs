@@ -41,7 +41,7 @@ impl Admission {
         searches: usize,
     ) {
         if record.value.attachment().is_some() {
-            return cx.refuse(conn, query, "a file is put by who has it");
+            return cx.refuse(conn, query, "an attachment cannot be propagated: store it");
         }
         if searches >= cx.limits.lookups {
             return cx.refuse(conn, query, "too many lookups at once (limit lookups)");
@@ -54,8 +54,8 @@ impl Admission {
 
     /// Returns true if the record may be kept. Otherwise tells the peer why not.
     fn admits(&mut self, cx: &mut Context, conn: ConnId, query: QueryId, record: &Record) -> bool {
-        if let Err(what) = record.check(&cx.limits) {
-            cx.refuse(conn, query, &what);
+        if let Err(what) = record.validate(&cx.limits) {
+            cx.refuse(conn, query, &what.to_string());
             if record.is_forged() {
                 cx.forged(conn, "a forged record to keep");
             }

@@ -98,7 +98,7 @@ impl Cache {
         if record.is_forged() {
             return cx.forged(conn, "a forged record to cache");
         }
-        let fits = can_be_cached(&record, &cx.limits) && record.check(&cx.limits).is_ok();
+        let fits = can_be_cached(&record, &cx.limits) && record.validate(&cx.limits).is_ok();
         let Some(from) = cx.peers.id(conn).filter(|_| fits) else {
             return;
         };

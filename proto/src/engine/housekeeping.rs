@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::context::Context;
+use super::failure::Failure;
 use super::interface::{ConnId, Event, Output};
 use super::requests::Request;
 use super::searches::Question;
@@ -55,8 +56,7 @@ impl Engine {
     fn do_due_work(&mut self) {
         let now = self.cx.now;
         for ticket in self.awaiting.expired(now) {
-            let event = Event::Failed("no peer answered in time".into());
-            self.cx.reply(ticket, event);
+            self.cx.reply(ticket, Event::Failed(Failure::NoPeer));
         }
         self.expire_requests();
         self.transfers.expire(&mut self.cx);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::query::Query;
 use crate::address::Addresses;
 use crate::attachment::ReceivedPart;
@@ -96,8 +97,8 @@ pub enum Event {
     },
     /// Counts of everything that the node holds.
     Insight(Insight),
-    /// The request failed, for this reason. The text is for people.
-    Failed(String),
+    /// The request failed, for this reason.
+    Failed(Failure),
 }
 
 /// Counts of everything that a node holds at one moment.

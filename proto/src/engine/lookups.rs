@@ -3,6 +3,7 @@
 use super::after_store::AfterStore;
 use super::cache::offer_on_the_way;
 use super::context::Context;
+use super::failure::Failure;
 use super::interface::{ConnId, Event, Owner, StoreOp, Ticket};
 use super::named::Named;
 use super::query::{Query, QueryMode};
@@ -33,7 +34,7 @@ struct Lookup {
     /// The newest signed record so far. A peer may have a newer one, so it is given when all have answered.
     newest: Option<Record>,
     /// Reason why a record that was found could not be taken.
-    trouble: Option<String>,
+    trouble: Option<Failure>,
     /// Set once providers of the key were searched for too.
     is_sought: bool,
     /// The download that may still gain providers from this lookup.
@@ -136,9 +137,9 @@ impl Lookups {
             cx.counts.records_forged += u64::from(record.is_forged());
             return Err("it answered with another record");
         }
-        if let Err(what) = record.check(&cx.limits) {
+        if let Err(invalid) = record.validate(&cx.limits) {
             // The limits of the peer are wider than those of this node, which is no violation.
-            lookup.trouble.get_or_insert(what);
+            lookup.trouble.get_or_insert(invalid.into());
             return Ok(());
         }
         let attachment = record.value.attachment();
@@ -236,7 +237,9 @@ impl Lookups {
                 cx.reply(ticket, event);
             }
             (Origin::Peer(conn, query), None) => tell_not_found(cx, conn, query, &lookup.key),
-            (Origin::Peer(conn, query), Some(what)) => cx.refuse(conn, query, &what),
+            (Origin::Peer(conn, query), Some(failure)) => {
+                cx.refuse(conn, query, &failure.to_string());
+            }
         }
     }
 

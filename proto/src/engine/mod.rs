@@ -21,6 +21,7 @@ mod connections;
 mod context;
 mod counts;
 mod dials;
+mod failure;
 mod housekeeping;
 mod interface;
 mod known_providers;
@@ -45,6 +46,7 @@ mod transfers;
 mod tests;
 
 pub use counts::Counts;
+pub use failure::Failure;
 pub use interface::{
     Command, ConnId, Event, Input, Insight, Output, Owner, StoreOp, StoreReply, StoreTicket,
     Ticket, Usage,
@@ -149,7 +151,9 @@ impl Engine {
             Input::PeerDown(conn) => self.peer_down(conn),
             Input::ConnectFailed(why, hopeless) if hopeless => {
                 for ticket in self.awaiting.take() {
-                    self.cx.reply(ticket, Event::Failed(why.clone()));
+                    let reason = why.clone();
+                    self.cx
+                        .reply(ticket, Event::Failed(Failure::Unreachable { reason }));
                 }
             }
             Input::ConnectFailed(..) => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::after_store::AfterStore;
 use super::context::Context;
+use super::failure::Failure;
 use super::interface::{ConnId, Event, Owner, StoreOp, Ticket};
 use super::requests::{PutId, Request, SearchId};
 use super::searches::{Question, Searches};
@@ -83,8 +84,8 @@ impl Puts {
 
     /// Puts a record for the user, with the tree of its attachment if it has one.
     pub(super) fn put(&self, cx: &mut Context, ticket: Ticket, record: Record, tree: Option<Tree>) {
-        if let Err(what) = check_own(cx, &record) {
-            return cx.reply(ticket, Event::Failed(what));
+        if let Err(failure) = check_own(cx, &record) {
+            return cx.reply(ticket, Event::Failed(failure));
         }
         match (tree, record.value.attachment()) {
             (None, None) => {}
@@ -92,10 +93,7 @@ impl Puts {
                 let after = AfterStore::LocalLink(ticket, record);
                 return cx.ask_store(StoreOp::Link(Arc::new(tree), ticket), after);
             }
-            _ => {
-                let what = "the content that was given is not the record's attachment";
-                return cx.reply(ticket, Event::Failed(what.into()));
-            }
+            _ => return cx.reply(ticket, Event::Failed(Failure::OtherContent)),
         }
         self.keep(cx, ticket, record);
     }
@@ -103,11 +101,10 @@ impl Puts {
     /// Puts a record for the user, and has the neighbours store the copies.
     pub(super) fn put_by_proxy(&self, cx: &mut Context, ticket: Ticket, record: Record) {
         if record.value.attachment().is_some() {
-            let what = "a file is put by who has it: use Put";
-            return cx.reply(ticket, Event::Failed(what.into()));
+            return cx.reply(ticket, Event::Failed(Failure::PropagatedAttachment));
         }
-        if let Err(what) = check_own(cx, &record) {
-            return cx.reply(ticket, Event::Failed(what));
+        if let Err(failure) = check_own(cx, &record) {
+            return cx.reply(ticket, Event::Failed(failure));
         }
         let after = AfterStore::LocalPut(ticket, record.clone(), true);
         cx.ask_store(StoreOp::Put(record, Owner::Own), after);
@@ -210,9 +207,7 @@ impl Puts {
         if let Some(open) = self.open.remove(&put) {
             let copies = open.kept_by.len();
             let event = match open.refusal {
-                Some(reason) if copies == 0 => {
-                    Event::Failed(format!("kept here, but by no peer: {reason}"))
-                }
+                Some(reason) if copies == 0 => Event::Failed(Failure::NotReplicated { reason }),
                 _ => Event::Stored { copies },
             };
             done(cx, open.publisher, event);
@@ -286,14 +281,12 @@ impl Located {
 }
 
 /// Checks a record of this node's user.
-fn check_own(cx: &Context, record: &Record) -> Result<(), String> {
-    record.check(&cx.limits)?;
-    if record.is_expired(cx.unix_millis()) {
-        let what =
-            "the record has expired already: give it a later time, or set this computer's clock";
-        return Err(what.into());
+fn check_own(cx: &Context, record: &Record) -> Result<(), Failure> {
+    record.validate(&cx.limits)?;
+    match record.is_expired(cx.unix_millis()) {
+        true => Err(Failure::Expired),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Reports a put to its publisher.

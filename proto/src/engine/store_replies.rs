@@ -5,6 +5,7 @@ use std::io;
 use super::Engine;
 use super::after_store::AfterStore;
 use super::announcements::announce;
+use super::failure::Failure;
 use super::interface::{Event, StoreReply, Ticket};
 use super::puts::{Located, Publisher};
 use crate::msg::ProtoMessage;
@@ -47,9 +48,7 @@ impl Engine {
                 self.record_kept(ticket, record, by_proxy);
             }
             (A::LocalPut(ticket, ..), R::Stale) => {
-                let why =
-                    "a newer record is kept under this key: sign it with a higher sequence number";
-                cx.reply(ticket, Event::Failed(why.into()));
+                cx.reply(ticket, Event::Failed(Failure::Stale));
             }
             (A::PeerPut(conn, query, _) | A::PeerPropagate(conn, query, _), R::Stale) => {
                 cx.counts.records_stale += 1;
@@ -136,7 +135,8 @@ impl Engine {
             | A::LocalPut(ticket, ..)
             | A::LocalRead(ticket)
             | A::Insight(ticket) => {
-                cx.reply(ticket, Event::Failed(format!("{HERE}: {error}")));
+                let reason = error.to_string();
+                cx.reply(ticket, Event::Failed(Failure::Store { reason }));
             }
             A::PeerGet(conn, query, ..)
             | A::PeerPut(conn, query, _)

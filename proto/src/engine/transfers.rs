@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::after_store::AfterStore;
 use super::context::Context;
+use super::failure::Failure;
 use super::interface::{ConnId, Event, Owner, StoreOp};
 use super::known_providers::KnownProviders;
 use super::named::Named;
@@ -216,8 +217,8 @@ impl Transfers {
                 }
                 let (here, parts) = (plan.have().count(), id.parts());
                 let why = format!(
-                    "nobody gives out the rest of the attachment now: {here} of {parts} parts are kept, get it \
-                     again to go on"
+                    "no peer serves the rest of the attachment now: {here} of {parts} parts are kept, get it \
+                     again to resume"
                 );
                 return self.download_failed(cx, id, &why, "the attachment did not arrive");
             }
@@ -389,7 +390,10 @@ impl Transfers {
 /// Fails an act that waited for an attachment.
 fn not_arrived(cx: &mut Context, then: OnArrival, why: &str, for_peers: &str) {
     match then {
-        OnArrival::Found(ticket, _) => cx.reply(ticket, Event::Failed(why.into())),
+        OnArrival::Found(ticket, _) => {
+            let reason = why.to_owned();
+            cx.reply(ticket, Event::Failed(Failure::NotFetched { reason }));
+        }
         OnArrival::Stored(conn, query, _) => cx.refuse(conn, query, for_peers),
     }
 }

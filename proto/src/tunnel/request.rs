@@ -81,7 +81,7 @@ impl Answer {
             },
             Event::NotFound => Answer::NotFound,
             Event::Stored { copies } => Answer::Stored(copies as u64),
-            Event::Failed(why) => Answer::Failed(why),
+            Event::Failed(why) => Answer::Failed(why.to_string()),
             _ => Answer::Failed("the last hop did something else".into()),
         })
     }

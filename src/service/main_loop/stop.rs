@@ -4,7 +4,7 @@ use mydht_spawner::Result;
 
 use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
-use crate::engine::{ConnId, Event, Input};
+use crate::engine::{ConnId, Event, Failure, Input};
 use crate::service::hosted::Way;
 use crate::service::{GlobalIn, Routed, StoreIn};
 
@@ -97,7 +97,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// Tells the users who still wait.
     pub(super) fn close_all(&mut self) {
         for (_, mut reply) in self.replies.drain() {
-            reply(Event::Failed("the node was stopped".into()));
+            reply(Event::Failed(Failure::Stopping));
         }
         self.answers.clear();
     }

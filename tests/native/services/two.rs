@@ -4,12 +4,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 
 use mydht::conf::{SingleThread, Spawners};
+use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::service::{GlobalDo, GlobalIn, GlobalOut, LocalDo, LocalIn, LocalOut, NoLocal};
 use mydht::shadow::NoShadow;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Command, Event, Limits, MyDHTConf, Parts, Record, Value};
+use mydht::{Limits, MyDHTConf, Parts, Record, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_spawner::channel::LocalRcChannel;
 use mydht_spawner::{Error, RestartOrError, Result, Service, ServiceRestartable, SpawnerYield};
@@ -225,7 +226,7 @@ where
 
     /// The second node's user says `body` to the first node's service.
     pub(super) fn say(&mut self, body: &[u8]) {
-        let handle = self.nodes[1].handle();
+        let handle = self.nodes[1].node();
         handle.tell(body.to_vec(), |_| ()).unwrap();
         self.settle();
     }
@@ -247,7 +248,7 @@ where
 pub(super) fn ask<MC: MyDHTConf>(node: &MemoryNode<MC>, command: Command) -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     let reply = move |event| drop(send.send(event));
-    node.handle().request(command, reply).unwrap();
+    node.node().request(command, reply).unwrap();
     events
 }
 

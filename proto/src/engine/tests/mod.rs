@@ -451,7 +451,7 @@ impl Bench {
     /// Takes the only last event there is, a failure, and gives its reason.
     pub(super) fn failure(&mut self) -> String {
         match &self.last_events()[..] {
-            [(_, Event::Failed(why))] => why.clone(),
+            [(_, Event::Failed(why))] => why.to_string(),
             other => panic!("not one failure: {other:?}"),
         }
     }

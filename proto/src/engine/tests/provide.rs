@@ -204,7 +204,7 @@ fn liars_cost_a_few_connections() {
     for (id, _) in dialed {
         bench.handle(Input::Unreachable(id));
     }
-    assert!(bench.failure().contains("get it again to go on"));
+    assert!(bench.failure().contains("get it again to resume"));
 }
 
 #[test]

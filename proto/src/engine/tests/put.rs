@@ -304,7 +304,7 @@ fn by_proxy_the_nearest_neighbours_are_asked_and_only_they() {
     bench.ask(Command::Propagate {
         record: Sample::parts(1).record(),
     });
-    assert!(bench.failure().contains("use Put"));
+    assert!(bench.failure().contains("put it"));
 }
 
 #[test]

@@ -282,7 +282,7 @@ fn a_silent_provider_is_given_up_while_one_that_gives_parts_has_time() {
     bench.passes(almost);
     assert_eq!(
         bench.failure(),
-        "nobody gives out the rest of the attachment now: 3 of 4 parts are kept, get it again to go on"
+        "no peer serves the rest of the attachment now: 3 of 4 parts are kept, get it again to resume"
     );
 }
 
