@@ -20,7 +20,7 @@ use crate::service::{GlobalService, LocalService};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
-/// The types of a node's parts. The values are given to [`Runner::new`](crate::Runner::new) in [`Parts`](crate::Parts).
+/// The types of a node's parts. The values are given to [`Runner::new`](crate::Runner::new) in [`Components`](crate::Components).
 ///
 /// | ready-made | services | channels | where |
 /// |---|---|---|---|

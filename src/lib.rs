@@ -39,7 +39,7 @@ pub use mydht_proto::{Address, Addresses, HostPort, Link};
 pub use node::{Node, Signed, Status, Stored};
 pub use record::{AttachmentId, Record, Value};
 pub use runner::Runner;
-pub use service::parts::Parts;
+pub use service::components::Components;
 
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]

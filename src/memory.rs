@@ -36,7 +36,7 @@ use crate::identity::Identity;
 use crate::msg::Bincode;
 use crate::shadow::{Cipher, Records, Shadow};
 use crate::store::{MemoryAttachments, MemoryKV};
-use crate::{Metrics, MyDHTConf, Parts, PeerId, Runner, SingleThread};
+use crate::{Components, Metrics, MyDHTConf, PeerId, Runner, SingleThread};
 
 /// When the time of a virtual clock begins: with the year 2026 (UTC).
 pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -83,9 +83,9 @@ pub fn node(
     bootstrap: &[MemoryAddress],
 ) -> mydht_spawner::Result<MemoryNode> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = parts(network, poll, Bincode, Records, stores)?;
-    parts.bootstrap = bootstrap.to_vec();
-    node_of(parts)
+    let mut components = components(network, poll, Bincode, Records, stores)?;
+    components.bootstrap = bootstrap.to_vec();
+    node_of(components)
 }
 
 /// The parts of a node in memory, for any configuration: with the default limits, an endpoint and an identity of its
@@ -93,13 +93,13 @@ pub fn node(
 ///
 /// # Errors
 /// When there is no randomness for an id.
-pub fn parts<MC>(
+pub fn components<MC>(
     network: &Network,
     poll: Poll,
     enc: MC::MsgEnc,
     shadow: MC::Shadow,
     stores: (MC::Records, MC::Attachments),
-) -> mydht_spawner::Result<Parts<MC>>
+) -> mydht_spawner::Result<Components<MC>>
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
 {
@@ -110,9 +110,9 @@ where
     } else {
         Credentials::no_auth(identity)
     };
-    Ok(Parts {
+    Ok(Components {
         epoch: EPOCH,
-        ..Parts::new(poll, network.endpoint(), enc, shadow, stores, credentials)
+        ..Components::new(poll, network.endpoint(), enc, shadow, stores, credentials)
     })
 }
 
@@ -120,7 +120,7 @@ where
 ///
 /// # Errors
 /// As [`Runner::new`].
-pub fn node_of<MC>(parts: Parts<MC>) -> mydht_spawner::Result<MemoryNode<MC>>
+pub fn node_of<MC>(parts: Components<MC>) -> mydht_spawner::Result<MemoryNode<MC>>
 where
     MC: MyDHTConf<Poll = Poll, Transport = Memory<Poll>>,
 {

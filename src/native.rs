@@ -39,8 +39,8 @@ use crate::store::{
     MemoryKV,
 };
 use crate::{
-    Address, AttachmentId, Call, Error, Key, Limits, Metrics, Node, Parts, PeerId, Record, Runner,
-    SingleThread, Stored, Value,
+    Address, AttachmentId, Call, Components, Error, Key, Limits, Metrics, Node, PeerId, Record,
+    Runner, SingleThread, Stored, Value,
 };
 
 pub use network::Network;
@@ -170,13 +170,13 @@ impl Config {
         let courier = client.as_ref().map(room::Client::courier);
         #[cfg(not(feature = "rendezvous"))]
         let courier = None;
-        let parts = Parts {
+        let parts = Components {
             global,
             courier,
             policy: Box::new(self.policy),
             limits: self.limits,
             bootstrap,
-            ..Parts::new(poll, transport, Bincode, RecordLayer, stores, credentials)
+            ..Components::new(poll, transport, Bincode, RecordLayer, stores, credentials)
         };
         let metrics = parts.metrics.clone();
         let (node, thread) = Runner::<Conf<G>>::start(parts)?;

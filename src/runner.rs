@@ -9,12 +9,12 @@ use mydht_spawner::{Error, Result, SpawnHandle, SpawnUnyield, Spawner};
 
 use crate::conf::MyDHTConf;
 use crate::node::Node;
-use crate::service::{MainLoop, Parts, Waiting};
+use crate::service::{Components, MainLoop, Waiting};
 
 type MainHandle<MC> =
     <<MC as MyDHTConf>::MainSpawn as Spawner<MainLoop<MC>, NoSend, NoRecv>>::Handle;
 
-/// The running side of a node, for whoever assembles one from [`Parts`].
+/// The running side of a node, for whoever assembles one from [`Components`].
 ///
 /// Where threads may wait, [`run`](Runner::run) runs it until it is told to stop. Where nothing may
 /// block (a browser, a simulation) each [`turn`](Runner::turn) does what can be done now. The node is
@@ -36,7 +36,7 @@ impl<MC: MyDHTConf> Runner<MC> {
     ///
     /// # Errors
     /// When a part cannot be registered on the event loop.
-    pub fn new(parts: Parts<MC>) -> Result<Self> {
+    pub fn new(parts: Components<MC>) -> Result<Self> {
         let (main_loop, send) = MainLoop::new(parts)?;
         Ok(Runner {
             state: State::Ready(Box::new(main_loop)),
@@ -50,9 +50,9 @@ impl<MC: MyDHTConf> Runner<MC> {
     /// # Errors
     /// As [`new`](Runner::new) and [`run`](Runner::run); also when the system gives no thread.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn start(parts: Parts<MC>) -> Result<(Node<MC>, JoinHandle<Result<()>>)>
+    pub fn start(parts: Components<MC>) -> Result<(Node<MC>, JoinHandle<Result<()>>)>
     where
-        Parts<MC>: Send,
+        Components<MC>: Send,
         Node<MC>: Send,
     {
         let (send, started) = mpsc::channel();

@@ -37,7 +37,7 @@ fn keeping(network: &Network, known: MemoryAddress, database: &str) -> PageNode<
     let poll = Poll::new().unwrap();
     let events = poll.handle();
     let stores = (MemoryKV::default(), Chunks::new(IndexedDb::new(database)));
-    let mut parts = memory::parts::<Kept>(network, poll, Bincode, Records, stores).unwrap();
+    let mut parts = memory::components::<Kept>(network, poll, Bincode, Records, stores).unwrap();
     parts.bootstrap = vec![known];
     PageNode::of(memory::node_of(parts).unwrap(), &events, |turn| turn())
 }

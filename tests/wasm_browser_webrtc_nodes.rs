@@ -15,7 +15,7 @@ use mydht::msg::Bincode;
 use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Hash, Node, Parts, Record, Runner, SingleThread, Value};
+use mydht::{Components, Hash, Node, Record, Runner, SingleThread, Value};
 use mydht_evloop::{Poll, js};
 use mydht_transports::signaller::{HubSignaller, RtcAddress, SignalHub};
 use mydht_transports::webrtc::WebRtc;
@@ -51,9 +51,9 @@ fn node(hub: &SignalHub<Poll>, name: &str, bootstrap: &[RtcAddress], turns: &Tur
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let transport = WebRtc::new(hub.join(name.parse().unwrap()).unwrap(), Browser::default());
-    let parts = Parts {
+    let parts = Components {
         bootstrap: bootstrap.to_vec(),
-        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        ..Components::new(poll, transport, Bincode, Records, stores, credentials)
     };
     let mut node = Runner::<Conf>::new(parts).unwrap();
     let handle = node.node();

@@ -23,7 +23,7 @@ fn mesh(clock: &VirtualClock, count: usize) -> Vec<MemoryNode<Conf>> {
     for _ in 0..count {
         let stores = (MemoryKV::default(), MemoryAttachments::default());
         let mut parts =
-            memory::parts::<Conf>(&network, clock.poll(), Bincode, Records, stores).unwrap();
+            memory::components::<Conf>(&network, clock.poll(), Bincode, Records, stores).unwrap();
         parts.bootstrap = nodes.iter().map(|node| node.address).collect();
         let limits = Limits::default();
         parts.global = Some(Tunnel::new(parts.credentials.id(), limits).unwrap());

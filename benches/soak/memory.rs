@@ -37,7 +37,7 @@ impl Crowd {
     fn add(&mut self, known: &[MemoryAddress], plan: &Plan) -> mydht_spawner::Result<u64> {
         let (number, poll) = self.clock.numbered_poll();
         let stores = (MemoryKV::default(), MemoryAttachments::default());
-        let mut parts = memory::parts::<Conf>(&self.network, poll, Bincode, Records, stores)?;
+        let mut parts = memory::components::<Conf>(&self.network, poll, Bincode, Records, stores)?;
         parts.global = Some(Echo::default());
         parts.bootstrap = known.to_vec();
         if known.is_empty() {

@@ -11,7 +11,7 @@ use mydht_transports::memory::MemoryAddress;
 use super::hostile::{Gang, Shelf, Tongue};
 use super::scenario::Scenario;
 use super::trace::Trace;
-use mydht::Parts;
+use mydht::Components;
 use mydht::memory::{self, Conf, EPOCH, MemoryNode, Network};
 use mydht_proto::engine::{Command, Event};
 use mydht_proto::handshake::Credentials;
@@ -119,8 +119,8 @@ impl World {
             (Tongue(None), Shelf::Memory(Box::new(kv)))
         };
         let stores = (shelf, MemoryAttachments::default());
-        let mut parts: Parts<NodeConf> =
-            memory::parts(&self.network, poll, tongue, NoShadow, stores)?;
+        let mut parts: Components<NodeConf> =
+            memory::components(&self.network, poll, tongue, NoShadow, stores)?;
         let mut name = self.seed.to_le_bytes().to_vec();
         name.extend(id.to_le_bytes());
         let identity = Identity::from_seed(&Hash::of(&name).0);

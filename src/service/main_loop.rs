@@ -23,7 +23,7 @@ use mydht_spawner::{
     Error, Result, Service, ServiceRestartable, SpawnChannel, SpawnSend, SpawnerYield,
 };
 
-use self::links::{Bootstrap, OfHost};
+use self::links::{Bootstrap, End, OfHost};
 use self::stop::Stopping;
 use self::timers::Timer;
 use super::connection::{Common, Conn, State};
@@ -32,7 +32,7 @@ use super::peers::{PeerMgmt, Verdict};
 use super::protocol::{Handled, Protocol};
 use super::slot::Slot;
 use super::{
-    Answer, Courier, Global, MainCommand, MainSend, Parts, Reply, Routed, StoreIn, StoreOut,
+    Answer, Components, Courier, Global, MainCommand, MainSend, Reply, Routed, StoreIn, StoreOut,
     StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
@@ -108,7 +108,7 @@ pub struct MainLoop<MC: MyDHTConf> {
 impl<MC: MyDHTConf> MainLoop<MC> {
     /// A node that is registered on its loop and has started the services of which there is one, and the sending end of
     /// its queue.
-    pub(crate) fn new(parts: Parts<MC>) -> Result<(Self, MainSend<MC>)> {
+    pub(crate) fn new(parts: Components<MC>) -> Result<(Self, MainSend<MC>)> {
         let channel = MpscChannel::unbounded();
         let (send, queue) = MioChannel::<_, MC::Poll>::new(channel).new_channel()?;
         let main = MainSend(send);
@@ -243,7 +243,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 Ok(())
             }
             MainCommand::Written(conn) => {
-                self.left(conn);
+                self.closed(conn);
                 Ok(())
             }
             MainCommand::Ended(who, why) => self.ended(who, why),
@@ -300,7 +300,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         tracing::error!(?origin, %why, "the protocol failed");
         self.common.metrics.services_restarted(1);
         match origin {
-            Origin::Peer(conn) => self.refuse(conn, "handling its message failed"),
+            Origin::Peer(conn) => {
+                self.disconnect(conn, End::Refused("handling its message failed"))
+            }
             Origin::User(ticket) => {
                 let event = Event::Failed(Failure::Panicked);
                 self.output(Output::Reply(ticket, event), &Way::none())
@@ -314,9 +316,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Output::Send(conn, message, part) => self.send(conn, message, part, &way.span),
             Output::Disconnect(conn, why) => {
                 self.common.metrics.peers_refused(1);
-                self.disconnect(conn, &why)
+                self.disconnect(conn, End::ByProtocol(&why))
             }
-            Output::Leave(conn) => self.disconnect(conn, "this connection is not needed now"),
+            Output::Leave(conn) => {
+                self.disconnect(conn, End::ByProtocol("this connection is not needed now"))
+            }
             Output::Connect(peer, addresses) => self.dial(peer, &addresses),
             Output::Store(ticket, op) => {
                 self.at_store += 1;
@@ -386,7 +390,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             Verdict::Refuse { why, send } => {
                 self.common.metrics.peers_refused(1);
-                self.refuse_handshake(conn, &why, send)
+                let (why, last) = (why.as_str(), send);
+                self.disconnect(conn, End::Handshake { why, last })
             }
         }
     }

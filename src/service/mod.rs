@@ -4,13 +4,13 @@
 //! peer has one.
 
 mod buffer;
+pub(crate) mod components;
 mod connection;
 mod flow;
 mod global;
 mod hosted;
 mod local;
 mod main_loop;
-pub(crate) mod parts;
 mod peers;
 mod protocol;
 mod read;
@@ -27,11 +27,11 @@ pub use global::{GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId,
 pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
 pub use mydht_proto::Courier;
 
+pub(crate) use components::Components;
 pub(crate) use flow::NextMessage;
 pub(crate) use global::Global;
 pub(crate) use hosted::{Hosted, Routed, Who};
 pub(crate) use main_loop::{MainLoop, Waiting};
-pub(crate) use parts::Parts;
 pub(crate) use read::{FromPeer, ReadIn, ReadOut, ReadService};
 pub use route::{Answer, Reply, Request};
 pub(crate) use route::{FromConn, MainCommand, MainSend};

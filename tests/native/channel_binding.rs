@@ -12,7 +12,7 @@ use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Metrics, Node, Parts, Runner, SingleThread};
+use mydht::{Components, Metrics, Node, Runner, SingleThread};
 use mydht_evloop::Poll;
 use mydht_evloop::traits::{Ready, Registerable, Token};
 use mydht_transports::tcp::{Tcp, TcpAddress, TcpConnection};
@@ -132,9 +132,9 @@ fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (Node<Conf>, Metrics) {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
-    let parts = Parts {
+    let parts = Components {
         bootstrap: bootstrap.to_vec(),
-        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        ..Components::new(poll, transport, Bincode, Records, stores, credentials)
     };
     let metrics = parts.metrics.clone();
     (Runner::<Conf>::start(parts).unwrap().0, metrics)

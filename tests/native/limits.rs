@@ -21,7 +21,7 @@ fn node(
     known: &[&MemoryNode],
 ) -> MemoryNode {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = memory::parts(network, clock.poll(), Bincode, Records, stores).unwrap();
+    let mut parts = memory::components(network, clock.poll(), Bincode, Records, stores).unwrap();
     parts.limits = limits;
     parts.bootstrap = known.iter().map(|node| node.address).collect();
     node_of(parts).unwrap()

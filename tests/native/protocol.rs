@@ -12,7 +12,7 @@ use mydht::policy::{PeerMgmtMeths, PeerPriority};
 use mydht::routing::{Contact, Kademlia, KademliaParams, Noted, Route};
 use mydht::shadow::NoShadow;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Hash, Key, Parts, PeerId, Record, SingleThread, Value};
+use mydht::{Components, Hash, Key, PeerId, Record, SingleThread, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
@@ -69,9 +69,9 @@ impl PeerMgmtMeths for Moody {
     fn set_priority(&mut self, _: PeerId, _: PeerPriority) {}
 }
 
-fn parts(network: &Network, poll: Poll, known: &[MemoryAddress]) -> Parts<Conf> {
+fn parts(network: &Network, poll: Poll, known: &[MemoryAddress]) -> Components<Conf> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = memory::parts(network, poll, Bincode, NoShadow, stores).unwrap();
+    let mut parts = memory::components(network, poll, Bincode, NoShadow, stores).unwrap();
     parts.bootstrap = known.to_vec();
     parts
 }

@@ -21,7 +21,7 @@ fn node(
     known: &[MemoryAddress],
 ) -> MemoryNode {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = memory::parts(network, clock.poll(), Bincode, Records, stores).unwrap();
+    let mut parts = memory::components(network, clock.poll(), Bincode, Records, stores).unwrap();
     parts.bootstrap = known.to_vec();
     parts.limits = Limits {
         attachment_bytes,

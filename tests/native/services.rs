@@ -14,7 +14,7 @@ use mydht::msg::Bincode;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::NoShadow;
 use mydht::store::{self, Backend, Changes, Entry, Kv, Listed, MemoryAttachments, MemoryKV};
-use mydht::{Limits, Parts, Record, Runner, Value};
+use mydht::{Components, Limits, Record, Runner, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryAddress};
 
@@ -222,7 +222,8 @@ fn a_store_that_panics_answers_is_started_again_and_loses_nothing() {
     let panics = Arc::new(Mutex::new(false));
     let store = Kv::new(Fragile(store::Memory::default(), panics.clone()));
     let stores = (store, MemoryAttachments::default());
-    let parts = memory::parts::<Conf>(&network, clock.poll(), Bincode, NoShadow, stores).unwrap();
+    let parts =
+        memory::components::<Conf>(&network, clock.poll(), Bincode, NoShadow, stores).unwrap();
     let mut nodes = [node_of(parts).unwrap()];
     let record = Record::by_content(Value::Bytes(b"kept".to_vec()));
     let putting = ask(
@@ -262,7 +263,7 @@ fn on_threads_services_talk_fail_and_are_started_again() {
         Scribe,
         Counter,
     >;
-    fn start(parts: Parts<Conf>) -> impl FnOnce() {
+    fn start(parts: Components<Conf>) -> impl FnOnce() {
         let (handle, thread) = Runner::start(parts).unwrap();
         move || {
             handle.stop().unwrap();

@@ -74,7 +74,7 @@ impl Row {
     fn add(&mut self, network: &Network, known: &[MemoryAddress]) -> MemoryAddress {
         let stores = (MemoryKV::default(), MemoryAttachments::default());
         let mut parts =
-            memory::parts(network, self.clock.poll(), Bincode, Records, stores).unwrap();
+            memory::components(network, self.clock.poll(), Bincode, Records, stores).unwrap();
         parts.limits = Limits {
             dials: 0,
             ..Limits::default()

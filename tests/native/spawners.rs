@@ -19,7 +19,9 @@ use mydht::service::Request;
 use mydht::service::{NoGlobal, NoLocal};
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Key, Limits, Metrics, MyDHTConf, Node, Parts, Record, Runner, SingleThread, Value};
+use mydht::{
+    Components, Key, Limits, Metrics, MyDHTConf, Node, Record, Runner, SingleThread, Value,
+};
 use mydht_evloop::Poll;
 use mydht_spawner::channel::MpscChannel;
 use mydht_spawner::{Coroutine, Pool, RestartOrError, ThreadBlock};
@@ -172,9 +174,9 @@ struct Running<MC: MyDHTConf> {
 }
 
 impl<MC: MyDHTConf> Running<MC> {
-    fn start(parts: Parts<MC>) -> Self
+    fn start(parts: Components<MC>) -> Self
     where
-        Parts<MC>: Send,
+        Components<MC>: Send,
         Node<MC>: Send,
     {
         let metrics = parts.metrics.clone();
@@ -231,10 +233,10 @@ fn last(events: &Receiver<Event>) -> Event {
     }
 }
 
-fn in_memory<W: Way>(network: &Network, known: &[&Parts<W::Memory>]) -> Parts<W::Memory> {
+fn in_memory<W: Way>(network: &Network, known: &[&Components<W::Memory>]) -> Components<W::Memory> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let poll = Poll::new().unwrap();
-    let mut parts = memory::parts(network, poll, Bincode, Records, stores).unwrap();
+    let mut parts = memory::components(network, poll, Bincode, Records, stores).unwrap();
     parts.bootstrap = known
         .iter()
         .map(|other| other.transport.address())
@@ -243,15 +245,15 @@ fn in_memory<W: Way>(network: &Network, known: &[&Parts<W::Memory>]) -> Parts<W:
 }
 
 /// Its parts, and where it listens.
-fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Parts<W::Tcp>, TcpAddress) {
+fn over_tcp<W: Way>(known: &[TcpAddress]) -> (Components<W::Tcp>, TcpAddress) {
     let transport = Tcp::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = Transport::<Poll>::local_address(&transport).unwrap();
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let poll = Poll::new().unwrap();
-    let parts = Parts {
+    let parts = Components {
         bootstrap: known.to_vec(),
-        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        ..Components::new(poll, transport, Bincode, Records, stores, credentials)
     };
     (parts, address)
 }

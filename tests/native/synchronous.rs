@@ -15,7 +15,7 @@ use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
 use mydht::synchronous::tcp::{HostAddress, NamedTcp, NamedTcpListener, SyncTcp};
 use mydht::synchronous::{SyncConnector, SyncListener, Synchronous};
-use mydht::{MyDHTConf, Node, Parts, Record, Runner, SingleThread, Value};
+use mydht::{Components, MyDHTConf, Node, Record, Runner, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_spawner::ThreadBlock;
 use mydht_transports::Transport;
@@ -78,9 +78,9 @@ fn node<MC: NamedConf>(transport: MC::Transport, bootstrap: &[HostAddress]) -> N
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
-    let parts = Parts {
+    let parts = Components {
         bootstrap: bootstrap.to_vec(),
-        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        ..Components::new(poll, transport, Bincode, Records, stores, credentials)
     };
     Runner::<MC>::start(parts).unwrap().0
 }

@@ -61,7 +61,8 @@ fn node(
     let poll = clock.poll();
     let handle = poll.handle();
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = memory::parts(network, poll, Slow(clock.clone()), Records, stores).unwrap();
+    let mut parts =
+        memory::components(network, poll, Slow(clock.clone()), Records, stores).unwrap();
     parts.bootstrap = known.map(|node| node.address).into_iter().collect();
     parts.limits = Limits {
         messages_at_once: at_once,

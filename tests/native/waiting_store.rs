@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use mydht::attachment::tree::{PART_LEN, Tree};
 use mydht::engine::{Command, Event};
 use mydht::identity::Identity;
-use mydht::memory::{Conf, MemoryNode, Network, node_of, parts, settle};
+use mydht::memory::{Conf, MemoryNode, Network, components, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::service::Request;
 use mydht::shadow::NoShadow;
@@ -87,7 +87,7 @@ fn node(clock: &VirtualClock) -> (Rc<Outside>, Vec<MemoryNode<WaitingConf>>) {
     let outside = Rc::<Outside>::default();
     let store = Kv::new(Waiting(Memory::default(), outside.clone()));
     let stores = (store, MemoryAttachments::default());
-    let parts = parts(&Network::new(), clock.poll(), Bincode, NoShadow, stores).unwrap();
+    let parts = components(&Network::new(), clock.poll(), Bincode, NoShadow, stores).unwrap();
     let node = node_of(parts);
     (outside, vec![node.unwrap()])
 }
@@ -201,7 +201,7 @@ fn a_file_goes_from_one_store_that_waits_to_another() {
         let outside = Rc::<Outside>::default();
         let attachments = Chunks::new(Waiting(Memory::default(), outside.clone()));
         let stores = (MemoryKV::default(), attachments);
-        let mut parts = parts(&network, clock.poll(), Bincode, NoShadow, stores).unwrap();
+        let mut parts = components(&network, clock.poll(), Bincode, NoShadow, stores).unwrap();
         parts.bootstrap = nodes.iter().map(|node| node.address).collect();
         outsides.push(outside);
         nodes.push(node_of(parts).unwrap());

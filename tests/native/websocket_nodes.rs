@@ -10,7 +10,7 @@ use mydht::identity::Identity;
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Node, Parts, Record, Runner, SingleThread, Value};
+use mydht::{Components, Node, Record, Runner, SingleThread, Value};
 use mydht_evloop::Poll;
 use mydht_transports::Transport;
 use mydht_transports::either::EitherOf;
@@ -25,9 +25,9 @@ fn node(transport: Both, bootstrap: &[Address]) -> Node<Conf> {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
     let poll = Poll::new().unwrap();
-    let parts = Parts {
+    let parts = Components {
         bootstrap: bootstrap.to_vec(),
-        ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+        ..Components::new(poll, transport, Bincode, Records, stores, credentials)
     };
     Runner::<Conf>::start(parts).unwrap().0
 }

@@ -14,7 +14,7 @@ use mydht::msg::Bincode;
 use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV, WebFile};
-use mydht::{AttachmentId, Call, Key, Limits, Metrics, Parts, Record, Value};
+use mydht::{AttachmentId, Call, Components, Key, Limits, Metrics, Record, Value};
 use mydht_evloop::{Poll, js};
 use mydht_rendezvous::{Config, Hub, Neighbours, Path, Relay, Running, Signals, State, Way, id_of};
 use mydht_small::BTreeMap;
@@ -38,7 +38,7 @@ use crate::room::Room;
 use crate::time::clock;
 use crate::turns::Turns;
 
-/// Parts of a file that are given to the browser at once: 4 MiB.
+/// Components of a file that are given to the browser at once: 4 MiB.
 const PARTS_AT_ONCE: u64 = 64;
 
 #[wasm_bindgen]
@@ -291,7 +291,7 @@ impl Node {
         let direct = WebRtc::new(Signals::new(hub.clone(), neighbours.clone()), browser);
         let transport = EitherOf(direct, Relay::new(hub.clone()));
         let credentials = Credentials::public(identity);
-        let parts = Parts {
+        let parts = Components {
             courier: Some(Box::new(neighbours)),
             limits: Limits {
                 messages_at_once: 1,
@@ -299,7 +299,7 @@ impl Node {
                 parts_in_flight: 48,
                 ..Limits::default()
             },
-            ..Parts::new(poll, transport, Bincode, Records, stores, credentials)
+            ..Components::new(poll, transport, Bincode, Records, stores, credentials)
         };
         let metrics = parts.metrics.clone();
         let mut runner = mydht::Runner::<Conf>::new(parts).map_err(error)?;

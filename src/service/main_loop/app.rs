@@ -3,6 +3,7 @@
 use mydht_spawner::Result;
 
 use super::MainLoop;
+use super::links::End;
 use crate::conf::MyDHTConf;
 use crate::engine::{Command, ConnId, Event, Input};
 use crate::id::PeerId;
@@ -32,7 +33,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         };
         if let Some(why) = why {
             self.common.metrics.limited(1);
-            return self.refuse(conn, why);
+            return self.disconnect(conn, End::Refused(why));
         }
         self.common.metrics.app_in(1);
         self.used(conn)?;

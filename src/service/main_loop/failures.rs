@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mydht_spawner::Result;
 
+use super::links::End;
 use super::stop::Stopping;
 use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
@@ -21,7 +22,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Who::Local(conn) => match why {
                 Some(why) => {
                     tracing::error!(conn, %why, "a local service failed");
-                    self.refuse(conn, "the service that it talks to failed")
+                    self.disconnect(conn, End::Refused("the service that it talks to failed"))
                 }
                 None => Ok(()),
             },

@@ -24,6 +24,38 @@ use crate::service::{GlobalIn, MainCommand};
 /// First wait before a lost bootstrap peer is tried again, or a transport that cannot accept.
 const FIRST_RECONNECT: Duration = Duration::from_millis(250);
 
+/// Reason for which a connection ends. Decides who is told.
+#[derive(Debug)]
+pub(super) enum End<'a> {
+    /// Failure of the connection, or its end by the peer: nothing can be sent.
+    Lost(&'a str),
+    /// Refusal by the node, outside of the protocol.
+    Refused(&'a str),
+    /// Wish of the protocol, which knows of the end already.
+    ByProtocol(&'a str),
+    /// End of a connection that nobody knows of: not in a handshake any more and not yet a peer's, or when the node stops.
+    Unknown(&'a str),
+    /// Failure of the handshake.
+    Handshake {
+        /// Reason, for the log.
+        why: &'a str,
+        /// Last message of the handshake.
+        last: Option<Vec<u8>>,
+    },
+}
+
+impl End<'_> {
+    fn why(&self) -> &str {
+        match self {
+            End::Lost(why)
+            | End::Refused(why)
+            | End::ByProtocol(why)
+            | End::Unknown(why)
+            | End::Handshake { why, .. } => why,
+        }
+    }
+}
+
 /// A peer to be connected with.
 pub(super) struct Bootstrap<A> {
     address: A,
@@ -213,12 +245,12 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         }
         if let Err(why) = found.use_keys(session.send, session.receive) {
-            return self.lost(conn, &why);
+            return self.disconnect(conn, End::Lost(&why));
         }
         if !self.make_room(priority)? {
             self.common.metrics.limited(1);
             let why = "there is no room for one more peer (limit connections)";
-            return self.refuse(conn, why);
+            return self.disconnect(conn, End::Refused(why));
         }
         self.handshake_over(conn);
         let Some(found) = self.conns.get_mut(&conn) else {
@@ -228,16 +260,18 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if let Some(Wanted::Peer(wanted)) = found.wanted
             && wanted != peer
         {
-            return self.refuse(conn, "another node was looked for at this address");
+            return self.disconnect(
+                conn,
+                End::Refused("another node was looked for at this address"),
+            );
         }
         let of_peer = self.peers.entry(peer).or_default();
         let most = self.common.limits.connections_per_peer;
         if of_peer.len() >= most {
             self.common.metrics.limited(1);
             let why = format!("it is connected {most} times already (limit connections_per_peer)");
-            // It is in no handshake any more, and nobody knows it yet.
-            self.leave(conn, &why);
-            return Ok(());
+            // Its handshake is over, and nobody knows it yet.
+            return self.disconnect(conn, End::Unknown(&why));
         }
         tracing::info!(conn, address = %found.address, ?peer, "connected");
         of_peer.push(conn);
@@ -277,7 +311,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             Some((lower, std::cmp::Reverse(conn))) if lower < priority => {
                 self.common.metrics.limited(1);
                 let why = "it makes room for a preferred peer (limit connections)";
-                self.refuse(conn, why)?;
+                self.disconnect(conn, End::Refused(why))?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -293,55 +327,51 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             if priority == PeerPriority::Blocked {
                 self.common.metrics.peers_refused(1);
-                self.refuse(conn, "this node does not talk to it any more")?;
+                self.disconnect(conn, End::Refused("this node does not talk to it any more"))?;
             }
         }
         Ok(())
     }
 
-    /// A connection came to its end.
-    pub(super) fn lost(&mut self, conn: ConnId, why: &str) -> Result<()> {
-        if self.part(conn, why)?.is_some() {
-            self.protocol.tell(Input::PeerDown(conn), Way::none());
+    /// Ends a connection: tells everybody who knows of it, and closes it.
+    ///
+    /// A connection that has failed is closed at once. Any other is closed when what waits has been written, or after the
+    /// limit `stop_timeout`.
+    pub(super) fn disconnect(&mut self, conn: ConnId, end: End<'_>) -> Result<()> {
+        let why = end.why();
+        if !matches!(end, End::Unknown(_)) {
+            let was_up = self.forget(conn, why)?.is_some();
+            if was_up && matches!(end, End::Lost(_) | End::Refused(_)) {
+                self.protocol.tell(Input::PeerDown(conn), Way::none());
+            }
         }
-        self.left(conn);
-        Ok(())
-    }
-
-    /// Lets a peer go, and tells it why.
-    pub(super) fn refuse(&mut self, conn: ConnId, why: &str) -> Result<()> {
-        if self.part(conn, why)?.is_some() {
-            self.protocol.tell(Input::PeerDown(conn), Way::none());
+        let Some(found) = self.conns.get_mut(&conn) else {
+            return Ok(());
+        };
+        let told = match end {
+            End::Lost(_) => {
+                self.closed(conn);
+                return Ok(());
+            }
+            End::Handshake { last: None, .. } => Ok(false),
+            End::Handshake {
+                last: Some(last), ..
+            } => found.send_handshake(last),
+            End::Refused(why) | End::ByProtocol(why) | End::Unknown(why) => {
+                let reason = why.to_owned();
+                found.send(ProtoMessage::Bye { reason }, None, &Span::none())
+            }
+        };
+        if let Err(error) = told {
+            // A peer that cannot be told is disconnected all the same.
+            tracing::debug!(conn, %error, "the peer does not learn why");
         }
-        self.leave(conn, why);
+        self.close_when_written(conn);
         Ok(())
     }
 
-    /// Ends a handshake, with this last message of it if there is one.
-    pub(super) fn refuse_handshake(
-        &mut self,
-        conn: ConnId,
-        why: &str,
-        last: Option<Vec<u8>>,
-    ) -> Result<()> {
-        self.part(conn, why)?;
-        if let (Some(last), Some(found)) = (last, self.conns.get_mut(&conn)) {
-            // One that cannot be told is left all the same.
-            let _ = found.send_handshake(last);
-        }
-        self.leave_silently(conn);
-        Ok(())
-    }
-
-    /// As [`refuse`](Self::refuse), by the protocol: it knows.
-    pub(super) fn disconnect(&mut self, conn: ConnId, why: &str) -> Result<()> {
-        self.part(conn, why)?;
-        self.leave(conn, why);
-        Ok(())
-    }
-
-    /// The end of a connection for all who know of it but the protocol: gives the peer, if the protocol knows it.
-    fn part(&mut self, conn: ConnId, why: &str) -> Result<Option<PeerId>> {
+    /// Removes a connection from all that know of it but the protocol. Returns the peer if the protocol knows it.
+    fn forget(&mut self, conn: ConnId, why: &str) -> Result<Option<PeerId>> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(None);
         };
@@ -370,18 +400,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(Some(peer))
     }
 
-    /// Tells a peer why it is left, and closes the connection when that is written, or after a while.
-    pub(super) fn leave(&mut self, conn: ConnId, why: &str) {
-        if let Some(found) = self.conns.get_mut(&conn) {
-            let reason = why.to_owned();
-            // One that cannot be told is left all the same.
-            let _ = found.send(ProtoMessage::Bye { reason }, None, &Span::none());
-        }
-        self.leave_silently(conn);
-    }
-
     /// Closes a connection when what waits is written, or after a while.
-    fn leave_silently(&mut self, conn: ConnId) {
+    fn close_when_written(&mut self, conn: ConnId) {
         let Some(found) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -393,8 +413,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.timer(timeout, Timer::Leave(conn));
     }
 
-    /// Closes a connection.
-    pub(super) fn left(&mut self, conn: ConnId) {
+    /// Closes a connection, which nobody but its host's count knows any more.
+    pub(super) fn closed(&mut self, conn: ConnId) {
         let Some(found) = self.conns.remove(&conn) else {
             return;
         };
@@ -424,7 +444,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             Some(false) => {
                 self.common.metrics.limited(1);
-                self.lost(conn, "it takes no messages (limit stall_timeout)")
+                self.disconnect(
+                    conn,
+                    End::Lost("it takes no messages (limit stall_timeout)"),
+                )
             }
         }
     }
@@ -436,7 +459,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         };
         match (found.state, wrote) {
             (State::Leaving, true) => {
-                self.left(conn);
+                self.closed(conn);
                 Ok(())
             }
             // It may still be told why it is left.
@@ -450,7 +473,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.timer(timeout, Timer::Deaf(conn));
                 Ok(())
             }
-            (_, false) => self.lost(conn, why),
+            (_, false) => self.disconnect(conn, End::Lost(why)),
         }
     }
 }

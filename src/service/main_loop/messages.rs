@@ -4,6 +4,7 @@ use bytes::Bytes;
 use mydht_spawner::Result;
 use tracing::Span;
 
+use super::links::End;
 use super::timers::Timer;
 use super::{MainLoop, State};
 use crate::conf::MyDHTConf;
@@ -49,7 +50,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             }
             Err(why) => {
                 self.common.metrics.limited(1);
-                self.lost(conn, &why)
+                self.disconnect(conn, End::Lost(&why))
             }
         }
     }

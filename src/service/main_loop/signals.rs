@@ -4,6 +4,7 @@ use mydht_spawner::Result;
 use tracing::Span;
 
 use super::MainLoop;
+use super::links::End;
 use crate::conf::MyDHTConf;
 use crate::engine::ConnId;
 use crate::id::PeerId;
@@ -53,7 +54,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     ) -> Result<()> {
         if sealed.len() > self.common.limits.signal_bytes {
             self.common.metrics.limited(1);
-            return self.refuse(conn, "a signal is too long (limit signal_bytes)");
+            return self.disconnect(
+                conn,
+                End::Refused("a signal is too long (limit signal_bytes)"),
+            );
         }
         let now = self.now();
         let may = self.conns.get_mut(&conn).map(|conn| conn.may_signal(now));

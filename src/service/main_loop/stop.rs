@@ -2,6 +2,7 @@
 
 use mydht_spawner::Result;
 
+use super::links::End;
 use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
 use crate::engine::{ConnId, Event, Failure, Input};
@@ -65,7 +66,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.stopping = Some(Stopping::Store { flushed: false });
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
-            self.leave(conn, "this node stops");
+            // The protocol has been stopped before, and so have the services.
+            self.disconnect(conn, End::Unknown("this node stops"))?;
         }
         self.store.tell(StoreIn::Flush.into())
     }
@@ -85,7 +87,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
-            self.left(conn);
+            self.closed(conn);
         }
         Ok(())
     }

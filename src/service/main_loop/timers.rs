@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mydht_spawner::Result;
 
+use super::links::End;
 use super::{MainLoop, State};
 use crate::conf::MyDHTConf;
 use crate::engine::{ConnId, Input};
@@ -52,7 +53,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                     let found = self.conns.get(&conn);
                     if found.is_some_and(|conn| conn.state == State::Authenticating) {
                         self.common.metrics.peers_refused(1);
-                        self.lost(conn, "it was not authenticated in time")?;
+                        self.disconnect(conn, End::Lost("it was not authenticated in time"))?;
                     }
                 }
                 Timer::Stall(conn) => self.look_for_stall(conn)?,
@@ -61,8 +62,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                         found.let_go_on(&self.common.poll, now);
                     }
                 }
-                Timer::Deaf(conn) => self.lost(conn, "it takes no more")?,
-                Timer::Leave(conn) => self.left(conn),
+                Timer::Deaf(conn) => self.disconnect(conn, End::Lost("it takes no more"))?,
+                Timer::Leave(conn) => self.closed(conn),
                 Timer::Reconnect(index) => self.connect(index)?,
                 Timer::Restart(who) => self.restart(who)?,
                 Timer::Accept => self.accept()?,

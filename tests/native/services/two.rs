@@ -10,7 +10,7 @@ use mydht::msg::Bincode;
 use mydht::service::{GlobalDo, GlobalIn, GlobalOut, LocalDo, LocalIn, LocalOut, NoLocal};
 use mydht::shadow::NoShadow;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Limits, MyDHTConf, Parts, Record, Value};
+use mydht::{Components, Limits, MyDHTConf, Record, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_spawner::channel::LocalRcChannel;
 use mydht_spawner::{Error, RestartOrError, Result, Service, ServiceRestartable, SpawnerYield};
@@ -163,7 +163,7 @@ impl MyDHTConf for PerMessage {
     }
 }
 
-pub(super) fn parts<MC>(network: &Network, poll: Poll, known: &[MemoryAddress]) -> Parts<MC>
+pub(super) fn parts<MC>(network: &Network, poll: Poll, known: &[MemoryAddress]) -> Components<MC>
 where
     MC: MyDHTConf<
             Poll = Poll,
@@ -175,7 +175,7 @@ where
         >,
 {
     let stores = (MemoryKV::default(), MemoryAttachments::default());
-    let mut parts = memory::parts(network, poll, Bincode, NoShadow, stores).unwrap();
+    let mut parts = memory::components(network, poll, Bincode, NoShadow, stores).unwrap();
     parts.bootstrap = known.to_vec();
     parts
 }

@@ -14,7 +14,7 @@ use crate::store::wall_clock;
 use mydht_proto::Courier;
 
 /// The values of a node's parts.
-pub struct Parts<MC: MyDHTConf> {
+pub struct Components<MC: MyDHTConf> {
     /// The event loop.
     pub poll: MC::Poll,
     /// How peers are reached.
@@ -49,7 +49,7 @@ pub struct Parts<MC: MyDHTConf> {
     pub bootstrap: Vec<Address<MC>>,
 }
 
-impl<MC: MyDHTConf> Parts<MC> {
+impl<MC: MyDHTConf> Components<MC> {
     /// These parts, and defaults for the rest: nobody to connect with, no services of the user's, everybody welcome,
     /// Kademlia's table, the system's clock.
     pub fn new(
@@ -61,7 +61,7 @@ impl<MC: MyDHTConf> Parts<MC> {
         credentials: Credentials,
     ) -> Self {
         let epoch = Duration::from_millis(wall_clock()).saturating_sub(poll.now());
-        Parts {
+        Components {
             poll,
             transport,
             enc,
