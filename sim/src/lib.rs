@@ -15,6 +15,8 @@
 //! # Ok::<(), mydht_spawner::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod figures;
 mod hostile;
 mod run;
