@@ -9,8 +9,8 @@ use crate::conf::{self, MyDHTConf};
 
 /// Returns the address as this node's transport has it.
 ///
-/// The text form is all that a transport of the user's has to offer, and a dial costs much more than
-/// reading it.
+/// The text form is all that a transport of the user's has to offer, and a dial costs much more
+/// than reading it.
 pub(crate) fn for_transport<MC: MyDHTConf>(
     address: &Address,
 ) -> Result<conf::Address<MC>, InvalidAddress> {

@@ -11,9 +11,9 @@ use crate::engine::Event;
 
 /// Result of a request that the node works on.
 ///
-/// It is taken in one of three ways: [`wait`](Call::wait) blocks the thread; `.await` suspends a task
-/// of any executor, as in a web page; [`try_take`](Call::try_take) looks, for nodes that are given
-/// their turns by the same thread. Dropping a call does not cancel its request.
+/// It is taken in one of three ways: [`wait`](Call::wait) blocks the thread; `.await` suspends a
+/// task of any executor, as in a web page; [`try_take`](Call::try_take) looks, for nodes that are
+/// given their turns by the same thread. Dropping a call does not cancel its request.
 ///
 /// ```
 /// use mydht::native::Config;
@@ -100,7 +100,8 @@ impl<T> Call<T> {
         call
     }
 
-    /// Runs `work`, which may block, on a thread of its own. It is given a function that hears progress.
+    /// Runs `work`, which may block, on a thread of its own. It is given a function that hears
+    /// progress.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn on_thread(
         work: impl FnOnce(Box<dyn FnMut(u64, u64) + Send>) -> Result<T, Error> + Send + 'static,
@@ -122,8 +123,9 @@ impl<T> Call<T> {
         }
     }
 
-    /// Calls `hear` with the bytes that have moved and the bytes in all, each time that they change, on
-    /// the node's thread. It must not block. Requests that move no attachment never call it.
+    /// Calls `hear` with the bytes that have moved and the bytes in all, each time that they
+    /// change, on the node's thread. It must not block. Requests that move no attachment never call
+    /// it.
     pub fn on_progress(self, hear: impl FnMut(u64, u64) + Send + 'static) -> Self {
         let before = self.0.lock().on_progress.replace(Box::new(hear));
         drop(before);

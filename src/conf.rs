@@ -1,4 +1,4 @@
-//! Where the parts of a node are chosen.
+//! Choices of a node's components.
 
 mod ready;
 mod runs;
@@ -20,7 +20,8 @@ use crate::service::{GlobalService, LocalService};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
-/// The types of a node's parts. The values are given to [`Runner::new`](crate::Runner::new) in [`Components`](crate::Components).
+/// The types of a node's parts. The values are given to [`Runner::new`](crate::Runner::new) in
+/// [`Components`](crate::Components).
 ///
 /// | ready-made | services | channels | where |
 /// |---|---|---|---|
@@ -28,35 +29,38 @@ use crate::store::{AttachmentStore, KVStore};
 /// | `Coroutines` | on one thread, each on a stack of its own (`Coroutine`) | `LocalRcChannel` | natively, feature `coroutine` |
 /// | `Threads` | each on a thread of its own (`ThreadPark`) | `MpscChannel` | natively |
 ///
-/// Each service has a spawner of its own here, so a configuration can mix them: what it says must fit together is
-/// checked by the compiler (a service on a thread needs a channel and parts that are `Send`).
+/// Each service has a spawner of its own here, so a configuration can mix them: what it says must
+/// fit together is checked by the compiler (a service on a thread needs a channel and parts that
+/// are `Send`).
 pub trait MyDHTConf: Sized + 'static {
-    /// Services that would block hand their state back and are started again (`RestartOrError`): reading and writing
-    /// then go through adapters that can be stopped at any byte. `false` for spawners that wait inside a service
-    /// (threads, coroutines): the adapters are not there then.
+    /// Services that would block hand their state back and are started again (`RestartOrError`):
+    /// reading and writing then go through adapters that can be stopped at any byte. `false` for
+    /// spawners that wait inside a service (threads, coroutines): the adapters are not there then.
     const RESTARTABLE: bool;
-    /// Messages that one instance of a local service runs before there is a new one. 0: all that its peer sends; 1: an
-    /// instance for each message.
+    /// Messages that one instance of a local service runs before there is a new one. 0: all that
+    /// its peer sends; 1: an instance for each message.
     const LOCAL_NB_LOOP: usize = 0;
 
     /// The event loop.
     type Poll: UserSources;
-    /// How peers are reached.
+    /// Transport by which peers are reached.
     type Transport: Transport<Self::Poll>;
-    /// How messages are encoded.
+    /// Encoding of messages.
     type MsgEnc: MsgEnc;
-    /// How the bytes of a connection are ciphered.
+    /// Cipher layer of connections.
     type Shadow: Shadow;
-    /// Where records are kept.
+    /// Store of records.
     type Records: KVStore;
-    /// Where attachments are kept.
+    /// Store of attachments.
     type Attachments: AttachmentStore;
-    /// The user's own service, of which there is one ([`NoGlobal`](crate::service::NoGlobal): none).
+    /// The user's own service, of which there is one ([`NoGlobal`](crate::service::NoGlobal):
+    /// none).
     type Global: GlobalService;
-    /// The user's own service, of which each peer has one ([`NoLocal`](crate::service::NoLocal): none).
+    /// The user's own service, of which each peer has one ([`NoLocal`](crate::service::NoLocal):
+    /// none).
     type Local: LocalService;
 
-    /// How the main loop's commands reach the other services.
+    /// Channels from the main loop to the other services.
     type Channel: Channels;
     /// Runs the main loop.
     type MainSpawn: RunsMainLoop<Self>;

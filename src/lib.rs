@@ -1,8 +1,9 @@
 //! MyDHT: a distributed hash table whose nodes are full members, natively and in a web browser.
 //!
-//! A [`Node`] is made of parts that [`MyDHTConf`] names: an event loop, a transport, an encoding, a cipher layer, a
-//! store. All of its services run on one thread and are restarted where they would have blocked, so the same node
-//! runs over TCP and in a page. [`native`] has the parts put together for a computer.
+//! A [`Node`] is made of parts that [`MyDHTConf`] names: an event loop, a transport, an encoding, a
+//! cipher layer, a store. All of its services run on one thread and are restarted where they would
+//! have blocked, so the same node runs over TCP and in a page. [`native`] has the parts put
+//! together for a computer.
 
 #![forbid(unsafe_code)]
 

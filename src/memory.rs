@@ -1,7 +1,8 @@
-//! A node inside this process: pipes for a network, memory for a store. For tests, simulations, and several nodes in
-//! one page.
+//! A node inside this process: pipes for a network, memory for a store. For tests, simulations, and
+//! several nodes in one page.
 //!
-//! Its loop does not wait: whoever owns it gives it its turns, when it is woken and when its time has come.
+//! Its loop does not wait: whoever owns it gives it its turns, when it is woken and when its time
+//! has come.
 //!
 //! ```
 //! use mydht::memory::{self, Network};
@@ -51,11 +52,11 @@ pub type Conf<E = Bincode, S = Records, R = MemoryKV, A = MemoryAttachments> =
 /// A node, and where others find it.
 pub struct MemoryNode<MC: MyDHTConf = Conf> {
     runner: Runner<MC>,
-    /// Where others find it.
+    /// Address at which others find the node.
     pub address: MemoryAddress,
-    /// Who it is.
+    /// Id of the node.
     pub id: PeerId,
-    /// What it counts.
+    /// Counters of the node.
     pub metrics: Metrics,
 }
 
@@ -88,8 +89,9 @@ pub fn node(
     node_of(components)
 }
 
-/// The parts of a node in memory, for any configuration: with the default limits, an endpoint and an identity of its
-/// own, nobody to connect with and no services of the user's. Peers are authenticated if `shadow` has a cipher.
+/// The parts of a node in memory, for any configuration: with the default limits, an endpoint and
+/// an identity of its own, nobody to connect with and no services of the user's. Peers are
+/// authenticated if `shadow` has a cipher.
 ///
 /// # Errors
 /// When there is no randomness for an id.

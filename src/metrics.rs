@@ -1,4 +1,4 @@
-//! What a node counts.
+//! Counters of a node.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ macro_rules! counters {
         }
 
         impl Metrics {
-            /// What was counted until now.
+            /// Counts at one moment.
             pub fn snapshot(&self) -> Snapshot {
                 Snapshot { $($name: self.0.$name.load(Ordering::Relaxed)),* }
             }
@@ -65,7 +65,8 @@ counters! {
     peers_refused,
     /// Connections refused or closed because of a limit of what one peer, one host or all may have.
     limited,
-    /// Times that a peer was not read from for a while, because it had its share of the node or took no answers.
+    /// Times that a peer was not read from for a while, because it had its share of the node or
+    /// took no answers.
     reads_held,
     /// Times that a peer was not read from for a while because of its rate.
     rate_held,
@@ -81,7 +82,7 @@ counters! {
     signals_carried,
     /// Records that were found for this node's user at another node.
     lookups_found,
-    /// How many nodes were asked one after the other for each of them, in all.
+    /// Nodes that were asked one after the other, summed over these lookups.
     lookup_hops,
     /// Records of peers that are not what they say.
     records_forged,

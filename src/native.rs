@@ -1,5 +1,5 @@
-//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `rendezvous`), and a store on disk or
-//! in memory.
+//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `rendezvous`),
+//! and a store on disk or in memory.
 //!
 //! ```no_run
 //! use mydht::native::Config;
@@ -47,24 +47,24 @@ pub use network::Network;
 #[cfg(feature = "rendezvous")]
 pub use network::Signalling;
 
-/// Where records are kept: one of the stores, chosen when the node starts.
+/// Store of records, chosen when the node starts.
 pub type Records = Box<dyn KVStore + Send>;
 
-/// Where attachments are kept.
+/// Store of attachments, chosen when the node starts.
 pub type Attachments = Box<dyn AttachmentStore + Send>;
 
 /// The configuration of a native node, with the user's own service `G`.
 pub type Conf<G = NoGlobal> =
     SingleThread<mydht_evloop::Poll, Network, Bincode, RecordLayer, Records, Attachments, G>;
 
-/// What a native node is started with.
+/// Configuration of a native node.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Addresses to listen on: `tcp:` or `ws:`. Empty: the node only connects.
     pub listen: Vec<Address>,
     /// Peers to connect with.
     pub bootstrap: Vec<Address>,
-    /// How users of a signalling server find it; `None`: not.
+    /// Signalling server, and how its users find this node. `None`: the node uses none.
     #[cfg(feature = "rendezvous")]
     pub signalling: Option<Signalling>,
     /// The folder of its store; `None`: it forgets everything when it stops.
@@ -73,12 +73,12 @@ pub struct Config {
     pub attachments: Option<PathBuf>,
     /// The folder that `file:` names are under; `None`: they name nothing.
     pub files: Option<PathBuf>,
-    /// Who it is, and what it and its peers prove to each other; `None`: a new identity, in a network that anybody may
-    /// join.
+    /// Identity of the node, with the mode and the secrets of its network. `None`: a new identity,
+    /// in a network that anybody may join.
     pub credentials: Option<Credentials>,
-    /// Whom it talks to.
+    /// Peers that the node talks to.
     pub policy: PeerPolicy,
-    /// What it takes from outside.
+    /// Bounds on everything from outside.
     pub limits: Limits,
 }
 
@@ -91,7 +91,8 @@ impl Config {
         }
     }
 
-    /// The same in a room of a signalling server: it connects with the others there, browsers among them.
+    /// Joins a room of a signalling server: the node connects with its members, browsers among
+    /// them.
     #[cfg(feature = "rendezvous")]
     #[must_use]
     pub fn signalling(mut self, signalling: Signalling) -> Self {
@@ -99,14 +100,14 @@ impl Config {
         self
     }
 
-    /// The same with a peer to connect with.
+    /// Adds a peer to connect with.
     #[must_use]
     pub fn bootstrap(mut self, address: impl Into<Address>) -> Self {
         self.bootstrap.push(address.into());
         self
     }
 
-    /// The same with a store in the folder `dir`.
+    /// Keeps records and attachments in the folder `dir`.
     #[must_use]
     pub fn store(mut self, dir: impl Into<PathBuf>) -> Self {
         self.store = Some(dir.into());
@@ -116,12 +117,13 @@ impl Config {
     /// Starts the node on a thread of its own.
     ///
     /// # Errors
-    /// When the address is in use, the store cannot be opened, and so on: the error says what to do.
+    /// When the address is in use, the store cannot be opened, and so on: the error says what to
+    /// do.
     pub fn start(self) -> Result<NativeNode, Error> {
         self.start_serving(None)
     }
 
-    /// The same with a service of one's own: see `examples/own_service.rs`.
+    /// Starts the node with a service of one's own: see `examples/own_service.rs`.
     ///
     /// # Errors
     /// As [`start`](Config::start).
@@ -249,7 +251,8 @@ impl<G: GlobalService> NativeNode<G> {
         &self.addresses
     }
 
-    /// Returns the state of the connection with the signalling server, for people; `None` for a node that uses none.
+    /// Returns the state of the connection with the signalling server, for people; `None` for a
+    /// node that uses none.
     #[cfg(feature = "rendezvous")]
     pub fn signalling(&self) -> Option<String> {
         self.room.as_ref().map(room::Membership::state)
@@ -298,23 +301,24 @@ impl<G: GlobalService> NativeNode<G> {
 }
 
 impl<G: GlobalService + Send> NativeNode<G> {
-    /// Shares a file under the hash of its content. The file is hashed now and read where it is whenever a peer
-    /// fetches it, as long as the node runs.
+    /// Shares a file under the hash of its content. The file is hashed now and read where it is
+    /// whenever a peer fetches it, as long as the node runs.
     ///
     /// [`Call::on_progress`] hears the bytes that the peers which keep copies have fetched.
     pub fn put_file(&self, path: impl Into<PathBuf>) -> Call<Stored> {
         self.put_content(None, path.into())
     }
 
-    /// Shares a file under `key`, for example [`Key::named`], as [`put_file`](NativeNode::put_file) does under its hash.
+    /// Shares a file under `key`, for example [`Key::named`], as [`put_file`](NativeNode::put_file)
+    /// does under its hash.
     pub fn put_file_at(&self, key: Key, path: impl Into<PathBuf>) -> Call<Stored> {
         self.put_content(Some(key), path.into())
     }
 
     /// Shares the content that `name` names in this node's folders, under `key` or under its hash.
     ///
-    /// Fails with [`Error::NoSuchContent`] if there is none, or with [`Error::Io`] if a `file:` name leads out of its
-    /// folder.
+    /// Fails with [`Error::NoSuchContent`] if there is none, or with [`Error::Io`] if a `file:`
+    /// name leads out of its folder.
     pub fn put_named(&self, key: Option<Key>, name: &Name) -> Call<Stored> {
         match self.path_of(name) {
             Ok(path) => self.put_content(key, path),
@@ -350,8 +354,8 @@ impl<G: GlobalService + Send> NativeNode<G> {
         })
     }
 
-    /// Fetches the file under `key` and writes it to `to`, which is replaced when the whole file is there and its hash is
-    /// right. Returns `None` if no node that was asked has the file.
+    /// Fetches the file under `key` and writes it to `to`, which is replaced when the whole file is
+    /// there and its hash is right. Returns `None` if no node that was asked has the file.
     ///
     /// Fails with [`Error::NotAFile`] if bytes are kept under `key`.
     pub fn get_file(&self, key: &Key, to: impl Into<PathBuf>) -> Call<Option<AttachmentId>> {

@@ -82,8 +82,8 @@ impl<MC: MyDHTConf> Node<MC> {
         Node { main }
     }
 
-    /// Keeps bytes here and at the peers nearest to their hash, which is their key: whoever gets them can
-    /// tell that they are right.
+    /// Keeps bytes here and at the peers nearest to their hash, which is their key: whoever gets
+    /// them can tell that they are right.
     pub fn put(&self, bytes: impl Into<Vec<u8>>) -> Call<Stored> {
         self.put_record(Record::by_content(Value::Bytes(bytes.into())))
     }
@@ -93,14 +93,15 @@ impl<MC: MyDHTConf> Node<MC> {
         self.put_record(Record::new(key, Value::Bytes(bytes.into())))
     }
 
-    /// Keeps a record of bytes. Fails with [`Failure::OtherContent`](crate::engine::Failure::OtherContent)
-    /// for a record of an attachment, whose content is not given.
+    /// Keeps a record of bytes. Fails with
+    /// [`Failure::OtherContent`](crate::engine::Failure::OtherContent) for a record of an
+    /// attachment, whose content is not given.
     pub fn put_record(&self, record: Record) -> Call<Stored> {
         self.put_request(Request::put(record, None))
     }
 
-    /// Keeps a record here, and has the nearest neighbours store the copies, each in its own name: for a
-    /// node that cannot open connections. Not for attachments.
+    /// Keeps a record here, and has the nearest neighbours store the copies, each in its own name:
+    /// for a node that cannot open connections. Not for attachments.
     pub fn propagate(&self, record: Record) -> Call<Stored> {
         let key = record.key;
         self.call(Command::Propagate { record }, move |event| {
@@ -117,7 +118,8 @@ impl<MC: MyDHTConf> Node<MC> {
         self.call(request, move |event| stored(key, event))
     }
 
-    /// Returns the bytes under `key`, from here or from peers; `None` if no node that was asked has them.
+    /// Returns the bytes under `key`, from here or from peers; `None` if no node that was asked has
+    /// them.
     ///
     /// Fails with [`Error::IsFile`] if a file is kept there.
     pub fn get(&self, key: &Key) -> Call<Option<Vec<u8>>> {
@@ -137,7 +139,8 @@ impl<MC: MyDHTConf> Node<MC> {
         self.call(Command::Query { key: *key, query }, found)
     }
 
-    /// Keeps bytes under the key of `signer` and `salt`, for `lifetime`. Only the signer can replace them.
+    /// Keeps bytes under the key of `signer` and `salt`, for `lifetime`. Only the signer can
+    /// replace them.
     ///
     /// The version that the network has is looked for first, and the new one gets the next sequence
     /// number. Fails with [`Error::LastSequence`] if there is none.
@@ -184,7 +187,8 @@ impl<MC: MyDHTConf> Node<MC> {
         call
     }
 
-    /// Returns the newest version of what `signer` has signed with `salt`; `None` if nobody has one.
+    /// Returns the newest version of what `signer` has signed with `salt`; `None` if nobody has
+    /// one.
     pub fn get_signed(&self, signer: &PublicKey, salt: &[u8]) -> Call<Option<Signed>> {
         let key = Key::signed(signer, salt);
         self.call(record_only(key), |event| {
@@ -238,8 +242,9 @@ impl<MC: MyDHTConf> Node<MC> {
         self.tell_main(MainCommand::Connect(address.clone()))
     }
 
-    /// Sends a message to the node's global service. `answer` hears its answers, on the node's thread; it
-    /// must not block. It is dropped when no more answers follow, at once if there is no such service.
+    /// Sends a message to the node's global service. `answer` hears its answers, on the node's
+    /// thread; it must not block. It is dropped when no more answers follow, at once if there is no
+    /// such service.
     ///
     /// # Errors
     /// [`Error::Closed`] when the node has ended.
@@ -267,10 +272,11 @@ impl<MC: MyDHTConf> Node<MC> {
         self.tell_main(MainCommand::Stop)
     }
 
-    /// Sends a request of any kind. `reply` hears its events, on the node's thread; it must not block.
+    /// Sends a request of any kind. `reply` hears its events, on the node's thread; it must not
+    /// block.
     ///
-    /// For those who follow the events themselves; [`put`](Node::put), [`get`](Node::get) and the others
-    /// return the typed result.
+    /// For those who follow the events themselves; [`put`](Node::put), [`get`](Node::get) and the
+    /// others return the typed result.
     ///
     /// # Errors
     /// [`Error::Closed`] when the node has ended.
@@ -292,7 +298,8 @@ impl<MC: MyDHTConf> Node<MC> {
         call
     }
 
-    /// Sends a request. If the node has ended, `reply` is dropped, and with it whatever waits for it.
+    /// Sends a request. If the node has ended, `reply` is dropped, and with it whatever waits for
+    /// it.
     fn send(&self, request: Request, reply: impl FnMut(Event) + Send + 'static) {
         let _ = self.request(request, reply);
     }

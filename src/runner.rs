@@ -17,14 +17,15 @@ type MainHandle<MC> =
 /// The running side of a node, for whoever assembles one from [`Components`].
 ///
 /// Where threads may wait, [`run`](Runner::run) runs it until it is told to stop. Where nothing may
-/// block (a browser, a simulation) each [`turn`](Runner::turn) does what can be done now. The node is
-/// used by its [`node`](Runner::node).
+/// block (a browser, a simulation) each [`turn`](Runner::turn) does what can be done now. The node
+/// is used by its [`node`](Runner::node).
 pub struct Runner<MC: MyDHTConf> {
     state: State<MC>,
     node: Node<MC>,
 }
 
-/// The main loop starts when the node is first run: until then it can be sent to the thread that will.
+/// The main loop starts when the node is first run: until then it can be sent to the thread that
+/// will.
 enum State<MC: MyDHTConf> {
     Ready(Box<MainLoop<MC>>),
     Running(Box<MainHandle<MC>>),
@@ -44,8 +45,8 @@ impl<MC: MyDHTConf> Runner<MC> {
         })
     }
 
-    /// Puts a node of these parts together on a thread of its own and runs it there. Its services may share their state
-    /// without locks, so it never leaves that thread.
+    /// Puts a node of these parts together on a thread of its own and runs it there. Its services
+    /// may share their state without locks, so it never leaves that thread.
     ///
     /// # Errors
     /// As [`new`](Runner::new) and [`run`](Runner::run); also when the system gives no thread.
@@ -107,7 +108,8 @@ impl<MC: MyDHTConf> Runner<MC> {
     /// Runs the node until it is told to stop.
     ///
     /// # Errors
-    /// As [`turn`](Runner::turn); also when the event loop cannot wait on this thread: use `turn` there.
+    /// As [`turn`](Runner::turn); also when the event loop cannot wait on this thread: use `turn`
+    /// there.
     pub fn run(mut self) -> Result<()> {
         let (send, waiting) = mpsc::channel();
         if let State::Ready(main_loop) = &mut self.state {

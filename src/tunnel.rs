@@ -1,7 +1,8 @@
 //! Puts and gets over layered routes (MyDHT's tunnel), as a global service.
 //!
-//! The packets are pure and live in [`mydht_proto::tunnel`]; [`Tunnel`] carries them over any transport. It is a hop for
-//! others, and sends its own user's requests through them. Start a node with it, and tell it [`Request`]s.
+//! The packets are pure and live in [`mydht_proto::tunnel`]; [`Tunnel`] carries them over any
+//! transport. It is a hop for others, and sends its own user's requests through them. Start a node
+//! with it, and tell it [`Request`]s.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -39,14 +40,14 @@ const KEY: u8 = 0;
 const PACKET: u8 = 1;
 const FAILED: u8 = 2;
 
-/// What is known of a neighbour whose node has a tunnel.
+/// Neighbour whose node has a tunnel.
 struct Neighbour {
     key: [u8; 32],
-    /// Those that it is connected with.
+    /// Neighbours that it is connected with.
     near: BTreeSet<PeerId>,
 }
 
-/// Whom a packet came from.
+/// Origin of a packet.
 enum From {
     Peer(PeerId, Hash),
     User([u8; 32]),
@@ -74,9 +75,10 @@ struct Doing {
 
 /// A node's tunnel, as its [global service](crate::service::GlobalService).
 ///
-/// Its user tells it a [`Request`] and hears an [`Answer`]; it hears nothing if a packet is lost, so it is for the user to ask
-/// again after a while. A request goes over three neighbours of this node that are neighbours of each other, chosen at random
-/// each time, and its answer over two. It carries packets of others, and carries out requests, in the same way.
+/// Its user tells it a [`Request`] and hears an [`Answer`]; it hears nothing if a packet is lost,
+/// so it is for the user to ask again after a while. A request goes over three neighbours of this
+/// node that are neighbours of each other, chosen at random each time, and its answer over two. It
+/// carries packets of others, and carries out requests, in the same way.
 pub struct Tunnel {
     keys: Keys,
     own: PeerId,
@@ -122,7 +124,7 @@ impl Tunnel {
         self.neighbours.keys().map(|id| self.tell(*id)).collect()
     }
 
-    /// What a peer's tunnel says.
+    /// Handles a message of a peer's tunnel.
     fn heard(&mut self, from: PeerId, body: &[u8]) -> GlobalOut {
         match body.split_first() {
             Some((&KEY, rest)) => self.neighbour(from, rest),
@@ -292,8 +294,8 @@ impl Tunnel {
         Ok(send_packet(first, &packet))
     }
 
-    /// A route for a request and one for its answer, whose hops can reach each other as far as they say; `None` if there are
-    /// none.
+    /// A route for a request and one for its answer, whose hops can reach each other as far as they
+    /// say; `None` if there are none.
     fn routes(&self) -> std::result::Result<Option<Routes>, TunnelError> {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|_| TunnelError::Random)?;
@@ -318,8 +320,8 @@ impl Tunnel {
         Ok(Some(Routes { out, back }))
     }
 
-    /// Goes on from `path` to different neighbours, each connected with the one before it, until it is `len` long: tries all,
-    /// in a random order.
+    /// Goes on from `path` to different neighbours, each connected with the one before it, until it
+    /// is `len` long: tries all, in a random order.
     fn path(
         &self,
         path: Vec<PeerId>,
@@ -396,7 +398,7 @@ impl Service for Tunnel {
 }
 
 impl Tunnel {
-    /// What follows from what it hears.
+    /// Handles an event, and returns the acts that follow from it.
     pub(super) fn hear(&mut self, heard: GlobalIn) -> GlobalOut {
         match heard {
             GlobalIn::PeerUp(peer) => {
@@ -430,7 +432,7 @@ impl Tunnel {
 }
 
 impl ServiceRestartable for Tunnel {
-    /// It never waits inside a call.
+    /// Never called: the service does not wait inside a call.
     fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<GlobalOut>> {
         Ok(None)
     }

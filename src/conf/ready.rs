@@ -1,4 +1,5 @@
-//! Configurations that run every service in one way: what else a node is made of are their type parameters.
+//! Configurations that run every service in one way: what else a node is made of are their type
+//! parameters.
 
 use std::marker::PhantomData;
 
@@ -24,8 +25,9 @@ use crate::service::{GlobalService, LocalService, NoGlobal, NoLocal};
 use crate::shadow::Shadow;
 use crate::store::{AttachmentStore, KVStore};
 
-/// Makes a configuration that runs every service under `$spawner`. A macro and not a type parameter: what a spawner
-/// needs of a service (`Send` for a thread) can only be said of the service, which needs the configuration.
+/// Makes a configuration that runs every service under `$spawner`. A macro and not a type
+/// parameter: what a spawner needs of a service (`Send` for a thread) can only be said of the
+/// service, which needs the configuration.
 macro_rules! every_service_under {
     (
         $(#[$doc:meta])*
@@ -34,8 +36,8 @@ macro_rules! every_service_under {
     ) => {
         $(#[$doc])*
         ///
-        /// `P`: event loop, `T`: transport, `E`: encoding, `S`: cipher layer, `R` and `A`: stores, `G` and `L`: the
-        /// user's own services.
+        /// `P`: event loop, `T`: transport, `E`: encoding, `S`: cipher layer, `R` and `A`: stores,
+        /// `G` and `L`: the user's own services.
         pub struct $conf<P, T, E, S, R, A, G = NoGlobal, L = NoLocal>(
             PhantomData<(P, T, E, S, R, A, G, L)>,
         );
@@ -102,7 +104,8 @@ const STACK: usize = 512 * 1024;
 
 #[cfg(all(feature = "coroutine", not(target_arch = "wasm32")))]
 every_service_under! {
-    /// Every service on the thread of who runs the node, each on a stack of its own (feature `coroutine`; natively only).
+    /// Every service on the thread of who runs the node, each on a stack of its own (feature
+    /// `coroutine`; natively only).
     Coroutines, Coroutine = |_, _: u32| Coroutine::with_stacks(STACK, 64), LocalRcChannel, RESTARTABLE = false,
     where
 }

@@ -1,7 +1,8 @@
 //! Spawners by the service that they run.
 //!
-//! Each trait here names one bound: a spawner of that service, with the channels that the node gives it. All are implemented
-//! for every spawner that can run the service, so a configuration names a spawner and nothing of what is inside a node.
+//! Each trait here names one bound: a spawner of that service, with the channels that the node
+//! gives it. All are implemented for every spawner that can run the service, so a configuration
+//! names a spawner and nothing of what is inside a node.
 
 use mydht_spawner::channel::{NoRecv, NoSend};
 use mydht_spawner::{SpawnChannel, Spawner};
@@ -52,7 +53,8 @@ spawner_of! {
     RunsLocal, Hosted<MC, MC::Local>, FromConn<MC>, Recv<MC, Routed<LocalIn>>
 }
 
-/// Channels for the commands of every service: implemented for whatever makes channels for everything.
+/// Channels for the commands of every service: implemented for whatever makes channels for
+/// everything.
 pub trait Channels:
     SpawnChannel<Routed<WriteIn>>
     + SpawnChannel<Routed<StoreIn>>

@@ -18,8 +18,9 @@ fn at(path: &Path, kind: ErrorKind, why: impl std::fmt::Display) -> io::Error {
 /// Reads a secret.
 ///
 /// # Errors
-/// `NotFound`; `PermissionDenied` when others than the owner could read the file (what was a secret may be none any
-/// more); `InvalidData` for a damaged or foreign file. The error names the file and says what to do.
+/// `NotFound`; `PermissionDenied` when others than the owner could read the file (what was a secret
+/// may be none any more); `InvalidData` for a damaged or foreign file. The error names the file and
+/// says what to do.
 pub fn load<T: Armor>(path: &Path) -> io::Result<T> {
     let unreadable = |error: io::Error| at(path, error.kind(), format!("cannot be read: {error}"));
     let file = File::open(path).map_err(unreadable)?;
@@ -56,8 +57,8 @@ fn only_owner(_: &Path, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a secret to a new file that its owner alone can read. It is there whole or not at all, and nothing is ever
-/// overwritten.
+/// Writes a secret to a new file that its owner alone can read. It is there whole or not at all,
+/// and nothing is ever overwritten.
 ///
 /// # Errors
 /// `AlreadyExists`; what the file system says.
@@ -101,7 +102,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The identity in `path`; a new one is made if there is no file. Anything else there is an error, never overwritten.
+/// The identity in `path`; a new one is made if there is no file. Anything else there is an error,
+/// never overwritten.
 ///
 /// # Errors
 /// As [`load`] and [`create`].
@@ -129,19 +131,19 @@ pub fn export(path: &Path, to: &Path) -> io::Result<PeerId> {
     Ok(identity.id())
 }
 
-/// What a rotation did.
+/// Result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotated {
-    /// Who the node was.
+    /// Id of the node before.
     pub old: PeerId,
-    /// Who it is from its next start on.
+    /// Id of the node from its next start on.
     pub new: PeerId,
-    /// Where the old key is kept.
+    /// File that keeps the old key.
     pub kept: PathBuf,
 }
 
-/// Puts a new identity into `path` and keeps the old one beside it, under the same name with the old id's first eight
-/// digits. At every moment `path` has one of the two, whole.
+/// Puts a new identity into `path` and keeps the old one beside it, under the same name with the
+/// old id's first eight digits. At every moment `path` has one of the two, whole.
 ///
 /// # Errors
 /// As [`load`] and [`create`]; then `path` is as it was.

@@ -1,4 +1,4 @@
-//! How a native node reaches its peers, and is reached.
+//! Transports of a native node.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -15,7 +15,7 @@ use crate::{Address, HostPort};
 #[cfg(feature = "rendezvous")]
 pub use super::room::Signalling;
 
-/// What reaches the users of a signalling server: directly, or over the server.
+/// Transports to the users of a signalling server: WebRTC, and the server's relay.
 #[cfg(feature = "rendezvous")]
 pub(super) type Users = EitherOf<
     Many<
@@ -65,11 +65,11 @@ pub(super) fn listen(addresses: &[Address]) -> io::Result<(Many<Tcp>, Many<WebSo
     Ok((Many(tcp), Many(ws)))
 }
 
-/// Returns the addresses by which the transports connect with `address`: several for a name that has
-/// several.
+/// Returns the addresses by which the transports connect with `address`: several for a name that
+/// has several.
 ///
-/// Names are looked up here, on the caller's thread, and only for addresses that the user gives: a peer
-/// must not be able to make a node ask its resolver.
+/// Names are looked up here, on the caller's thread, and only for addresses that the user gives: a
+/// peer must not be able to make a node ask its resolver.
 pub(super) fn reach(address: &Address) -> io::Result<Vec<NetworkAddress>> {
     match address {
         Address::TcpName(name) => Ok(resolve(name)?.into_iter().map(Either::First).collect()),

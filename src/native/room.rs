@@ -24,23 +24,23 @@ use crate::identity::Identity;
 use crate::service::{Courier, GlobalService};
 use crate::{Address, Node};
 
-/// How often it looks at the node's connections.
+/// Interval between looks at the node's connections.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How a node is found by users of a signalling server, and finds them.
+/// Signalling server of a node, and how users there find it.
 #[derive(Clone, Debug, Default)]
 pub struct Signalling {
     /// The servers, each of which will do: the next is tried when one is lost.
     pub servers: Vec<ServerAddress>,
     /// The room whose members it connects with; `None`: it is only found, by its id.
     pub room: Option<String>,
-    /// It sends and takes everything over the server, so that its peers do not learn its address; they are reached more
-    /// slowly.
+    /// Relay everything through the server, so that peers do not learn the node's address; they are
+    /// reached more slowly.
     pub relay_only: bool,
-    /// Where it takes WebRTC's packets (UDP): the address of one interface; `None`: a free port of the interface that
-    /// leads out.
+    /// UDP socket for WebRTC: the address of one interface; `None`: a free port of the interface
+    /// that leads out.
     pub webrtc: Option<SocketAddr>,
-    /// Where that is seen from outside, if a NAT translates it.
+    /// Address at which the socket is seen from outside, if a NAT translates it.
     pub seen_as: Option<SocketAddr>,
 }
 
@@ -58,7 +58,7 @@ impl Signalling {
     }
 }
 
-/// What the thread that follows the rooms is told.
+/// Message to the thread that follows the rooms.
 enum Heard {
     Signalling(Event),
     /// The node has ended.
@@ -118,8 +118,8 @@ fn backend(signalling: &Signalling) -> io::Result<Native> {
     }
 }
 
-/// The socket of WebRTC: where it was said, or on the interface by which the server is reached; if that is this machine
-/// itself, on the one that leads out.
+/// The socket of WebRTC: where it was said, or on the interface by which the server is reached; if
+/// that is this machine itself, on the one that leads out.
 fn udp_address(signalling: &Signalling) -> io::Result<SocketAddr> {
     if let Some(address) = signalling.webrtc {
         return Ok(address);
@@ -157,7 +157,7 @@ pub(super) struct Membership {
 }
 
 impl Client {
-    /// What the node's neighbours carry for it.
+    /// Returns the courier, which has the node's neighbours carry signals.
     pub(super) fn courier(&self) -> Box<dyn Courier> {
         Box::new(self.neighbours.clone())
     }
@@ -182,7 +182,7 @@ impl Client {
 }
 
 impl Membership {
-    /// How the connection with the server is, for people.
+    /// Returns the state of the connection with the server, for people.
     pub(super) fn state(&self) -> String {
         self.hub.state().to_string()
     }
@@ -231,7 +231,7 @@ fn hear(meeting: &mut Meeting, event: &Event) {
     }
 }
 
-/// Where a user is found.
+/// Returns the address of a user over this path.
 fn address(user: UserId, path: Path) -> Address {
     match path {
         Path::Direct => Address::WebRtc(user.into()),

@@ -1,4 +1,5 @@
-//! Buffers that are there only while there is something in them: of a node's connections most are idle.
+//! Buffers that are there only while there is something in them: of a node's connections most are
+//! idle.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -6,23 +7,24 @@ use std::io::{self, Read, Write};
 /// Bytes taken from the transport at once. What is longer passes the buffer by.
 const SIZE: usize = 8 * 1024;
 
-/// The same where the transport had more than that the last time.
+/// Size of the buffer after a read that filled it.
 const BULK: usize = 64 * 1024;
 
-/// Bytes collected before they are given to the transport: a part of an attachment with its message, in records, goes at
-/// once.
+/// Bytes collected before they are given to the transport: a part of an attachment with its
+/// message, in records, goes at once.
 const COLLECTED: usize = 80 * 1024;
 
 /// Room for a message of the usual length, with what is around it: it comes in several pieces.
 const MESSAGE: usize = 512;
 
 thread_local! {
-    /// Buffer that readers of this thread read into first. A buffer of their own would be zeroed for each read, which costs more
-    /// than reading a message does.
+    /// Buffer that readers of this thread read into first. A buffer of their own would be zeroed
+    /// for each read, which costs more than reading a message does.
     static SCRATCH: Cell<Option<Box<[u8; SIZE]>>> = const { Cell::new(None) };
 }
 
-/// Gives `read` this thread's scratch buffer. What is in it is left over from whoever had it before.
+/// Gives `read` this thread's scratch buffer. What is in it is left over from whoever had it
+/// before.
 fn with_scratch<T>(read: impl FnOnce(&mut [u8; SIZE]) -> T) -> T {
     // Taken and put back, not borrowed: a source that reads by another such reader finds none, and makes one.
     let mut scratch = SCRATCH.take().unwrap_or_else(|| Box::new([0; SIZE]));
@@ -31,7 +33,8 @@ fn with_scratch<T>(read: impl FnOnce(&mut [u8; SIZE]) -> T) -> T {
     result
 }
 
-/// As [`std::io::BufReader`], but it holds memory only for what was taken from the source and not read yet.
+/// As [`std::io::BufReader`], but it holds memory only for what was taken from the source and not
+/// read yet.
 #[derive(Debug)]
 pub(super) struct IdleReader<R> {
     inner: R,
@@ -112,8 +115,8 @@ impl<R: Read> Read for IdleReader<R> {
     }
 }
 
-/// As [`std::io::BufWriter`], but it holds memory only for what was not given on yet, and what is in it when it is dropped
-/// is lost.
+/// As [`std::io::BufWriter`], but it holds memory only for what was not given on yet, and what is
+/// in it when it is dropped is lost.
 #[derive(Debug)]
 pub(super) struct IdleWriter<W> {
     inner: W,

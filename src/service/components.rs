@@ -1,4 +1,4 @@
-//! What a node is made of.
+//! Components of a node.
 
 use std::time::Duration;
 
@@ -17,31 +17,31 @@ use mydht_proto::Courier;
 pub struct Components<MC: MyDHTConf> {
     /// The event loop.
     pub poll: MC::Poll,
-    /// How peers are reached.
+    /// Transport by which peers are reached.
     pub transport: MC::Transport,
-    /// How messages are encoded.
+    /// Encoding of messages.
     pub enc: MC::MsgEnc,
-    /// How bytes are ciphered.
+    /// Cipher layer of connections.
     pub shadow: MC::Shadow,
-    /// Where records are kept.
+    /// Store of records.
     pub records: MC::Records,
-    /// Where attachments are kept.
+    /// Store of attachments.
     pub attachments: MC::Attachments,
     /// The user's own service, of which there is one.
     pub global: Option<MC::Global>,
     /// The user's own service, of which each peer has a clone.
     pub local: Option<MC::Local>,
-    /// Who this node is, and what it and its peers prove to each other.
+    /// Identity of the node, with the mode and the secrets of its network.
     pub credentials: Credentials,
-    /// Whom it talks to.
+    /// Peers that the node talks to.
     pub policy: Box<dyn PeerMgmtMeths>,
-    /// Whom it knows, and asks.
+    /// Contacts of the node, and the order in which it asks them.
     pub route: Box<dyn Route + Send>,
     /// The time since 1970 (UTC) when the event loop's time was zero.
     pub epoch: Duration,
-    /// What it takes from outside.
+    /// Bounds on everything from outside.
     pub limits: Limits,
-    /// What it counts.
+    /// Counters of the node.
     pub metrics: Metrics,
     /// Says and hears what finds ways to peers, if the transport wants neighbours to carry that.
     pub courier: Option<Box<dyn Courier>>,
@@ -50,8 +50,8 @@ pub struct Components<MC: MyDHTConf> {
 }
 
 impl<MC: MyDHTConf> Components<MC> {
-    /// These parts, and defaults for the rest: nobody to connect with, no services of the user's, everybody welcome,
-    /// Kademlia's table, the system's clock.
+    /// Creates components with defaults for the rest: no bootstrap peers, no services of the
+    /// user's, all peers allowed, Kademlia's table, the system's clock.
     pub fn new(
         poll: MC::Poll,
         transport: MC::Transport,

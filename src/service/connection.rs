@@ -47,7 +47,7 @@ type LocalHandle<MC> = <<MC as MyDHTConf>::LocalSpawn as Spawner<
     Recv<MC, Routed<LocalIn>>,
 >>::Handle;
 
-/// What this node opened a connection for. One that it accepted has none.
+/// Purpose of a connection that this node opened. An accepted connection has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// A peer that the node stays connected with, whoever it is: by its number.
@@ -72,7 +72,7 @@ impl Wanted {
     }
 }
 
-/// What all connections of a node share.
+/// State that all connections of a node share.
 pub(super) struct Common<MC: MyDHTConf> {
     pub(super) poll: MC::Poll,
     pub(super) enc: MC::MsgEnc,
@@ -123,14 +123,14 @@ fn a_second_at_once(per_second: u32) -> TokenBucket {
 /// Messages that wait for a peer when no signals of others are added to them.
 const SIGNALS_WAITING: usize = 64;
 
-/// How far a connection is.
+/// Phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Its messages go to the peer management, one at a time.
     Authenticating,
-    /// It is this peer.
+    /// Connected with this peer, whose id is proved.
     Up(PeerId),
-    /// It is closed as soon as what waits is written.
+    /// Ending: closed as soon as what waits is written.
     Leaving,
 }
 
@@ -140,15 +140,16 @@ pub(super) struct Conn<MC: MyDHTConf> {
     stream: Connection<MC>,
     pub(super) address: Address<MC>,
     pub(super) state: State,
-    /// What the peer is to this node, once it is known.
+    /// Priority of the peer, once it is known.
     pub(super) priority: PeerPriority,
     /// The handshake is done: messages can be written.
     has_keys: bool,
-    /// It has said where it is found: it may do so once.
+    /// Set when the peer has sent HELLO, which it may do once.
     pub(super) said_hello: bool,
     /// When the protocol was last told that the user's services use it.
     pub(super) told_used: Option<Duration>,
-    /// The peer takes nothing more. What it still has to say is heard, by a reader that may be on another thread.
+    /// The peer takes nothing more. What it still has to say is heard, by a reader that may be on
+    /// another thread.
     pub(super) deaf: bool,
     /// `Some`: this node opened it, and opens it again if it is lost.
     pub(super) wanted: Option<Wanted>,
@@ -159,7 +160,7 @@ pub(super) struct Conn<MC: MyDHTConf> {
     outgoing: Send<MC, Routed<WriteIn>>,
     pub(super) flow: Arc<Flow>,
     rate: TokenBucket,
-    /// What it may have carried, and say itself.
+    /// Rate of the signals that the peer may send or have carried.
     signals: TokenBucket,
     /// Nothing is read until then.
     held_until: Duration,
@@ -239,7 +240,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         })
     }
 
-    /// What identifies this channel to both ends.
+    /// Returns the bytes that identify this channel to both ends.
     pub(super) fn channel(&self) -> Channel {
         Channel {
             preamble: preamble(MC::MsgEnc::ID).to_vec(),
@@ -281,7 +282,8 @@ impl<MC: MyDHTConf> Conn<MC> {
         })
     }
 
-    /// Lets the services go on that `reported` concerns. Their end is told by [`MainCommand::Ended`](super::MainCommand).
+    /// Lets the services go on that `reported` concerns. Their end is told by
+    /// [`MainCommand::Ended`](super::MainCommand).
     ///
     /// Reading comes first: what the peer said before it left is heard, although writing fails.
     pub(super) fn ready(&mut self, poll: &MC::Poll, reported: Ready) {
@@ -316,8 +318,8 @@ impl<MC: MyDHTConf> Conn<MC> {
         self.queue(WriteIn::Handshake(bytes), weight, &Span::none())
     }
 
-    /// Sends a message, or keeps it until the transport takes it. True if it is the first that waits, so that somebody
-    /// must look whether it is taken.
+    /// Sends a message, or keeps it until the transport takes it. True if it is the first that
+    /// waits, so that somebody must look whether it is taken.
     ///
     /// # Errors
     /// Why the connection is at its end.
@@ -357,7 +359,8 @@ impl<MC: MyDHTConf> Conn<MC> {
         Ok(true)
     }
 
-    /// Looks again after a while whether what waits is being taken. `None`: nothing waits. `Some(false)`: it is not.
+    /// Looks again after a while whether what waits is being taken. `None`: nothing waits.
+    /// `Some(false)`: it is not.
     pub(super) fn is_taking(&mut self) -> Option<bool> {
         let (waiting, written) = self.flow.outgoing();
         if waiting == 0 {
@@ -386,7 +389,8 @@ impl<MC: MyDHTConf> Conn<MC> {
         }
     }
 
-    /// Gives a message to the peer's local service: to this instance or, when it has had its number, to a new one.
+    /// Gives a message to the peer's local service: to this instance or, when it has had its
+    /// number, to a new one.
     pub(super) fn tell_local(
         &mut self,
         common: &mut Common<MC>,
@@ -426,13 +430,14 @@ impl<MC: MyDHTConf> Conn<MC> {
         self.signals.charge(now, 1).is_zero()
     }
 
-    /// Whether a signal of somebody else may be given to the peer: what is to be lost when it takes too little is this, not
-    /// the peer.
+    /// Whether a signal of somebody else may be given to the peer: what is to be lost when it takes
+    /// too little is this, not the peer.
     pub(super) fn has_room(&self) -> bool {
         self.flow.outgoing().0 < SIGNALS_WAITING
     }
 
-    /// Counts a message against the peer's rate: past it, nothing is read until the time that this gives.
+    /// Counts a message against the peer's rate: past it, nothing is read until the time that this
+    /// gives.
     pub(super) fn count(&mut self, now: Duration) -> Option<Duration> {
         let wait = self.rate.charge(now, 1);
         if wait.is_zero() {

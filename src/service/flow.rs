@@ -1,8 +1,9 @@
-//! What one connection may have in flight, both ways.
+//! Bounds on what one connection has in flight, in both directions.
 //!
-//! Shared by the main loop and the connection's two services, on whatever threads they are. Whoever reads asks before
-//! each message ([`Flow::may_read`], in the receiver [`NextMessage`]); whoever makes room lets it go on
-//! ([`Flow::resume`]). So a peer that floods fills its own share and then its own socket, under every spawner.
+//! Shared by the main loop and the connection's two services, on whatever threads they are. Whoever
+//! reads asks before each message ([`Flow::may_read`], in the receiver [`NextMessage`]); whoever
+//! frees space resumes it ([`Flow::resume`]). So a peer that floods fills its own share and then
+//! its own socket, under every spawner.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +55,7 @@ pub(super) struct Flow {
     paused: AtomicBool,
     /// Messages written until now.
     written: AtomicUsize,
-    /// What everything behind the handshake is read with: it is there before the reader may go on.
+    /// Key of the reading direction. Set before the reader may go on behind the handshake.
     keys: Mutex<Option<Keys>>,
     /// The reader found that it may not go on, and waits for [`Flow::resume`].
     waiting: AtomicBool,
@@ -171,8 +172,9 @@ impl Flow {
 
     /// Whether another message may be read.
     ///
-    /// A peer that does not take its answers is not asked for more questions: it is held back when half of what may
-    /// wait for it waits, so that the other half is there for the answers to what it has asked already.
+    /// A peer that does not take its answers is not asked for more questions: it is held back when
+    /// half of what may wait for it waits, so that the other half is there for the answers to what
+    /// it has asked already.
     pub(super) fn may_read(&self) -> bool {
         let most = if self.open.load(SeqCst) {
             self.limits.messages_per_turn as usize
@@ -208,7 +210,7 @@ impl Flow {
     }
 }
 
-/// What a reading service is asked, over and over, as long as its flow has room: the next message.
+/// Source of a reading service's commands: asks for the next message as long as the flow has room.
 #[derive(Clone, Debug)]
 pub struct NextMessage(pub(super) Arc<Flow>);
 

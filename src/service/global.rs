@@ -10,7 +10,7 @@ use crate::record::Record;
 /// Names a question of this node's user to the global service.
 pub type UserId = u64;
 
-/// What the global service hears.
+/// Event for the global service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GlobalIn {
     /// A peer is there.
@@ -23,17 +23,17 @@ pub enum GlobalIn {
         from: PeerId,
         /// The service that it is meant for.
         service: String,
-        /// What it says.
+        /// Body of the message.
         body: Vec<u8>,
     },
     /// The node's user asks something: see [`Node::tell`](crate::Node::tell).
     User {
         /// To be given with each answer.
         user: UserId,
-        /// What is asked.
+        /// Body of the request.
         body: Vec<u8>,
     },
-    /// What the service asked with [`GlobalDo::Ask`] is done, or not.
+    /// Outcome of a request that the service made by [`GlobalDo::Ask`].
     Answered {
         /// The number that it gave it.
         number: u64,
@@ -44,7 +44,7 @@ pub enum GlobalIn {
     Stop,
 }
 
-/// What the global service wants done.
+/// Act that the global service asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GlobalDo {
     /// Say something to a service of a peer. Lost if there is no such peer.
@@ -53,35 +53,36 @@ pub enum GlobalDo {
         to: PeerId,
         /// The service there.
         service: String,
-        /// What to say.
+        /// Body of the message.
         body: Vec<u8>,
     },
     /// Say something to a service of every peer.
     SendAll {
         /// The service there.
         service: String,
-        /// What to say.
+        /// Body of the message.
         body: Vec<u8>,
     },
     /// Answer the node's user, as often as there is something to say.
     Answer {
-        /// Who asked.
+        /// User that asked.
         user: UserId,
         /// The answer.
         body: Vec<u8>,
     },
-    /// Ask the node something, as its user might. Answered by [`GlobalIn::Answered`], unless the node stops before.
+    /// Ask the node something, as its user might. Answered by [`GlobalIn::Answered`], unless the
+    /// node stops before.
     Ask {
         /// Names it in the answer.
         number: u64,
-        /// What.
+        /// Request.
         wish: Wish,
     },
     /// The node's user will hear no more.
     Done(UserId),
 }
 
-/// What a service asks of its node.
+/// Request of a service to its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Find a record.
@@ -95,8 +96,9 @@ pub type GlobalOut = Vec<GlobalDo>;
 
 /// A service of the user's own, of which a node has one: see `examples/own_service.rs`.
 ///
-/// It is implemented for every service with these commands. An error or a panic ends it; it is started again with the
-/// state that it had, after a wait that doubles (`Limits::service_timeout` at most). What it failed at is not tried again.
+/// It is implemented for every service with these commands. An error or a panic ends it; it is
+/// started again with the state that it had, after a wait that doubles (`Limits::service_timeout`
+/// at most). What it failed at is not tried again.
 pub trait GlobalService:
     ServiceRestartable<CommandIn = GlobalIn, CommandOut = GlobalOut> + 'static
 {

@@ -1,4 +1,5 @@
-//! What stands around every service of a node: its end is told, and what belongs to a command comes back with the answer.
+//! Wrapper of every service of a node: reports its end, and returns a command's context with the
+//! answer.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub(super) enum Origin {
     Node,
 }
 
-/// What comes back with the answer to a command.
+/// Context of a command, which comes back with its answer.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     /// The message that all this is done for: a user of `tracing` follows it by this span.
@@ -100,7 +101,8 @@ impl Way {
         }
     }
 
-    /// It is done. Gives the connection whose reader may go on because of that: whoever hears it must see to it.
+    /// Ends the context. Returns the connection whose reader may go on because of that: the caller
+    /// must resume it.
     pub(super) fn done(self) -> Option<ConnId> {
         Arc::into_inner(self.permit?)?.release()
     }
@@ -129,13 +131,14 @@ pub(super) trait Recover: Service {
 
 /// Runs `S` for a node.
 ///
-/// Under every spawner the main loop hears of the end of a service in the same way: by [`MainCommand::Ended`], behind
-/// all that the service said before. That is so for an error, for the end, and for a panic, which the spawner contains.
+/// Under every spawner the main loop hears of the end of a service in the same way: by
+/// [`MainCommand::Ended`], behind all that the service said before. That is so for an error, for
+/// the end, and for a panic, which the spawner contains.
 pub struct Hosted<MC: MyDHTConf, S> {
     service: S,
     who: Who,
     main: MainSend<MC>,
-    /// Of the command that is being run: it may have yielded.
+    /// Context of the command that is being run, which may have yielded.
     way: Option<Way>,
 }
 

@@ -1,35 +1,36 @@
-//! The local service: one of the user's own for each peer, between that peer and the global service.
+//! The local service: one of the user's own for each peer, between that peer and the global
+//! service.
 
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 use crate::id::PeerId;
 
-/// What a local service hears: a message of its peer.
+/// Event for a local service: a message of its peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalIn {
     /// The peer.
     pub from: PeerId,
     /// The service that it is meant for.
     pub service: String,
-    /// What it says.
+    /// Body of the message.
     pub body: Vec<u8>,
 }
 
-/// What a local service wants done.
+/// Act that a local service asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalDo {
-    /// Say something to a service of the peer.
+    /// Send a message to a service of the peer.
     Reply {
         /// The service there.
         service: String,
-        /// What to say.
+        /// Body of the message.
         body: Vec<u8>,
     },
-    /// Tell the global service, as if the peer had said this.
+    /// Pass a message to the global service, as if the peer had sent it.
     Global {
         /// The service that it is meant for.
         service: String,
-        /// What it says.
+        /// Body of the message.
         body: Vec<u8>,
     },
 }
@@ -37,11 +38,12 @@ pub enum LocalDo {
 /// All that follows from one message.
 pub type LocalOut = Vec<LocalDo>;
 
-/// A service of the user's own, of which each peer has an instance: a clone of the one that the node is given.
+/// A service of the user's own, of which each peer has an instance: a clone of the one that the
+/// node is given.
 ///
-/// It is implemented for every service with these commands. Its instance ends with its connection, or after
-/// [`MyDHTConf::LOCAL_NB_LOOP`](crate::MyDHTConf::LOCAL_NB_LOOP) messages. One that fails takes its connection with it,
-/// for what it failed at came from there.
+/// It is implemented for every service with these commands. Its instance ends with its connection,
+/// or after [`MyDHTConf::LOCAL_NB_LOOP`](crate::MyDHTConf::LOCAL_NB_LOOP) messages. One that fails
+/// takes its connection with it, for what it failed at came from there.
 pub trait LocalService:
     ServiceRestartable<CommandIn = LocalIn, CommandOut = LocalOut> + Clone + 'static
 {
@@ -52,7 +54,8 @@ impl<S> LocalService for S where
 {
 }
 
-/// A node without local services: all that peers say goes to the global one. There is no value of it.
+/// A node without local services: all that peers say goes to the global one. There is no value of
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub enum NoLocal {}
 

@@ -51,7 +51,7 @@ const FIRST_CONN: ConnId = 2;
 /// Events taken from the event loop at once.
 const EVENTS: usize = 256;
 
-/// What whoever runs the node on another thread than its own is told.
+/// Outcome of a node's run, for whoever runs it on another thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// This event loop does not wait: it must be given turns.
@@ -68,11 +68,12 @@ pub struct MainLoop<MC: MyDHTConf> {
     queue: Queue<MC>,
     /// There may be more in it.
     queue_left: bool,
-    /// What waits for the rest of the queue: it could go on for ever.
+    /// Work that waits for the rest of the queue: it could go on for ever.
     later: VecDeque<Box<MainCommand>>,
     /// Events were taken and not handled yet.
     events_left: bool,
-    /// In the order in which they began, also where all of them are gone through: the same seed is the same run.
+    /// In the order in which they began, also where all of them are gone through: the same seed is
+    /// the same run.
     conns: BTreeMap<ConnId, Box<Conn<MC>>>,
     next_conn: ConnId,
     /// The connections of each peer, the newest last.
@@ -84,7 +85,8 @@ pub struct MainLoop<MC: MyDHTConf> {
     bootstrap: Vec<Bootstrap<Address<MC>>>,
     own: PeerId,
     courier: Option<Box<dyn Courier>>,
-    /// Peers that the protocol looks for, and where each may be found besides where it is being looked for.
+    /// Peers that the protocol looks for, and where each may be found besides where it is being
+    /// looked for.
     dialing: BTreeMap<PeerId, VecDeque<crate::Address>>,
     store: Slot<MC, StoreService<MC>, MC::StoreSpawn>,
     protocol: Protocol,
@@ -93,7 +95,7 @@ pub struct MainLoop<MC: MyDHTConf> {
     replies: HashMap<Ticket, Reply>,
     /// The content that users gave with their requests, until the store is told to link it.
     contents: HashMap<Ticket, Content>,
-    /// What the global service asked, by the number that it gave it.
+    /// Requests of the global service, by the number that the service gave each.
     wishes: HashMap<Ticket, u64>,
     next_ticket: Ticket,
     answers: HashMap<UserId, Answer>,
@@ -106,8 +108,8 @@ pub struct MainLoop<MC: MyDHTConf> {
 }
 
 impl<MC: MyDHTConf> MainLoop<MC> {
-    /// A node that is registered on its loop and has started the services of which there is one, and the sending end of
-    /// its queue.
+    /// A node that is registered on its loop and has started the services of which there is one,
+    /// and the sending end of its queue.
     pub(crate) fn new(parts: Components<MC>) -> Result<(Self, MainSend<MC>)> {
         let channel = MpscChannel::unbounded();
         let (send, queue) = MioChannel::<_, MC::Poll>::new(channel).new_channel()?;
@@ -404,7 +406,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     }
 }
 
-/// What a store that waits calls when it can go on.
+/// Returns the function that a waiting store calls when it can go on.
 fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>, ready: Arc<AtomicBool>) -> Wake {
     let main = main.clone();
     Rc::new(move || {

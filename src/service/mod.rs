@@ -1,7 +1,7 @@
 //! The services of a node, one a file; the main loop routes between them.
 //!
-//! Public is what a user writes services with: a [`GlobalService`] of which a node has one, and a [`LocalService`] of which each
-//! peer has one.
+//! Public is what a user writes services with: a [`GlobalService`] of which a node has one, and a
+//! [`LocalService`] of which each peer has one.
 
 mod buffer;
 pub(crate) mod components;

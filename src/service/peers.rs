@@ -47,7 +47,8 @@ impl Verdict {
 
 /// The authentication of all connections. It never waits: the main loop owns it and calls it.
 ///
-/// A panic in a handshake, or in the user's [`PeerMgmtMeths`], refuses the connection that it happened for.
+/// A panic in a handshake, or in the user's [`PeerMgmtMeths`], refuses the connection that it
+/// happened for.
 pub(super) struct PeerMgmt {
     credentials: Arc<Credentials>,
     methods: Box<dyn PeerMgmtMeths>,
@@ -69,7 +70,8 @@ impl PeerMgmt {
         }
     }
 
-    /// Begins the handshake of a connection that this node opened, with the peer that is `expected`, if that is known.
+    /// Begins the handshake of a connection that this node opened, with the peer that is
+    /// `expected`, if that is known.
     pub(super) fn connected(
         &mut self,
         conn: ConnId,
@@ -97,7 +99,8 @@ impl PeerMgmt {
         })
     }
 
-    /// Takes a message of a handshake, which came by `channel`. The next one is read only when this one was answered.
+    /// Takes a message of a handshake, which came by `channel`. The next one is read only when this
+    /// one was answered.
     pub(super) fn message(
         &mut self,
         conn: ConnId,

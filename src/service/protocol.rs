@@ -1,4 +1,5 @@
-//! The protocol of a node as the main loop owns it: inputs wait in order, and a panic in the engine stays in it.
+//! The protocol of a node as the main loop owns it: inputs wait in order, and a panic in the engine
+//! stays in it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,8 +20,8 @@ pub(super) struct Handled {
 
 /// The [`Engine`], called and never waited for.
 ///
-/// Handling one input's outputs produces further inputs. They are queued here and handled one after the other, so the
-/// engine is never called from within its own output.
+/// Handling one input's outputs produces further inputs. They are queued here and handled one after
+/// the other, so the engine is never called from within its own output.
 pub(super) struct Protocol {
     engine: Engine,
     inputs: VecDeque<(Input, Way)>,
@@ -44,10 +45,11 @@ impl Protocol {
         self.inputs.push_back((input, way));
     }
 
-    /// Gives the engine the next input. Its outputs are taken with [`next_output`](Self::next_output) before the next call.
+    /// Gives the engine the next input. Its outputs are taken with
+    /// [`next_output`](Self::next_output) before the next call.
     ///
-    /// An engine that panicked goes on with the state that it has: every bound in it still holds, and each request ends by
-    /// its own deadline.
+    /// An engine that panicked goes on with the state that it has: every bound in it still holds,
+    /// and each request ends by its own deadline.
     pub(super) fn handle_next(&mut self, now: Duration) -> Option<Handled> {
         let (input, way) = self.inputs.pop_front()?;
         let is_stop = matches!(input, Input::Stop);

@@ -17,8 +17,9 @@ use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
 use mydht_proto::wire::PreambleIn;
 
-/// Reads one message a call: of the handshake, until it is given keys, and then of the conversation, through the cipher
-/// layer of these keys. Nothing behind the handshake is decoded before that. It yields where the transport blocks, and is done when the peer has closed.
+/// Reads one message a call: of the handshake, until it is given keys, and then of the
+/// conversation, through the cipher layer of these keys. Nothing behind the handshake is decoded
+/// before that. It yields where the transport blocks, and is done when the peer has closed.
 pub struct ReadService<MC: MyDHTConf> {
     stream: IdleReader<Counted<Reader<MC>>>,
     preamble: PreambleIn,
@@ -29,8 +30,8 @@ pub struct ReadService<MC: MyDHTConf> {
     layer: Option<<MC::Shadow as Shadow>::Read>,
     enc: MC::MsgEnc,
     most: usize,
-    /// A message of which a part is here, and the memory for the next. Where the peer says nothing there is nothing: most
-    /// connections are idle.
+    /// A message of which a part is here, and the memory for the next. Where the peer says nothing
+    /// there is nothing: most connections are idle.
     collected: Option<Box<Collected>>,
     /// A message whose attachment is on its way.
     incoming: Option<Box<(ProtoMessage, Part)>>,
@@ -66,14 +67,14 @@ fn windows(most: usize) -> SizedWindowsR {
     })
 }
 
-/// What a reading service is asked: the next message.
+/// Command to a reading service: read the next message.
 #[derive(Debug)]
 pub struct ReadIn(
-    /// What it is read with from now on: given once, when the handshake is done.
+    /// Keys to read with from now on: given once, when the handshake is done.
     pub Option<Keys>,
 );
 
-/// What a peer said.
+/// Message of a peer.
 #[derive(Debug)]
 pub enum FromPeer {
     /// A message of the handshake.
@@ -136,8 +137,8 @@ impl<MC: MyDHTConf> ReadService<MC> {
         }
     }
 
-    /// The next of what the peer says, from wherever the last attempt stopped. `None`: the peer closed between two
-    /// messages.
+    /// The next of what the peer says, from wherever the last attempt stopped. `None`: the peer
+    /// closed between two messages.
     fn next<Y: SpawnerYield>(&mut self, y: &mut Y) -> io::Result<Option<FromPeer>> {
         if !self.preamble(y)? {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What a service has left to do when it did as much as it may at once.
+//! Work that a service has left after it did as much as it may at once.
 
 use mydht_spawner::{SpawnSend, SpawnUnyield};
 

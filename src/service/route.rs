@@ -1,4 +1,4 @@
-//! What services tell the main loop, and how.
+//! Commands from services to the main loop, and their queue.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ pub type Answer = Box<dyn FnMut(Vec<u8>) + Send>;
 
 /// A request of the node's user: the command, and the content that goes with it.
 ///
-/// The protocol never sees the content: it is handed to the store when the protocol tells the store to link it.
+/// The protocol never sees the content: it is handed to the store when the protocol tells the store
+/// to link it.
 #[derive(Debug)]
 pub struct Request {
     /// The command.
@@ -37,7 +38,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Puts a record. A record of an attachment needs its whole tree, and the content that it is read from.
+    /// Puts a record. A record of an attachment needs its whole tree, and the content that it is
+    /// read from.
     pub fn put(record: Record, content: Option<(Tree, Content)>) -> Self {
         let (tree, content) = content.unzip();
         Request {
@@ -56,7 +58,7 @@ impl From<Command> for Request {
     }
 }
 
-/// What the main loop is told.
+/// Command to the main loop.
 pub enum MainCommand {
     /// By the node's user.
     Request(Request, Reply),
@@ -72,13 +74,15 @@ pub enum MainCommand {
     Stop,
     /// By a reading service: a message, and what followed it.
     Message(ConnId, Routed<ReadOut>),
-    /// The reader of a connection may go on: it has room now, or something may have come that no event tells of.
+    /// The reader of a connection may go on: it has room now, or something may have come that no
+    /// event tells of.
     Resume(ConnId),
     /// A service did as much as it may at once, and has more to do.
     GoOn(Who),
     /// By a writing service: it has written all that it was to write.
     Written(ConnId),
-    /// By a service, at its end: why, if it did not end by itself. It waits behind what the service said before.
+    /// By a service, at its end: why, if it did not end by itself. It waits behind what the service
+    /// said before.
     Ended(Who, Option<String>),
     /// By the store: what it waited for has come.
     StoreReady,
@@ -155,7 +159,8 @@ impl<MC: MyDHTConf> SpawnSend<Routed<ReadOut>> for FromConn<MC> {
 impl<MC: MyDHTConf> SpawnSend<Routed<WriteOut>> for FromConn<MC> {
     const CAN_SEND: bool = true;
 
-    /// What was written makes room: a reader that was held back because its peer takes no answers goes on.
+    /// Counts what was written against the flow. A reader that was held back because its peer takes
+    /// no answers is resumed.
     fn send(&mut self, written: Routed<WriteOut>) -> Result<()> {
         if let Some(conn) = written.way.done() {
             self.main.send(MainCommand::Resume(conn))?;

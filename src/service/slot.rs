@@ -14,7 +14,8 @@ use crate::conf::{MyDHTConf, Recv, Send, new_channel};
 /// First wait before a service is started again.
 const FIRST_RESTART: Duration = Duration::from_millis(100);
 
-/// The service `S` of a node, run by `P`. What it is told while it is down waits until it is up again.
+/// The service `S` of a node, run by `P`. What it is told while it is down waits until it is up
+/// again.
 pub(super) struct Slot<MC, S, P>
 where
     MC: MyDHTConf<Channel: SpawnChannel<Routed<S::CommandIn>>>,
@@ -78,13 +79,13 @@ where
         self.unyield();
     }
 
-    /// It failed: when to start it again.
+    /// Notes a failure. Returns the time at which to start the service again.
     pub(super) fn failed(&mut self, now: Duration) -> Duration {
         self.backoff.failed(now)
     }
 
-    /// Starts it again, with the state that it had, and tells the main loop what its last command came to. False if it
-    /// has not quite ended on its own thread yet.
+    /// Starts it again, with the state that it had, and tells the main loop what its last command
+    /// came to. False if it has not quite ended on its own thread yet.
     ///
     /// # Errors
     /// When it cannot be started: it is gone then.

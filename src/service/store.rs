@@ -15,7 +15,7 @@ use crate::record::Record;
 use crate::store::kept::{decode, encode, expiry, key_bytes, key_of};
 use crate::store::{AttachmentStore, Content, KVStore};
 
-/// What the store is asked.
+/// Command to the store.
 #[derive(Debug)]
 pub enum StoreIn {
     /// By the protocol.
@@ -31,12 +31,13 @@ pub struct StoreService<MC: MyDHTConf> {
     records: MC::Records,
     attachments: MC::Attachments,
     current: Option<StoreIn>,
-    /// Who waits for the answer.
+    /// Requester of the answer.
     asked: Option<StoreTicket>,
-    /// What a store has said about the current request. One that waits answers what it was asked last: a request that asks
-    /// it two things would begin again with the first for ever.
+    /// First answer to a request with two questions. A store that returned `WouldBlock` remembers
+    /// only its latest question, so that such a request would begin again with the first for ever.
     said: Option<bool>,
-    /// The store has to wait: it is asked again when `ready` says so, and not when there is only more to ask.
+    /// The store has to wait: it is asked again when `ready` says so, and not when there is only
+    /// more to ask.
     waits: bool,
     ready: Arc<AtomicBool>,
 }
@@ -63,7 +64,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
         }
     }
 
-    /// What is kept under a key.
+    /// Reads the record that is kept under a key.
     fn kept(&mut self, key: &Key) -> io::Result<Option<Record>> {
         let Some(bytes) = self.records.get(&key_bytes(key))? else {
             return Ok(None);
@@ -225,7 +226,8 @@ impl<MC: MyDHTConf> Service for StoreService<MC> {
 }
 
 impl<MC: MyDHTConf> Recover for StoreService<MC> {
-    /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to each request.
+    /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to
+    /// each request.
     fn recover(&mut self) -> Option<StoreOut> {
         self.current = None;
         self.waits = false;

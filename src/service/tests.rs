@@ -49,7 +49,7 @@ impl Shadow for TestCipher {
     }
 }
 
-/// What a handshake would agree on.
+/// Returns the keys that a handshake would agree on.
 fn keys(cipher: Cipher) -> Keys {
     let secret = Secret::new([7; 32]);
     Keys { cipher, secret }
@@ -88,7 +88,7 @@ fn outgoing() -> Vec<(ProtoMessage, Option<Vec<u8>>)> {
         .collect()
 }
 
-/// What must come out of [`outgoing`].
+/// Returns the messages that [`outgoing`] must produce.
 fn expected() -> Vec<Received> {
     let received = |(message, part): (ProtoMessage, Option<Vec<u8>>)| {
         let part = part.map(|bytes| {

@@ -17,7 +17,7 @@ use crate::msg::{MsgEnc, ProtoMessage};
 use crate::shadow::{Keys, Shadow};
 use mydht_proto::wire::PreambleOut;
 
-/// What a writing service is asked.
+/// Command to a writing service.
 #[derive(Debug)]
 pub enum WriteIn {
     /// Write a message of the handshake, with its length, as it is.
@@ -30,7 +30,7 @@ pub enum WriteIn {
     Last,
 }
 
-/// What it has done.
+/// Report of a writing service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOut {
     /// A message is with the transport, or keys are taken.
@@ -53,7 +53,7 @@ pub struct WriteService<MC: MyDHTConf> {
     metrics: Metrics,
 }
 
-/// What is on its way: each step is done once.
+/// Message on its way out: each step is done once.
 enum Outgoing {
     Handshake { bytes: Vec<u8>, written: usize },
     Message(Box<Message>),

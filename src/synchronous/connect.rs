@@ -16,17 +16,19 @@ use super::stream::Slot;
 
 /// Opens connections, and waits until they are open.
 pub trait SyncConnector: Clone {
-    /// Where a peer is found: as [`Transport::Address`](mydht_transports::Transport::Address).
+    /// Address of a peer, as [`Transport::Address`](mydht_transports::Transport::Address).
     type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = InvalidAddress>;
     /// A connection. It does not wait when it is read or written.
     type Stream;
 
-    /// What the addresses of one host have in common: as [`Transport::host`](mydht_transports::Transport::host).
+    /// Returns what the addresses of one host have in common, as
+    /// [`Transport::host`](mydht_transports::Transport::host).
     fn host(address: &Self::Address) -> String {
         address.to_string()
     }
 
-    /// Where a peer is found: as [`Transport::address_of`](mydht_transports::Transport::address_of).
+    /// Returns the address of a peer, as
+    /// [`Transport::address_of`](mydht_transports::Transport::address_of).
     fn address_of(&self, claimed: Self::Address, observed: &Self::Address) -> Self::Address {
         let _ = observed;
         claimed
@@ -62,8 +64,8 @@ impl<C: SyncConnector> ServiceRestartable for ConnectService<C> {
     }
 }
 
-/// Where a connection goes that was opened, or why it was not: to the stream that waits for it. Dropped before, that
-/// stream gives an error.
+/// Receiver of an opened connection, or of the error: the stream that waits for it. Dropped before,
+/// that stream gives an error.
 pub struct Opened<P: UserSources, S> {
     pub(super) slot: Arc<Slot<S>>,
     pub(super) trigger: P::Trigger,

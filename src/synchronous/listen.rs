@@ -6,17 +6,17 @@ use std::time::Duration;
 use super::contained;
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
-/// How long a listener rests after an error: no descriptor is left, for instance, and that does not pass at once.
+/// Pause of a listener after an error: a lack of descriptors, for instance, does not pass at once.
 const REST: Duration = Duration::from_millis(50);
 
 /// Waits for peers.
 pub trait SyncListener {
-    /// Where a peer is found.
+    /// Address of a peer.
     type Address;
     /// A connection. It does not wait when it is read or written.
     type Stream;
 
-    /// Where others find this end, if they can.
+    /// Returns the address at which others find this end, if they can.
     fn local_address(&self) -> Option<Self::Address>;
 
     /// Waits for the next connection.
@@ -25,8 +25,8 @@ pub trait SyncListener {
     /// They concern one connection: the listener is asked again.
     fn accept(&mut self) -> io::Result<(Self::Stream, Self::Address)>;
 
-    /// What makes [`accept`](Self::accept) return, from another thread: with an error, or with a connection that nobody
-    /// takes.
+    /// Returns a function that makes [`accept`](Self::accept) return, from another thread: with an
+    /// error, or with a connection that nobody takes.
     fn closer(&self) -> Box<dyn FnOnce() + Send>;
 }
 

@@ -1,9 +1,10 @@
 //! Transports whose calls wait: legacy's synchronous listener and connector.
 //!
-//! A [`Transport`] never waits. Where a peer is reached by calls that do (a resolver of names, a library that blocks),
-//! they run as services: [`ListenService`] accepts, and a [`ConnectService`] opens each connection, on spawners that
-//! may wait, threads for instance. [`Synchronous`] is the transport over them, for a node under any configuration: in
-//! [`MyDHTConf`](crate::MyDHTConf) it is chosen by `type Transport`.
+//! A [`Transport`] never waits. Where a peer is reached by calls that do (a resolver of names, a
+//! library that blocks), they run as services: [`ListenService`] accepts, and a [`ConnectService`]
+//! opens each connection, on spawners that may wait, threads for instance. [`Synchronous`] is the
+//! transport over them, for a node under any configuration: in [`MyDHTConf`](crate::MyDHTConf) it
+//! is chosen by `type Transport`.
 //!
 //! [`tcp`] is one: TCP whose addresses have names.
 
@@ -27,8 +28,8 @@ pub use connect::{ConnectService, Opened, SyncConnector};
 pub use listen::{ListenService, SyncListener};
 pub use stream::{SyncHalf, SyncStream};
 
-/// Runs a call of somebody else's code. Its panic is its error: the spawner would keep a panicked service with its ends
-/// of the channels, and who waits for a result would wait on.
+/// Runs a call of somebody else's code. Its panic is its error: the spawner would keep a panicked
+/// service with its ends of the channels, and who waits for a result would wait on.
 fn contained<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     contain(|| Ok(call()?)).map_err(io_error)
 }
@@ -40,16 +41,17 @@ fn io_error(error: Error) -> io::Error {
     }
 }
 
-/// Connections that were accepted and not yet taken by the node, at most; past them the listener waits.
+/// Connections that were accepted and not yet taken by the node, at most; past them the listener
+/// waits.
 pub const WAITING: usize = 64;
 
-/// What a listener accepted, or why it did not.
+/// Connection that a listener accepted, or its error.
 type Accepted<C> = io::Result<(<C as SyncConnector>::Stream, <C as SyncConnector>::Address)>;
 
-/// Where a listener's connections go, on the event loop `P`.
+/// Queue of a listener's connections, on the event loop `P`.
 pub type AcceptedSend<C, P> = MioSend<MpscSend<Accepted<C>>, <P as UserSources>::Trigger>;
 
-/// What tells a listener to go on: until the transport is dropped.
+/// Signal that the listener is to go on: open until the transport is dropped.
 pub type GoOn = DefaultRecv<MpscRecv<()>, ()>;
 
 /// A listener that runs.
@@ -61,7 +63,7 @@ struct Listening<C: SyncConnector, P: UserSources, H> {
     _handle: H,
 }
 
-/// What has a listener return from its waiting.
+/// Function that makes a waiting listener return.
 type Closer = Box<dyn FnOnce() + Send>;
 
 /// A transport over a listener and a connector that wait, run by `LS` and by `CS`.
@@ -105,8 +107,8 @@ where
 {
     /// Starts the listener, if there is one; connections are opened as they are asked for.
     ///
-    /// The spawners must be such that may wait inside a service: on one that runs it on the node's own thread
-    /// (`RestartOrError`) the node waits too.
+    /// The spawners must be such that may wait inside a service: on one that runs it on the node's
+    /// own thread (`RestartOrError`) the node waits too.
     ///
     /// # Errors
     /// When the listener's service cannot be started.

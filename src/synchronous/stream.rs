@@ -9,7 +9,7 @@ use mydht_transports::Stream;
 
 use super::Opened;
 
-/// Where a connection is put when it is open.
+/// State of a connection that may still be opening.
 pub(super) struct Slot<S>(Mutex<State<S>>);
 
 enum State<S> {
@@ -54,10 +54,10 @@ impl<S> Slot<S> {
     }
 }
 
-/// What is registered on the loop.
+/// Registration of a stream on the loop.
 enum Registered {
     Nothing,
-    /// What tells that the stream is open; with this token and interest the stream follows it.
+    /// Signal that the stream is open; with this token and interest the stream follows it.
     Waiting(Token, Ready),
     Stream,
 }
@@ -71,7 +71,7 @@ pub struct SyncStream<P: UserSources, S> {
 }
 
 impl<P: UserSources, S> SyncStream<P, S> {
-    /// One that is open.
+    /// Open stream.
     pub(super) fn open(stream: S) -> Self {
         SyncStream {
             slot: Arc::new(Slot(Mutex::new(State::Open(stream)))),
@@ -80,7 +80,7 @@ impl<P: UserSources, S> SyncStream<P, S> {
         }
     }
 
-    /// One that is being opened, and what is told when it is.
+    /// Stream that is being opened, and the signal of its opening.
     pub(super) fn opening() -> (Self, Opened<P, S>) {
         let (registration, trigger) = P::user_source();
         let slot = Arc::new(Slot(Mutex::new(State::Opening)));

@@ -12,14 +12,14 @@ use mydht_transports::tcp::TcpConnection;
 
 use super::{SyncConnector, SyncListener, Synchronous};
 
-/// How long one address of a name is tried, and how long a closed listener is looked for.
+/// Time for one address of a name, and for a closed listener.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// TCP with names, on threads.
 pub type SyncTcp<P> = Synchronous<NamedTcpListener, NamedTcp, P, ThreadBlock, ThreadBlock>;
 
-/// Where a node listens: written `tcp:HOST:PORT`, read with or without the `tcp:`. The host is a name or an address;
-/// one of IPv6 is in brackets.
+/// Address to listen on: written `tcp:HOST:PORT`, read with or without the `tcp:`. The host is a
+/// name or an address; one of IPv6 is in brackets.
 ///
 /// ```
 /// use mydht::synchronous::tcp::HostAddress;
@@ -85,7 +85,7 @@ impl From<SocketAddr> for HostAddress {
 }
 
 impl HostAddress {
-    /// What its name stands for now.
+    /// Looks up the addresses that the name stands for now.
     fn resolve(&self) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
         format!("{}:{}", self.host, self.port)
             .to_socket_addrs()
@@ -109,12 +109,13 @@ impl HostAddress {
 pub struct NamedTcp(());
 
 impl NamedTcp {
-    /// What opens connections.
+    /// Creates a connector.
     pub const fn connector() -> Self {
         NamedTcp(())
     }
 
-    /// Listens at the first address that the name of `address` stands for; port 0 asks the system for a free one.
+    /// Listens at the first address that the name of `address` stands for; port 0 asks the system
+    /// for a free one.
     ///
     /// # Errors
     /// When the name stands for nothing, or nobody may listen there.
@@ -136,7 +137,8 @@ impl SyncConnector for NamedTcp {
         address.host.clone()
     }
 
-    /// Who listens on all its interfaces is found at the address that it was seen at, on the port that it listens on.
+    /// Returns the address at which a peer was seen, with the port that it listens on, for a peer
+    /// that listens on all its interfaces.
     fn address_of(&self, claimed: HostAddress, observed: &HostAddress) -> HostAddress {
         match claimed.is_unspecified() {
             true => HostAddress {

@@ -15,7 +15,7 @@ fn id(number: usize) -> PeerId {
     PeerId(Hash::of(&[number as u8]))
 }
 
-/// What is done to a message on its way: `None`, it is lost.
+/// Change to a message on its way. `None`: the message is lost.
 type Weather = Box<dyn FnMut(usize, usize, &[u8]) -> Option<Vec<u8>>>;
 
 /// Nodes that are all connected with each other, and one network of values behind them.
@@ -24,7 +24,7 @@ struct Mesh {
     on_their_way: VecDeque<(usize, usize, Vec<u8>)>,
     /// All packets: from, to, and the bytes.
     packets: Vec<(usize, usize, Vec<u8>)>,
-    /// Who carried out what.
+    /// Nodes that carried out a request, with the request.
     wishes: Vec<(usize, Wish)>,
     values: BTreeMap<Key, Record>,
     heard: Vec<(usize, Answer)>,

@@ -128,7 +128,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// What it asked is done.
+    /// Handles the outcome of a request of the global service.
     pub(super) fn wish_done(&mut self, number: u64, event: Event) -> Result<()> {
         match self.stopping {
             None => self.tell_global(GlobalIn::Answered { number, event }, Way::none()),
@@ -170,8 +170,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.send(conn, message, None, &way.span)
     }
 
-    /// The protocol, which hears none of these messages, is told from time to time that the connection is in use, so that
-    /// it does not give it up for one.
+    /// The protocol, which hears none of these messages, is told from time to time that the
+    /// connection is in use, so that it does not give it up for one.
     fn used(&mut self, conn: ConnId) -> Result<()> {
         let (now, often) = (self.now(), self.common.limits.link_idle / 4);
         let Some(found) = self.conns.get_mut(&conn) else {

@@ -80,8 +80,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         self.send(conn, hello, None, &Span::none())
     }
 
-    /// Handles the addresses that a peer names of itself. Addresses of transports that this node does
-    /// not have are kept for other nodes, which learn them from this one.
+    /// Handles the addresses that a peer names of itself. Addresses of transports that this node
+    /// does not have are kept for other nodes, which learn them from this one.
     pub(super) fn hello(&mut self, conn: ConnId, addresses: &Addresses, way: Way) -> Result<()> {
         let Some(observed) = self.conns.get(&conn).map(|conn| conn.address.clone()) else {
             return self.done(way);

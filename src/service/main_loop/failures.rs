@@ -1,4 +1,4 @@
-//! What happens when a service ends.
+//! Ends and failures of services.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use super::{MainLoop, Timer};
 use crate::conf::MyDHTConf;
 use crate::service::Who;
 
-/// A service that has told its end and has not quite ended on its own thread is looked at again after this.
+/// A service that has told its end and has not quite ended on its own thread is looked at again
+/// after this.
 const SOON: Duration = Duration::from_millis(1);
 
 impl<MC: MyDHTConf> MainLoop<MC> {
@@ -57,7 +58,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// It is time to start a service again.
+    /// Starts a failed service again, when its time has come.
     pub(super) fn restart(&mut self, who: Who) -> Result<()> {
         let main = &mut self.common.main;
         let up = match who {

@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Begins and ends of connections.
 
 use std::io;
 use std::time::Duration;
@@ -33,7 +33,8 @@ pub(super) enum End<'a> {
     Refused(&'a str),
     /// Wish of the protocol, which knows of the end already.
     ByProtocol(&'a str),
-    /// End of a connection that nobody knows of: not in a handshake any more and not yet a peer's, or when the node stops.
+    /// End of a connection that nobody knows of: not in a handshake any more and not yet a peer's,
+    /// or when the node stops.
     Unknown(&'a str),
     /// Failure of the handshake.
     Handshake {
@@ -71,11 +72,11 @@ impl<A> Bootstrap<A> {
     }
 }
 
-/// What there is of one host.
+/// Connections with one host.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct OfHost {
     connections: usize,
-    /// Of these, not authenticated yet.
+    /// Connections among them that are not authenticated yet.
     handshakes: usize,
 }
 
@@ -124,7 +125,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// Starts the services of a connection. A connection that fails at once is no failure of the node.
+    /// Starts the services of a connection. A connection that fails at once is no failure of the
+    /// node.
     pub(super) fn start(
         &mut self,
         stream: Connection<MC>,
@@ -296,8 +298,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// Whether there is room for one more peer of this priority: where all is taken, one of the lowest priority below it
-    /// is let go, of these the one that came last.
+    /// Returns true if one more peer of this priority may connect. Where all places are taken, a
+    /// peer of the lowest priority below it is disconnected: the one that came last.
     fn make_room(&mut self, priority: PeerPriority) -> Result<bool> {
         let up = |conn: &Conn<MC>| conn.peer().is_some();
         if self.conns.values().filter(|conn| up(conn)).count() < self.common.limits.connections {
@@ -310,7 +312,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match last {
             Some((lower, std::cmp::Reverse(conn))) if lower < priority => {
                 self.common.metrics.limited(1);
-                let why = "it makes room for a preferred peer (limit connections)";
+                let why = "its place is needed for a preferred peer (limit connections)";
                 self.disconnect(conn, End::Refused(why))?;
                 Ok(true)
             }
@@ -318,7 +320,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// The node's user says what a peer is: one that is blocked is let go at once.
+    /// Sets the priority of a peer. A peer that is blocked is disconnected at once.
     pub(super) fn set_priority(&mut self, peer: PeerId, priority: PeerPriority) -> Result<()> {
         self.peer_mgmt.set_priority(peer, priority);
         for conn in self.peers.get(&peer).cloned().unwrap_or_default() {
@@ -335,8 +337,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// Ends a connection: tells everybody who knows of it, and closes it.
     ///
-    /// A connection that has failed is closed at once. Any other is closed when what waits has been written, or after the
-    /// limit `stop_timeout`.
+    /// A connection that has failed is closed at once. Any other is closed when what waits has been
+    /// written, or after the limit `stop_timeout`.
     pub(super) fn disconnect(&mut self, conn: ConnId, end: End<'_>) -> Result<()> {
         let why = end.why();
         if !matches!(end, End::Unknown(_)) {
@@ -370,7 +372,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// Removes a connection from all that know of it but the protocol. Returns the peer if the protocol knows it.
+    /// Removes a connection from all that know of it but the protocol. Returns the peer if the
+    /// protocol knows it.
     fn forget(&mut self, conn: ConnId, why: &str) -> Result<Option<PeerId>> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(None);
@@ -430,7 +433,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// Messages wait for a peer since a while: it is let go if it took none of them.
+    /// Disconnects a peer that has accepted no queued message within `stall_timeout`.
     pub(super) fn look_for_stall(&mut self, conn: ConnId) -> Result<()> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());

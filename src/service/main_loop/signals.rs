@@ -1,4 +1,4 @@
-//! What finds ways to peers, carried by the neighbours of both ends.
+//! Signals for WebRTC, carried by common neighbours of both ends.
 
 use mydht_spawner::Result;
 use tracing::Span;
@@ -28,8 +28,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// Connections by which something reaches `to`: its own if there is one, else those of the neighbours nearest to it,
-    /// who are likeliest to know it.
+    /// Connections by which something reaches `to`: its own if there is one, else those of the
+    /// neighbours nearest to it, who are likeliest to know it.
     fn carriers(&self, to: &PeerId) -> Vec<ConnId> {
         if let Some(conn) = self.peers.get(to).and_then(|conns| conns.last()) {
             return vec![*conn];

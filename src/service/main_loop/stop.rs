@@ -1,4 +1,4 @@
-//! How a node ends: every service hears of it in turn, peers are told, and what is to be kept is kept.
+//! End of a node: services are told in turn, peers are disconnected, and the store is flushed.
 
 use mydht_spawner::Result;
 
@@ -9,7 +9,8 @@ use crate::engine::{ConnId, Event, Failure, Input};
 use crate::service::hosted::Way;
 use crate::service::{GlobalIn, Routed, StoreIn};
 
-/// How far the end has come. Each step waits for the one before it, so that what it says last is still done.
+/// Phase of the end. Each waits for the one before it, so that its last commands are still carried
+/// out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopping {
     /// The global service has its last word.
@@ -18,7 +19,7 @@ pub(super) enum Stopping {
     Protocol,
     /// Peers are told, and the store makes everything durable.
     Store {
-        /// It has done so.
+        /// The store has flushed.
         flushed: bool,
     },
 }
@@ -47,7 +48,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         Ok(())
     }
 
-    /// The protocol was told to stop. If it has asked the store, it is told once more when the store has answered.
+    /// The protocol was told to stop. If it has asked the store, it is told once more when the
+    /// store has answered.
     pub(super) fn protocol_stopped(&mut self) -> Result<()> {
         if self.stopping != Some(Stopping::Protocol) || self.at_store > 0 {
             return Ok(());
@@ -79,7 +81,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// It takes too long: peers that read nothing and services that do not answer are waited for no longer. The store is.
+    /// Ends without waiting for peers that read nothing and for services that do not answer. The
+    /// store is still waited for.
     pub(super) fn stop_at_once(&mut self) -> Result<()> {
         if matches!(self.stopping, Some(Stopping::Global | Stopping::Protocol)) {
             tracing::warn!("a service did not stop in time (limit stop_timeout)");

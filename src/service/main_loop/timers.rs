@@ -1,4 +1,4 @@
-//! What is to be done at some time.
+//! Deadlines of the main loop.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What the main loop does in a turn, and when it gives the thread back: between any two steps, so that a turn lasts no
-//! longer than its budget and one step.
+//! Turns of the main loop. A turn may end between any two steps, so that it lasts no longer than
+//! its budget and one step.
 
 use std::io;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use super::{MainLoop, QUEUE, TRANSPORT, Waiting};
 use crate::conf::MyDHTConf;
 use crate::service::{MainCommand, Who};
 
-/// Commands done before the event loop is asked again: services on other threads may say more without end.
+/// Commands done before the event loop is asked again: services on other threads may say more
+/// without end.
 const COMMANDS: usize = 4096;
 
 impl<MC: MyDHTConf> MainLoop<MC> {
@@ -94,8 +95,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// Does what services said until now, and what they say meanwhile, until the turn is over. What could go on for ever
-    /// waits for the rest: a peer that has more to say, and a user whose reply asks the next thing.
+    /// Does what services said until now, and what they say meanwhile, until the turn is over. What
+    /// could go on for ever waits for the rest: a peer that has more to say, and a user whose reply
+    /// asks the next thing.
     pub(super) fn drain_queue(&mut self) -> Result<()> {
         self.queue_left = true;
         for _ in 0..COMMANDS {
