@@ -2,14 +2,12 @@
 //! same. `cargo xtask bench store` runs it.
 #![cfg(target_arch = "wasm32")]
 
-#[expect(dead_code, reason = "the figures need no more of it than to wait")]
-mod kv;
 #[expect(dead_code, reason = "the figures need a fresh database and no more")]
 mod storage;
 
 use js_sys::{Array, Promise, Uint8Array};
-use kv::Patient;
 use mydht::store::{IndexedDbKV, KVStore};
+use mydht_store::testing::Patient;
 use storage::fresh;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};

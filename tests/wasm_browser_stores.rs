@@ -2,14 +2,13 @@
 //! taken away while they write.
 #![cfg(target_arch = "wasm32")]
 
-mod kv;
 mod storage;
 
 use std::io;
 
 use js_sys::{Function, Promise};
-use kv::Patient;
 use mydht::store::{IndexedDbKV, KVStore, LocalStorageKV};
+use mydht_store::testing::{Patient, key_value_store};
 use storage::{fresh, hide, refuse_puts, undo};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -107,12 +106,12 @@ fn indexed(name: &str) -> Patient<IndexedDbKV> {
 #[wasm_bindgen_test]
 async fn indexed_db_conforms() {
     fresh("conforms").await;
-    kv::conforms(|| IndexedDbKV::open("conforms"), true).await;
+    key_value_store(|| IndexedDbKV::open("conforms"), true).await;
 }
 
 #[wasm_bindgen_test]
 async fn local_storage_conforms() {
-    kv::conforms(|| LocalStorageKV::open("conforms").unwrap(), true).await;
+    key_value_store(|| LocalStorageKV::open("conforms").unwrap(), true).await;
 }
 
 #[wasm_bindgen_test]

@@ -15,6 +15,8 @@ pub mod kept;
 mod kv;
 #[cfg(not(target_arch = "wasm32"))]
 mod root;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(target_arch = "wasm32")]
 mod web;
 #[cfg(target_arch = "wasm32")]

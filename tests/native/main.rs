@@ -9,8 +9,6 @@ mod ask;
 mod channel_binding;
 mod follow;
 mod front;
-#[path = "../kv/mod.rs"]
-mod kv;
 mod limits;
 mod memory;
 mod no_c;

@@ -1,29 +1,18 @@
 //! The native stores.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-use crate::kv;
 use mydht::store::{FileKV, MemoryKV};
-
-/// Runs what has nothing to wait for.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("a store that should not wait does"),
-    }
-}
+use mydht_store::testing::{key_value_store, without_waiting};
 
 #[test]
 fn memory_conforms() {
-    now(kv::conforms(MemoryKV::default, false));
+    without_waiting(key_value_store(MemoryKV::default, false));
 }
 
 #[test]
 fn a_plain_file_conforms() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.kv");
-    now(kv::conforms(|| FileKV::open(&path).unwrap(), true));
+    without_waiting(key_value_store(|| FileKV::open(&path).unwrap(), true));
 }
 
 #[cfg(feature = "redb")]
@@ -32,5 +21,5 @@ fn redb_conforms() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.redb");
     let open = || mydht::store::RedbKV::open(&path).unwrap();
-    now(kv::conforms(open, true));
+    without_waiting(key_value_store(open, true));
 }

@@ -25,6 +25,8 @@ pub mod signaller;
 pub mod single;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;
+#[cfg(all(any(test, feature = "testing"), not(target_arch = "wasm32")))]
+pub mod testing;
 mod transport;
 pub mod webrtc;
 pub mod websocket;

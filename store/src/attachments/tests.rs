@@ -1,49 +1,14 @@
-//! What every store of attachments must do.
+//! Tests of the stores of attachments; the suite for all of them is in `testing`.
 
 use super::super::{Backend, Changes, Entry, Listed, LogFile, Memory, Stay};
 use super::*;
-use mydht_proto::attachment::tree::{PART_LEN, PartHasher};
+use mydht_proto::attachment::tree::PART_LEN;
 use mydht_proto::id::Hash;
 
-pub(crate) fn sample(len: usize) -> (Vec<u8>, Tree) {
-    let content: Vec<u8> = (0..len).map(|i| (i / 3) as u8).collect();
-    let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
-    (content, tree)
-}
+pub(crate) use crate::testing::{part_of, sample};
 
-pub(crate) fn part_of(content: &[u8], tree: &Tree, part: u64) -> (ReceivedPart, Vec<Node>) {
-    let start = part as usize * PART_LEN;
-    let len = tree.id().part_len(part).unwrap();
-    let bytes = content[start..start + len].to_vec();
-    let node = PartHasher::node_of(part, tree.id().parts() == 1, &bytes);
-    let bytes = bytes.into();
-    (ReceivedPart { bytes, node }, tree.proof(part).unwrap())
-}
-
-/// What every store must do with one attachment.
 pub(crate) fn conforms(store: &mut impl AttachmentStore, len: usize) {
-    let (content, tree) = sample(len);
-    let id = tree.id();
-    assert!(!store.is_whole(&id).unwrap());
-    assert_eq!(store.read_part(&id, 0).unwrap(), None);
-    assert_eq!(store.open(&id).unwrap(), PartSet::default());
-    // Backwards, so that order does not matter.
-    for part in (0..id.parts()).rev() {
-        assert!(!store.is_whole(&id).unwrap(), "a partial one is not whole");
-        let (received, proof) = part_of(&content, &tree, part);
-        let whole = store.write_part(&id, part, &received, &proof).unwrap();
-        assert_eq!(whole, part == 0);
-        let expected = Some((received.bytes, proof));
-        assert_eq!(store.read_part(&id, part).unwrap(), expected);
-    }
-    assert!(store.is_whole(&id).unwrap());
-    store.flush().unwrap();
-    for part in 0..id.parts() {
-        let (received, proof) = part_of(&content, &tree, part);
-        let expected = Some((received.bytes, proof));
-        assert_eq!(store.read_part(&id, part).unwrap(), expected, "{part}");
-    }
-    assert_eq!(store.read_part(&id, id.parts()).unwrap(), None);
+    crate::testing::without_waiting(crate::testing::attachment_store(store, len));
 }
 
 #[test]

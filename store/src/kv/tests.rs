@@ -1,4 +1,4 @@
-//! Beside a plain map; what every store must do otherwise is in `tests/kv`.
+//! Comparisons with a plain map; the suite for all stores is in `testing`.
 
 use std::collections::BTreeMap;
 use std::io;

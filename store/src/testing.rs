@@ -1,12 +1,63 @@
-//! What every key-value store must do, natively and in a browser, whether it has to wait or not.
+//! Conformance suites for stores, for whoever writes one.
+//!
+//! Needs the feature `testing`. Each suite panics at the first promise that a store breaks, so call
+//! it from a test. [`key_value_store`] checks a [`Backend`] through [`Kv`], which adds expiry and
+//! limits; [`attachment_store`] checks an [`AttachmentStore`]. Both are futures, because a store may
+//! have to wait: a browser's test awaits them, and [`without_waiting`] runs them where nothing waits.
+//!
+//! ```
+//! use std::{collections::BTreeMap, io, ops::Bound};
+//!
+//! use mydht_store::testing::{key_value_store, without_waiting};
+//! use mydht_store::{Backend, Changes, Entry, Kv, Listed};
+//!
+//! /// A store of one's own: here, a map that is lost when it is dropped.
+//! #[derive(Default)]
+//! struct Mine(BTreeMap<Vec<u8>, Entry>);
+//!
+//! impl Backend for Mine {
+//!     fn get(&mut self, key: &[u8]) -> io::Result<Option<Entry>> {
+//!         Ok(self.0.get(key).cloned())
+//!     }
+//!
+//!     fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>> {
+//!         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+//!         let entries = self.0.range::<[u8], _>((from, Bound::Unbounded));
+//!         Ok(entries.take(most).map(|(key, entry)| entry.listed(key)).collect())
+//!     }
+//!
+//!     fn commit(&mut self, changes: &Changes) -> io::Result<()> {
+//!         for (key, change) in changes {
+//!             match change {
+//!                 Some(entry) => self.0.insert(key.clone(), entry.clone()),
+//!                 None => self.0.remove(key),
+//!             };
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! // `false`: nothing is found again when the store is opened anew.
+//! without_waiting(key_value_store(|| Kv::new(Mine::default()), false));
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a suite fails by panicking, as a test does"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
-use mydht::store::{Backend, KVStore, Kv, Millis, StoreLimits, Usage};
+use mydht_proto::attachment::ReceivedPart;
+use mydht_proto::attachment::fetch::PartSet;
+use mydht_proto::attachment::tree::{Node, PART_LEN, PartHasher, Tree};
+
+use crate::{AttachmentStore, Backend, KVStore, Kv, Millis, StoreLimits, Usage};
 
 thread_local! {
     static NOW: Cell<Millis> = const { Cell::new(1000) };
@@ -16,8 +67,8 @@ fn clock() -> Millis {
     NOW.get()
 }
 
-/// That a store is ready again.
-#[derive(Default)]
+/// A flag that a store is ready again, and the task that waits for it.
+#[derive(Debug, Default)]
 struct Ready {
     is: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -41,15 +92,44 @@ impl Ready {
         })
         .await;
     }
+
+    /// Repeats an operation until it returns something other than `WouldBlock`.
+    async fn ask<S, T>(
+        &self,
+        store: &mut S,
+        mut ask: impl FnMut(&mut S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match ask(store) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait().await,
+                other => return other,
+            }
+        }
+    }
 }
 
-/// A store, and whoever waits for it.
+/// Runs a suite over a store that never returns `WouldBlock`.
+///
+/// # Panics
+/// When the suite fails, or the store has to wait.
+pub fn without_waiting<T>(suite: impl Future<Output = T>) -> T {
+    match pin!(suite).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("the store has to wait: await the suite instead"),
+    }
+}
+
+/// A key-value store whose operations are awaited instead of repeated on `WouldBlock`.
+///
+/// The methods panic when the store returns any other error, as a test wants.
+#[derive(Debug)]
 pub struct Patient<S> {
     store: S,
     ready: Rc<Ready>,
 }
 
 impl<S: KVStore> Patient<S> {
+    /// Takes over the wake of `store`.
     pub fn new(mut store: S) -> Self {
         let ready = Rc::<Ready>::default();
         let wake = ready.clone();
@@ -57,42 +137,63 @@ impl<S: KVStore> Patient<S> {
         Patient { store, ready }
     }
 
-    /// Asks until the store has not to wait.
-    pub async fn ask<T>(&mut self, mut ask: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
-        loop {
-            match ask(&mut self.store) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready.wait().await,
-                other => return other,
-            }
-        }
+    /// Repeats `ask` until the store need not wait.
+    ///
+    /// # Errors
+    /// Whatever the store returns, except `WouldBlock`.
+    pub async fn ask<T>(&mut self, ask: impl FnMut(&mut S) -> io::Result<T>) -> io::Result<T> {
+        self.ready.ask(&mut self.store, ask).await
     }
 
+    /// Puts a value that does not expire.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn put(&mut self, key: &str, value: &str) {
         self.ask(|store| store.put(key.as_bytes(), value.as_bytes(), None))
             .await
             .unwrap();
     }
 
+    /// Removes the value under `key`.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn remove(&mut self, key: &str) {
         self.ask(|store| store.remove(key.as_bytes()))
             .await
             .unwrap();
     }
 
+    /// Returns the value under `key`, as text.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn get(&mut self, key: &str) -> Option<String> {
         let value = self.ask(|store| store.get(key.as_bytes())).await.unwrap()?;
         Some(String::from_utf8(value).unwrap())
     }
 
+    /// Commits what was put and removed.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn commit(&mut self) {
         self.ask(KVStore::commit).await.unwrap();
     }
 
+    /// Returns what the store holds.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn usage(&mut self) -> Usage {
         self.ask(KVStore::usage).await.unwrap()
     }
 
-    /// All keys, `most` at once.
+    /// Returns all keys in order, asking for `most` of them at a time.
+    ///
+    /// # Panics
+    /// When the store fails.
     pub async fn keys(&mut self, most: usize) -> Vec<String> {
         let (mut keys, mut after) = (Vec::new(), None::<Vec<u8>>);
         loop {
@@ -108,8 +209,15 @@ impl<S: KVStore> Patient<S> {
     }
 }
 
-/// `open` gives the same store again and again, as after a restart; `kept`: it lives so long.
-pub async fn conforms<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
+/// Checks all promises of [`KVStore`] on the stores that `open` returns.
+///
+/// `open` must open the same place each time, as after a restart, and the place must be empty at
+/// first. `kept` says whether entries outlive the store: the suite then opens it again and checks
+/// what it finds. The suite sets a clock of its own, and leaves entries behind.
+///
+/// # Panics
+/// When the store breaks a promise.
+pub async fn key_value_store<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
     let mut store = Patient::new(open().with_clock(clock));
     assert_eq!(store.get("a").await, None);
     store.remove("a").await;
@@ -146,7 +254,7 @@ pub async fn conforms<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
     keeps_its_own(open, kept).await;
 }
 
-/// Keys and values of all bytes, and long ones.
+/// Checks keys and values of all bytes, and long ones.
 async fn any_bytes<S: KVStore>(store: &mut Patient<S>) {
     let bytes: Vec<u8> = (0..=255).collect();
     let long: Vec<u8> = (0..100_000u32).map(|i| (i / 3) as u8).collect();
@@ -234,7 +342,7 @@ async fn evicts<B: Backend>(store: Patient<Kv<B>>) {
     assert_eq!(store.keys(10).await, ["e"]);
 }
 
-/// What is the node's own stays so, also after a restart.
+/// Checks that the node's own entries stay its own, also after a restart.
 async fn keeps_its_own<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
     let limits = StoreLimits {
         entries: 2,
@@ -264,4 +372,66 @@ async fn keeps_its_own<B: Backend>(open: impl Fn() -> Kv<B>, kept: bool) {
     let refused = store.ask(|store| store.put(b"f", b"7", None)).await;
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
     store.commit().await;
+}
+
+/// Returns `len` bytes of content and its tree, for tests of attachments.
+///
+/// # Panics
+/// Never: memory can be read.
+pub fn sample(len: usize) -> (Vec<u8>, Tree) {
+    let content: Vec<u8> = (0..len).map(|i| (i / 3) as u8).collect();
+    let tree = Tree::of_reader(&content[..], |_| ()).unwrap();
+    (content, tree)
+}
+
+/// Returns a part of `content` as it is received, verified, with its proof.
+///
+/// # Panics
+/// When `tree` is not the whole tree of `content`, or has no such part.
+pub fn part_of(content: &[u8], tree: &Tree, part: u64) -> (ReceivedPart, Vec<Node>) {
+    let start = part as usize * PART_LEN;
+    let len = tree.id().part_len(part).unwrap();
+    let bytes = content[start..start + len].to_vec();
+    let node = PartHasher::node_of(part, tree.id().parts() == 1, &bytes);
+    let bytes = bytes.into();
+    (ReceivedPart { bytes, node }, tree.proof(part).unwrap())
+}
+
+/// Checks all promises of [`AttachmentStore`] with one attachment of `len` bytes.
+///
+/// The store must not have an attachment of this suite with the same length yet; it has it
+/// afterwards. Worth trying: 0, 1, a part's length, one more, and several parts.
+///
+/// # Panics
+/// When the store breaks a promise.
+pub async fn attachment_store(store: &mut impl AttachmentStore, len: usize) {
+    let ready = Rc::<Ready>::default();
+    let wake = ready.clone();
+    store.on_ready(Rc::new(move || wake.set()));
+    let (content, tree) = sample(len);
+    let id = tree.id();
+    assert!(!ready.ask(store, |s| s.is_whole(&id)).await.unwrap());
+    let none = ready.ask(store, |s| s.read_part(&id, 0)).await;
+    assert_eq!(none.unwrap(), None);
+    let here = ready.ask(store, |s| s.open(&id)).await;
+    assert_eq!(here.unwrap(), PartSet::default());
+    // Backwards, so that order does not matter.
+    for part in (0..id.parts()).rev() {
+        let whole = ready.ask(store, |s| s.is_whole(&id)).await;
+        assert!(!whole.unwrap(), "a partial one is not whole");
+        let (received, proof) = part_of(&content, &tree, part);
+        let whole = ready.ask(store, |s| s.write_part(&id, part, &received, &proof));
+        assert_eq!(whole.await.unwrap(), part == 0);
+        let found = ready.ask(store, |s| s.read_part(&id, part)).await;
+        assert_eq!(found.unwrap(), Some((received.bytes, proof)));
+    }
+    assert!(ready.ask(store, |s| s.is_whole(&id)).await.unwrap());
+    ready.ask(store, AttachmentStore::flush).await.unwrap();
+    for part in 0..id.parts() {
+        let (received, proof) = part_of(&content, &tree, part);
+        let found = ready.ask(store, |s| s.read_part(&id, part)).await;
+        assert_eq!(found.unwrap(), Some((received.bytes, proof)), "{part}");
+    }
+    let beyond = ready.ask(store, |s| s.read_part(&id, id.parts())).await;
+    assert_eq!(beyond.unwrap(), None);
 }
