@@ -176,10 +176,7 @@ impl Folder {
             return Ok(None);
         };
         if !self.attachments.is_whole(id)? && !self.attachments.is_begun(id) {
-            return Ok(Some(format!(
-                "its attachment {} is not in the store",
-                id.hash
-            )));
+            return Ok(Some(format!("its attachment {} is not here", id.hash)));
         }
         let whole = self.attachments.is_whole(id)?;
         let have = match whole {
