@@ -1,4 +1,4 @@
-//! What the stores on disk share.
+//! File operations that the stores on disk share.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,12 +6,12 @@ use std::io;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// The error with the file it is about.
+/// Adds the path of the file to its error.
 pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Opens the file `path`, or makes it, and leaves what is in it.
+/// Opens the file `path` with its content, or creates it.
 pub(super) fn open_or_make(path: &Path) -> io::Result<File> {
     File::options()
         .read(true)
@@ -22,10 +22,10 @@ pub(super) fn open_or_make(path: &Path) -> io::Result<File> {
         .map_err(|error| named(path, &error))
 }
 
-/// Keeps other processes from using the file, as long as it is open.
+/// Locks the file against other processes for as long as it is open.
 ///
 /// # Errors
-/// `AlreadyExists` if another has it.
+/// `AlreadyExists` if another process holds the lock.
 pub(super) fn lock(file: &File, path: &Path) -> io::Result<()> {
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => io::Error::new(
@@ -39,7 +39,8 @@ pub(super) fn lock(file: &File, path: &Path) -> io::Result<()> {
     })
 }
 
-/// Puts `bytes` into the file `path` so that it has all of them or is what it was. Durable when its folder is synced.
+/// Replaces the content of the file `path` by `bytes`, atomically. Durable once its folder is
+/// synced.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
@@ -78,7 +79,7 @@ pub(super) fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result
     file.write_all(bytes)
 }
 
-/// A file that was made or renamed is durable when its folder is.
+/// Syncs a folder, which makes the files created or renamed in it durable.
 #[cfg(unix)]
 pub(super) fn sync_dir(dir: Option<&Path>) -> io::Result<()> {
     match dir {
@@ -88,7 +89,7 @@ pub(super) fn sync_dir(dir: Option<&Path>) -> io::Result<()> {
     }
 }
 
-/// Elsewhere a folder cannot be synced: the system does it by itself.
+/// Does nothing: other systems cannot sync a folder and do it by themselves.
 #[cfg(not(unix))]
 pub(super) fn sync_dir(_: Option<&Path>) -> io::Result<()> {
     Ok(())

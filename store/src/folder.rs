@@ -11,10 +11,10 @@ use mydht_proto::attachment::tree::{PartHasher, Tree, part_offset};
 use mydht_proto::id::Key;
 use mydht_proto::record::{AttachmentId, Record, Value};
 
-/// Entries read at once.
+/// Entries read from the records at a time.
 const PAGE: usize = 256;
 
-/// The store of a native node, to be given to it or to be looked at while no node has it open.
+/// The store of a native node: passed to the node, or inspected while no node has it open.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -40,7 +40,7 @@ pub struct Folder {
 pub struct KeptRecord {
     /// The record.
     pub record: Record,
-    /// How long it stays, and whether it is the node's own.
+    /// Expiry of the record, and whether it is the node's own.
     pub stay: Stay,
 }
 
@@ -110,7 +110,7 @@ impl Folder {
         self.records.commit()
     }
 
-    /// The record under `key`, whether or not its attachment is whole.
+    /// Returns the record under `key`, whether or not its attachment is whole.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged.
@@ -119,10 +119,10 @@ impl Folder {
         bytes.map(|bytes| decode(&bytes)).transpose()
     }
 
-    /// Shows all records: each as it is kept, or why it cannot be read.
+    /// Calls `show` with each record as it is kept, or with the reason why it cannot be read.
     ///
     /// # Errors
-    /// When the store cannot be read; what `show` says.
+    /// When the store cannot be read, and any error that `show` returns.
     pub fn each(
         &mut self,
         mut show: impl FnMut(&mut Self, Result<KeptRecord, UnreadableRecord>) -> io::Result<()>,
@@ -149,10 +149,10 @@ impl Folder {
         }
     }
 
-    /// Bytes of an attachment that are here.
+    /// Returns the number of bytes of an attachment that have arrived.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// When the store cannot be read.
     pub fn bytes_here(&mut self, id: &AttachmentId) -> io::Result<u64> {
         if self.attachments.is_whole(id)? {
             return Ok(id.len);
@@ -163,7 +163,8 @@ impl Folder {
         }
     }
 
-    /// Checks a record and all that is here of its attachment, byte by byte. `None`: nothing is wrong.
+    /// Checks a record and all parts of its attachment that have arrived, byte by byte. Returns the
+    /// first fault, or `None`.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -194,10 +195,11 @@ impl Folder {
         Ok(None)
     }
 
-    /// Takes the file `path` in, under `key` or under the hash of its content, and gives the record.
+    /// Imports a copy of the file `path`, under `key` or under the hash of its content, and returns
+    /// the record.
     ///
     /// # Errors
-    /// When the file cannot be read or kept. What was kept of it stays, for the next try.
+    /// When the file cannot be read or copied. The parts copied so far stay, for the next attempt.
     pub fn import(
         &mut self,
         key: Option<Key>,
@@ -226,10 +228,11 @@ impl Folder {
         self.imported(key, path, id)
     }
 
-    /// The same without a copy: the file is given out from where it is, as long as it stays what it is.
+    /// Stores the record of the file `path` without copying the file, which is served in place for
+    /// as long as it does not change.
     ///
     /// # Errors
-    /// When the file cannot be read, or where it is cannot be noted.
+    /// When the file cannot be read, or the link to it cannot be written.
     pub fn import_in_place(
         &mut self,
         key: Option<Key>,
@@ -244,7 +247,7 @@ impl Folder {
         self.imported(key, path, tree.id())
     }
 
-    /// The record of a file that was taken in.
+    /// Returns the record of an imported file.
     fn imported(&mut self, key: Option<Key>, path: &Path, id: AttachmentId) -> io::Result<Record> {
         let name = path.file_name().unwrap_or_default();
         let value = Value::Attachment {

@@ -8,21 +8,21 @@ use crate::Millis;
 use mydht_proto::id::{Hash, Key};
 use mydht_proto::record::{Record, Value};
 
-/// The version comes first: one form can be told from another.
+/// Record as it is stored. The version comes first, so that forms can be distinguished.
 #[derive(Serialize, Deserialize)]
 enum Kept {
     V1(Unsigned),
     V2(Record),
 }
 
-/// A record before there were signed ones.
+/// Record of the form before signed ones existed.
 #[derive(Serialize, Deserialize)]
 struct Unsigned {
     key: Key,
     value: Value,
 }
 
-/// What a record is kept under.
+/// Returns the store's key for a record's key.
 pub fn key_bytes(key: &Key) -> Vec<u8> {
     let kind: &[u8] = match key {
         Key::Content(_) => b"c",
@@ -32,10 +32,10 @@ pub fn key_bytes(key: &Key) -> Vec<u8> {
     [kind, &key.hash().0].concat()
 }
 
-/// The key that [`key_bytes`] made these of.
+/// Returns the key that [`key_bytes`] encoded.
 ///
 /// # Errors
-/// `InvalidData` if it made them of none.
+/// `InvalidData` if the bytes encode no key.
 pub fn key_of(bytes: &[u8]) -> io::Result<Key> {
     let hash = |rest: &[u8]| rest.try_into().map(Hash).ok();
     let key = match bytes.split_first() {
@@ -50,30 +50,30 @@ pub fn key_of(bytes: &[u8]) -> io::Result<Key> {
     })
 }
 
-/// When a record is to be gone.
+/// Returns the time when a record expires.
 pub fn expiry(record: &Record) -> Option<Millis> {
     record.seal.as_ref().map(|seal| seal.expires)
 }
 
-/// A record as it is kept.
+/// Encodes a record for the store.
 ///
 /// # Errors
-/// What bincode says.
+/// When bincode cannot encode the record.
 pub fn encode(record: &Record) -> io::Result<Vec<u8>> {
     let kept = Kept::V2(record.clone());
     bincode::serde::encode_to_vec(&kept, bincode::config::legacy()).map_err(io::Error::other)
 }
 
-/// The record that was kept.
+/// Decodes a stored record.
 ///
 /// # Errors
-/// `InvalidData` if it is damaged, or of a later form.
+/// `InvalidData` if the bytes are damaged, or of a later form.
 pub fn decode(bytes: &[u8]) -> io::Result<Record> {
     let kept = bincode::serde::decode_from_slice(bytes, bincode::config::legacy());
     let (kept, _) = kept.map_err(|error| {
         io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("it is damaged, or of a later form: {error}"),
+            format!("the record is damaged, or was written by a later mydht: {error}"),
         )
     })?;
     Ok(match kept {

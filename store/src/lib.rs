@@ -1,8 +1,28 @@
 //! Stores for the records and attachments of a MyDHT node.
 //!
-//! [`KVStore`] is a map from bytes to bytes with expiry and limits, [`AttachmentStore`] keeps content in verified parts. Each
-//! has implementations in memory, on disk and in a web browser, which one suite of tests holds to the same promises.
-//! A store that has to wait returns `WouldBlock` and wakes whoever asked.
+//! ```text
+//!        records                        attachments
+//!        KVStore                        AttachmentStore
+//!           |                              |
+//!   Kv: expiry, limits,            +-------+--------+--------------+
+//!   uncommitted changes            |                |              |
+//!           |              FileAttachments  MemoryAttachments   Chunks
+//!        Backend  <------------------------------------------------+
+//!           |
+//!   +-------+-------+-----------+-------------+
+//! Memory  LogFile  Redb     IndexedDb    LocalStorage
+//!         native   native    browser       browser
+//! ```
+//!
+//! A store that has to wait returns `WouldBlock` and wakes its caller. The feature `testing` exports
+//! the conformance suites that all of these pass.
+//!
+//! Start here:
+//!
+//! * [`KVStore`]: a map from bytes to bytes with expiry and limits. [`MemoryKV`] is the simplest.
+//! * [`Backend`]: the interface to implement for a store of your own. [`Kv`] makes it a [`KVStore`].
+//! * [`AttachmentStore`]: content in verified parts. [`MemoryAttachments`] is the simplest.
+//! * [`Chunks`]: attachments in any [`Backend`].
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A folder that files are given out from, and nothing above it.
+//! A folder from which files are served, and nothing above it.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -10,10 +10,10 @@ use super::disk::named;
 pub struct FileRoot(PathBuf);
 
 impl FileRoot {
-    /// The folder `dir`.
+    /// Opens the folder `dir`.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When the folder does not exist.
     pub fn new(dir: impl AsRef<Path>) -> io::Result<Self> {
         let dir = dir.as_ref();
         dir.canonicalize()
@@ -21,11 +21,12 @@ impl FileRoot {
             .map_err(|error| named(dir, &error))
     }
 
-    /// The file `name` under the folder, with all links followed.
+    /// Returns the path of the file `name` under the folder, with all links followed.
     ///
     /// # Errors
-    /// `PermissionDenied` if it leads out of the folder, by `..`, as an absolute path or through a link; `NotFound` if
-    /// there is no such file. The folder is its user's: one who changes it in the same moment can still lead out.
+    /// `PermissionDenied` if the name leads out of the folder, by `..`, as an absolute path or
+    /// through a link; `NotFound` if there is no such file. The folder is its user's: one who
+    /// changes it in the same moment can still lead out.
     pub fn file(&self, name: &str) -> io::Result<PathBuf> {
         let outside = || {
             let why = format!("file:{name} leads out of {}", self.0.display());

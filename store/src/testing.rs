@@ -2,8 +2,9 @@
 //!
 //! Needs the feature `testing`. Each suite panics at the first promise that a store breaks, so call
 //! it from a test. [`key_value_store`] checks a [`Backend`] through [`Kv`], which adds expiry and
-//! limits; [`attachment_store`] checks an [`AttachmentStore`]. Both are futures, because a store may
-//! have to wait: a browser's test awaits them, and [`without_waiting`] runs them where nothing waits.
+//! limits; [`attachment_store`] checks an [`AttachmentStore`]. Both are futures, because a store
+//! may have to wait: a browser's test awaits them, and [`without_waiting`] runs them where nothing
+//! waits.
 //!
 //! ```
 //! use std::{collections::BTreeMap, io, ops::Bound};

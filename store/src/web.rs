@@ -18,10 +18,12 @@ const VERSION: u32 = 1;
 
 const FILES: &str = "files";
 
-/// Files of this page's origin, by the names that it gave them: what a `web:` [`Name`](mydht_proto::attachment::Name) names.
+/// Files of this page's origin, by the names that it gave them: what a `web:`
+/// [`Name`](mydht_proto::attachment::Name) names.
 ///
-/// They are in IndexedDB, as blobs: the browser keeps the bytes on disk, and none of them comes into memory before it is
-/// read. When the page is loaded again, what is kept is put again, by its hash tree and without reading it:
+/// They are in IndexedDB, as blobs: the browser keeps the bytes on disk, and none of them comes
+/// into memory before it is read. When the page is loaded again, the kept files are republished by
+/// their hash trees, without reading them:
 ///
 /// ```no_run
 /// use mydht_store::{Content, WebFiles};
@@ -46,12 +48,12 @@ pub struct WebFiles {
     database: IdbDatabase,
 }
 
-/// A file that is kept.
+/// A kept file.
 #[derive(Clone, Debug)]
 pub struct KeptWebFile {
     /// The file.
     pub file: WebFile,
-    /// Its hash tree, as it was when it was kept. What is given out is checked against it.
+    /// Hash tree of the file when it was kept. Parts are checked against it before they are served.
     pub tree: Tree,
 }
 
@@ -59,7 +61,7 @@ impl WebFiles {
     /// Opens or makes the database `name`.
     ///
     /// # Errors
-    /// `Unsupported` in a browser without IndexedDB; what the browser says.
+    /// `Unsupported` in a browser without IndexedDB, and any other error of the browser.
     pub async fn open(name: &str) -> io::Result<Self> {
         let Some(factory) = given("indexedDB")? else {
             return Err(io::Error::new(
@@ -87,11 +89,11 @@ impl WebFiles {
         })
     }
 
-    /// Keeps a file under `name`, in the place of what was kept under it. When this is done it is there when the page is
-    /// loaded again.
+    /// Keeps a file under `name` and replaces an earlier one. Once this returns, the file survives
+    /// a reload of the page.
     ///
     /// # Errors
-    /// `StorageFull` when the browser gives no more room; what the browser says.
+    /// `StorageFull` when the browser's quota is exhausted, and any other error of the browser.
     pub async fn keep(&self, name: &str, file: &WebFile, tree: &Tree) -> io::Result<()> {
         let leaves = (0..tree.id().parts()).filter_map(|part| tree.leaf(part));
         let leaves: Vec<u8> = leaves.flatten().copied().collect();
@@ -104,10 +106,10 @@ impl WebFiles {
         .await
     }
 
-    /// The file under `name`, if there is one.
+    /// Returns the file under `name`, if there is one.
     ///
     /// # Errors
-    /// `InvalidData` if it is damaged; what the browser says.
+    /// `InvalidData` if the file is damaged, and any other error of the browser.
     pub async fn get(&self, name: &str) -> io::Result<Option<KeptWebFile>> {
         let found = self.ask(|files| files.get(&name.into())).await?;
         if found.is_undefined() {
@@ -134,10 +136,10 @@ impl WebFiles {
         }
     }
 
-    /// The names of all that is kept, in their order.
+    /// Returns the names of all kept files, in order.
     ///
     /// # Errors
-    /// What the browser says.
+    /// Any error of the browser.
     pub async fn names(&self) -> io::Result<Vec<String>> {
         let names = self.ask(IdbObjectStore::get_all_keys).await?;
         Ok(Array::from(&names)
@@ -146,10 +148,10 @@ impl WebFiles {
             .collect())
     }
 
-    /// Removes what is kept under `name`. Nothing if there is nothing.
+    /// Removes the file under `name`, if there is one.
     ///
     /// # Errors
-    /// What the browser says.
+    /// Any error of the browser.
     pub async fn remove(&self, name: &str) -> io::Result<()> {
         self.change(|files| files.delete(&name.into()).map(drop))
             .await

@@ -11,11 +11,13 @@ use mydht_proto::attachment::tree::{PART_LEN, Tree};
 
 use crate::refused;
 
-/// Parts that are hashed at once, 1 MiB: each asking of the browser takes its time.
+/// Parts that are hashed at once, 1 MiB: a request to the browser costs about the same for one part
+/// as for many.
 const AT_ONCE: u64 = 16;
 
-/// Content that the browser has: a `File` that the page's user chose or dropped, one of its private file system (OPFS), or
-/// any other `Blob`. It is read where it is, slice by slice, and never as a whole.
+/// Content that the browser has: a `File` that the page's user chose or dropped, one of its private
+/// file system (OPFS), or any other `Blob`. It is read where it is, slice by slice, and never as a
+/// whole.
 ///
 /// ```no_run
 /// # use mydht_store::WebFile;
@@ -48,26 +50,26 @@ impl From<web_sys::File> for WebFile {
 }
 
 impl WebFile {
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> u64 {
         // Exact: lengths are whole numbers up to 2^53.
         self.0.size() as u64
     }
 
-    /// True if there is nothing in it.
+    /// Returns whether the file has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What JavaScript knows it as.
+    /// Returns the file as the JavaScript object.
     pub fn blob(&self) -> &Blob {
         &self.0
     }
 
-    /// The bytes from `start` on, up to `len` of them: fewer only at its end.
+    /// Reads up to `len` bytes from `start` on: fewer only at the end of the file.
     ///
     /// # Errors
-    /// When the browser cannot read it any more: it was changed, or is gone.
+    /// When the browser cannot read the file any more, because it changed or was removed.
     pub async fn read(&self, start: u64, len: u64) -> io::Result<Vec<u8>> {
         let end = start.saturating_add(len);
         let slice = self
@@ -79,7 +81,8 @@ impl WebFile {
         Ok(Uint8Array::new(&bytes).to_vec())
     }
 
-    /// Reads it to its end and gives its hash tree; `progress` hears the bytes read so far.
+    /// Reads the file to its end and returns its hash tree; calls `progress` with the bytes read so
+    /// far.
     ///
     /// # Errors
     /// As [`read`](Self::read).

@@ -1,4 +1,5 @@
-//! Two transports as one: a node that is reached by TCP, and by WebSocket for those that have no TCP.
+//! Two transports as one: a node that is reached by TCP, and by WebSocket for those that have no
+//! TCP.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,14 +12,14 @@ use crate::{InvalidAddress, Stream, Transport};
 /// One of two: the streams, halves and addresses of [`EitherOf`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Either<A, B> {
-    /// Of the first transport.
+    /// Value of the first transport.
     First(A),
-    /// Of the second.
+    /// Value of the second transport.
     Second(B),
 }
 
-/// Both of two transports, under one token. Which one an address belongs to, it says itself: the two kinds must not be
-/// written alike.
+/// Both of two transports, under one token. Which one an address belongs to, it says itself: the
+/// two kinds must not be written alike.
 ///
 /// ```
 /// use mydht_evloop::Poll;
@@ -44,7 +45,7 @@ pub enum Either<A, B> {
 #[derive(Clone, Debug, Default)]
 pub struct EitherOf<A, B>(pub A, pub B);
 
-/// The same of whichever it is.
+/// Evaluates the same expression for either value.
 macro_rules! either {
     ($value:expr, $inner:ident => $call:expr) => {
         match $value {

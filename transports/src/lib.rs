@@ -1,18 +1,37 @@
-//! Transports: how two nodes reach each other.
+//! Transports: connections between two nodes, over an event loop.
 //!
-//! A [`Transport`] accepts and opens connections; a [`Stream`] is one of them, with a reading and a writing half
-//! that never block. Both register on an event loop through [`mydht_evloop::traits`], so the same code runs over
-//! TCP, in memory, on a virtual clock or in a browser.
+//! ```text
+//!             Transport: accepts and opens         many, either: several as one
+//!                 |
+//!              Stream: a reading and a writing half that never block
+//!                 |
+//!     +-----------+------------+------------------+
+//!     |           |            |                  |
+//!   memory       tcp       websocket           webrtc  <-- signaller: exchanges
+//!   (pipes)   (the system's)   |                  |        the descriptions
+//!                              +---- session -----+
+//!                        streams, credits, heartbeat
+//! ```
 //!
-//! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes and
-//!   `WouldBlock` at chosen bytes.
+//! Transports and streams register on an event loop through [`mydht_evloop::traits`], so the same
+//! code runs over TCP, in memory, on a virtual clock or in a browser.
+//!
+//! Start here:
+//!
+//! * [`Transport`] and [`Stream`]: the interfaces, with what a caller may rely on.
+//! * [`memory`]: pipes inside one process, with a seeded injector of partial reads, partial writes
+//!   and `WouldBlock` at chosen bytes. The easiest transport to try.
 //! * [`tcp`]: TCP over the operating system (not on wasm32).
-//! * [`websocket`]: WebSocket, natively and of the browser.
-//! * [`session`]: streams with credits and a heartbeat over anything that carries messages; [`single`]: one such stream
-//!   as a connection.
+//! * [`websocket`]: WebSocket, natively and in the browser.
 //! * [`webrtc`]: data channels, in the browser and (feature `webrtc`) natively.
+//!
+//! The rest is for whoever writes a transport:
+//!
+//! * [`session`]: streams with credits and a heartbeat over any carrier of messages; [`single`]: one
+//!   such stream as a connection.
 //! * [`either`]: two transports as one; [`many`]: any number of one kind.
-//! * [`signaller`]: how peers that have no connection yet exchange what they need to make one.
+//! * [`signaller`]: the exchange between peers that have no connection yet and are about to make one.
+//! * `testing` (feature `testing`): the conformance suite.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Any number of transports of one kind as one: a node that listens at several addresses, or has a transport only
-//! where it is asked for.
+//! Any number of transports of one kind as one: a node that listens at several addresses, or has a
+//! transport only where it is asked for.
 
 use std::io;
 
@@ -7,7 +7,8 @@ use mydht_evloop::traits::{Poll, Ready, Registerable, Token};
 
 use crate::Transport;
 
-/// All of them, under one token. The first opens the connections; of none, nothing is accepted and nobody is reached.
+/// All of them, under one token. The first opens the connections; of none, nothing is accepted and
+/// nobody is reached.
 ///
 /// ```
 /// use mydht_evloop::Poll;
@@ -105,7 +106,7 @@ impl<P: Poll, T: Transport<P>> Transport<P> for Many<T> {
         match self.0.first_mut() {
             Some(first) => first.connect_with(address),
             None => {
-                let why = format!("cannot connect with {address}: this node has no such transport");
+                let why = format!("cannot connect to {address}: this node has no such transport");
                 Err(io::Error::new(io::ErrorKind::Unsupported, why))
             }
         }

@@ -1,6 +1,7 @@
 //! A connection of one stream over whatever carries messages and opens first: a WebSocket, a relay.
 //!
-//! Who has such a carrier implements [`Carrier`] and has a [`Stream`](crate::Stream) of it: [`Connection`].
+//! Who has such a carrier implements [`Carrier`] and has a [`Stream`](crate::Stream) of it:
+//! [`Connection`].
 
 mod connection;
 mod machine;
@@ -12,12 +13,12 @@ use crate::session::SessionLimits;
 pub use connection::{Connection, Unwatched};
 pub use machine::{Carrier, Machine};
 
-/// What an endpoint takes from its peers.
+/// Limits of what an endpoint accepts from its peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// From the beginning of a connection until it is open.
+    /// Time from the beginning of a connection until it must be open.
     pub open_deadline: Duration,
-    /// What holds once it is open.
+    /// Limits of the session once the connection is open.
     pub session: SessionLimits,
 }
 

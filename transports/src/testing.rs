@@ -37,7 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// has to wait for its reader.
 const LEN: usize = 8 << 20;
 
-/// Checks the promises of [`Transport`] and [`Stream`] on a connection from `dialler` to `listener`.
+/// Checks the promises of [`Transport`] and [`Stream`] on a connection from `dialler` to
+/// `listener`.
 ///
 /// `listener` must be reachable at its local address. Checked are: the address's text form,
 /// `WouldBlock` where nothing waits, 8 MiB each way at once in order with both ends driven by the
@@ -203,7 +204,8 @@ impl Way {
         }
     }
 
-    /// Writes and reads until both block: without that, an edge-triggered loop reports nothing more.
+    /// Writes and reads until both block: without that, an edge-triggered loop reports nothing
+    /// more.
     fn advance(&mut self, mut writer: impl Write, mut reader: impl Read) {
         while self.sent < LEN
             && let Some(count) = unless_blocked(writer.write(&self.bytes[self.sent..]))

@@ -1,4 +1,4 @@
-//! What every transport offers.
+//! The interface of every transport.
 
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
@@ -9,54 +9,58 @@ use mydht_evloop::traits::{Poll, Ready, Registerable};
 
 use crate::InvalidAddress;
 
-/// Accepts and opens connections. Registered readable, it is reported when a connection waits to be accepted, or when
-/// the transport has something to do for itself: it does that inside `accept`, so call that until it says `WouldBlock`.
+/// Accepts and opens connections. Registered readable, it is reported when a connection waits to be
+/// accepted, or when the transport has something to do for itself: it does that inside `accept`, so
+/// call that until it says `WouldBlock`.
 ///
 /// Dropping it stops accepting; streams that it gave live on.
 pub trait Transport<P: Poll>: Registerable<P> {
-    /// Where a peer is found. Its text form is what peers tell each other, and reads back as the same address.
+    /// Address of a peer. Peers exchange its text form, which must parse back to an equal address.
     type Address: Clone + Debug + Display + Eq + Hash + FromStr<Err = InvalidAddress>;
     /// A connection.
     type Stream: Stream<P>;
 
-    /// What the addresses of one host have in common: by this, connections of one host are counted and bounded.
+    /// Returns the part that all addresses of one host share. Connections of one host are counted
+    /// and limited by it.
     fn host(address: &Self::Address) -> String {
         address.to_string()
     }
 
-    /// How good a path to a peer an address names, among several to the same one: the greater is used, and the others are
-    /// given up. By default all are as good.
+    /// Returns the rank of an address among several of the same peer: the connection with the
+    /// greatest is used, and the others are closed. By default all rank alike.
     fn rank(address: &Self::Address) -> u8 {
         let _ = address;
         1
     }
 
-    /// Where others find this end, if they can.
+    /// Returns the address at which peers reach this end, if there is one.
     fn local_address(&self) -> Option<Self::Address>;
 
-    /// All places where others find this end, the best first.
+    /// Returns all addresses at which peers reach this end, the best first.
     fn local_addresses(&self) -> Vec<Self::Address> {
         self.local_address().into_iter().collect()
     }
 
-    /// Where a peer is found that says it listens on `claimed` and was seen at `observed`. A peer that listens on all
-    /// its interfaces, or behind a translated address, does not know where it is seen; by default it is believed.
+    /// Returns the address of a peer that claims to listen on `claimed` and connected from
+    /// `observed`. A peer that listens on all its interfaces, or behind a NAT, does not know its
+    /// outer address. By default the claim is believed.
     fn address_of(&self, claimed: Self::Address, observed: &Self::Address) -> Self::Address {
         let _ = observed;
         claimed
     }
 
-    /// The next connection that a peer opened.
+    /// Accepts the next connection that a peer opened.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits. Other errors concern one connection: the transport goes on.
+    /// `WouldBlock` when none is waiting. Any other error concerns one connection, and the
+    /// transport keeps working.
     fn accept(&mut self) -> io::Result<(Self::Stream, Self::Address)>;
 
-    /// Opens a connection. It may still be under way when this returns: the stream is reported writable when it
-    /// is open, and reading or writing gives the error if it cannot be opened.
+    /// Opens a connection. It may still be under way when this returns: the stream is reported
+    /// writable when it is open, and reading or writing gives the error if it cannot be opened.
     ///
     /// # Errors
-    /// When it is known at once that there is no way to `address`.
+    /// When it is known at once that `address` cannot be reached.
     fn connect_with(&mut self, address: &Self::Address) -> io::Result<Self::Stream>;
 }
 
@@ -69,29 +73,29 @@ pub trait Stream<P: Poll>: Registerable<P> {
     /// The writing half.
     type WriteStream: Write;
 
-    /// Does what the stream has to do for itself, such as answering a heartbeat: call it with the loop that it is
-    /// registered on and what was reported, at each report, before the halves are used. Gives what they can be used
-    /// for now.
+    /// Runs the stream's own work, such as answering a heartbeat, and returns what the halves can
+    /// be used for now. Call it at each report, before using the halves, with the loop of the
+    /// registration and the reported readiness.
     fn turn(&self, poll: &P, reported: Ready) -> Option<Ready> {
         let _ = poll;
         Some(reported)
     }
 
-    /// What identifies the channel that the stream is carried by, where there is one with keys of its own: the same
-    /// bytes at both ends (of DTLS the fingerprints of who connected and of who accepted, in this order). Who is at the
-    /// other end is proved for this channel only. Known at the latest when something was read. Empty by default: there
-    /// is none.
+    /// Returns bytes that identify the encrypted channel under the stream, equal at both ends. For
+    /// DTLS these are the fingerprints of the connecting and of the accepting end, in this order.
+    /// The peer's identity is proved for this channel only. The binding is known at the latest
+    /// after the first read. Empty by default: there is no such channel.
     fn channel_binding(&self) -> Vec<u8> {
         Vec::new()
     }
 
-    /// A handle on the reading half.
+    /// Returns a handle on the reading half.
     fn read_stream(&self) -> Self::ReadStream;
 
-    /// A handle on the writing half.
+    /// Returns a handle on the writing half.
     fn write_stream(&self) -> Self::WriteStream;
 
-    /// Closes both directions. What was written and not yet sent may be lost; the halves give errors or the end
-    /// of the stream from now on.
+    /// Closes both directions. Bytes written and not yet sent may be lost. From now on the halves
+    /// return errors or the end of the stream.
     fn disconnect(&self);
 }

@@ -1,10 +1,11 @@
 //! WebRTC data channels: browsers reach each other, and native nodes, directly.
 //!
-//! A [`WebRtc`] transport reaches the peers that its [`Signaller`](crate::signaller::Signaller) knows by name. Between
-//! two peers there is one connection, however many streams they open; each stream has credits of its own, see
-//! [`session`](crate::session). What needs no browser is pure and told the time: [`Negotiation`] makes descriptions
-//! meet (and resolves glare), [`usefulness`] chooses what is closed when there are too many connections. A
-//! [`Backend`] makes the connections: the browser's, or a native one.
+//! A [`WebRtc`] transport reaches the peers that its [`Signaller`](crate::signaller::Signaller)
+//! knows by name. Between two peers there is one connection, however many streams they open; each
+//! stream has credits of its own, see [`session`](crate::session). What needs no browser is pure
+//! and told the time: [`Negotiation`] makes descriptions meet (and resolves glare), [`usefulness`]
+//! chooses what is closed when there are too many connections. A [`Backend`] makes the connections:
+//! the browser's, or a native one.
 
 mod body;
 #[cfg(target_arch = "wasm32")]

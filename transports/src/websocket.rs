@@ -1,7 +1,8 @@
 //! WebSocket: the path where only HTTP goes, natively and in a browser.
 //!
-//! One connection carries one stream, as a [`Session`](crate::session::Session) over binary messages, under the
-//! subprotocol [`SUBPROTOCOL`]. TLS is a proxy's work: a browser connects to `wss://`, a native end to `ws://` only.
+//! One connection carries one stream, as a [`Session`](crate::session::Session) over binary
+//! messages, under the subprotocol [`SUBPROTOCOL`]. TLS is a proxy's work: a browser connects to
+//! `wss://`, a native end to `ws://` only.
 
 #[cfg(target_arch = "wasm32")]
 mod browser;
@@ -22,5 +23,5 @@ pub use mydht_small::WsAddress;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Socket, WebSocket, WsConnection};
 
-/// What both ends must speak: this version of the session's frames.
+/// Subprotocol that both ends must speak: this version of the session's frames.
 pub const SUBPROTOCOL: &str = "mydht.1";

@@ -1,5 +1,5 @@
-//! Figures for docs/benchmarks/webrtc.md, as tables on the console: this transport beside the browser's own connections,
-//! in one page. `cargo xtask bench webrtc` runs it.
+//! Figures for docs/benchmarks/webrtc.md, as tables on the console: this transport beside the
+//! browser's own connections, in one page. `cargo xtask bench webrtc` runs it.
 #![cfg(target_arch = "wasm32")]
 
 #[path = "page/mod.rs"]
@@ -31,10 +31,11 @@ extern "C" {
     fn collect_garbage();
 }
 
-/// What one end does whenever its loop had something for it.
+/// Work of one end at each report of its loop.
 type Step = Box<dyn FnMut(&mut Option<Stream>)>;
 
-/// An end that takes what comes, and then its step, in its own turns. The first connects with the second.
+/// An end that takes what comes, and then its step, in its own turns. The first connects with the
+/// second.
 fn end(hub: &SignalHub<Poll>, name: &str, to: Option<&str>, mut step: Step) -> js::Task {
     let poll = Poll::new().unwrap();
     let limits = RtcLimits {

@@ -1,4 +1,4 @@
-//! What takes its time, what waits at a wall, and what is lost.
+//! Latency, partitions and loss of the network in memory.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -256,7 +256,8 @@ fn a_network_that_ends_ends_what_is_on_its_way() {
 }
 
 proptest! {
-    /// Whatever the pieces, the latencies, the faults and the room: what was written is read, in order and whole.
+    /// Whatever the pieces, the latencies, the faults and the room: what was written is read, in
+    /// order and whole.
     #[test]
     fn bytes_keep_their_order(
         seed: u64,

@@ -1,4 +1,5 @@
-//! The browser's WebSocket, with one in its place that the test is the far end of: in Node and in browsers.
+//! The browser's WebSocket, with one in its place that the test is the far end of: in Node and in
+//! browsers.
 #![cfg(target_arch = "wasm32")]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -97,7 +98,7 @@ impl World {
         self.fake.unchecked_ref()
     }
 
-    /// What the browser does when something happens.
+    /// Callback for an event of the browser.
     fn happens(&self, what: &str, event: &JsValue) {
         let handler = js_sys::Reflect::get(&self.fake, &what.into()).unwrap();
         if let Ok(handler) = handler.dyn_into::<js_sys::Function>() {
@@ -219,10 +220,7 @@ async fn a_connection_ends_in_words() {
     text.message(&"hello".into());
     let error = error_of(&text.near).await;
     assert!(error.to_string().contains("text"), "{error}");
-    assert!(
-        text.fake().closed(),
-        "it is closed, and told of nothing more"
-    );
+    assert!(text.fake().closed(), "it is closed, and hears nothing more");
     assert!(text.fake().onopen().is_none());
 
     let (long, _) = World::opened(WsLimits::default()).await;

@@ -31,7 +31,7 @@ pub(super) struct Arriving {
 #[derive(Debug)]
 struct Syncing {
     thread: JoinHandle<io::Result<()>>,
-    /// Of [`Known`]: what it makes durable.
+    /// Number of entries of [`Known`] that the sync makes durable.
     entries: u64,
 }
 
@@ -54,12 +54,12 @@ impl Arriving {
         })
     }
 
-    /// Where its parts are.
+    /// Returns the path of the file with the parts.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Nothing is missing.
+    /// Returns whether no part is missing.
     pub(super) fn is_complete(&self) -> bool {
         self.have.count() == self.tree.id().parts()
     }
@@ -67,7 +67,7 @@ impl Arriving {
     /// Keeps a part.
     ///
     /// # Errors
-    /// When it cannot be written; `InvalidData` if it is another attachment's.
+    /// When the part cannot be written; `InvalidData` if it belongs to another attachment.
     pub(super) fn write(
         &mut self,
         part: u64,
@@ -82,7 +82,10 @@ impl Arriving {
         {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("part {part} of {} is another's", self.tree.id().hash),
+                format!(
+                    "part {part} of {} belongs to another attachment",
+                    self.tree.id().hash
+                ),
             ));
         }
         self.have.insert(part);
@@ -97,7 +100,7 @@ impl Arriving {
         Ok(())
     }
 
-    /// Lets the disk begin with what was written, unless it is still at what was written before.
+    /// Starts to sync the written parts, unless the sync before is still under way.
     fn sync_meanwhile(&mut self) -> io::Result<()> {
         let is_at_it = |syncing: &Syncing| !syncing.thread.is_finished();
         if self.syncing.as_ref().is_some_and(is_at_it) {
@@ -117,13 +120,13 @@ impl Arriving {
     /// Waits for the sync that is under way, if one is.
     ///
     /// # Errors
-    /// What the disk failed with: what it was about may not be there after a power cut.
+    /// The disk's error: the parts of that sync may be missing after a power cut.
     pub(super) fn wait(&mut self) -> io::Result<()> {
         let Some(Syncing { thread, entries }) = self.syncing.take() else {
             return Ok(());
         };
         let done = thread.join();
-        done.unwrap_or_else(|_| Err(io::Error::other("its sync panicked")))
+        done.unwrap_or_else(|_| Err(io::Error::other("the sync of an attachment panicked")))
             .map_err(|error| named(&self.path, &error))?;
         self.known.vouch(entries)
     }

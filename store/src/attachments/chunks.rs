@@ -2,14 +2,14 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `c` and a BLAKE3 hash | the chunk with this hash: a part's bytes, kept once for all attachments that have them |
-//! | `c`, the hash and a byte n | where the backend keeps short values better, the chunk's nth piece after the one above |
+//! | `c` and a BLAKE3 hash | a chunk: a part's bytes, kept once for all attachments |
+//! | `c`, the hash and a byte n | the chunk's nth further piece, if the backend prefers short values |
 //! | `a`, the attachment's hash and its length | 1 if it is whole, 0 if it is on its way |
-//! | `p`, hash, length and a number n | which of the parts 64n … 64n+63 are here (8 bytes, a bit each), and their chunks' hashes |
+//! | `p`, hash, length and a number n | a bit for each of the parts 64n … 64n+63 (8 bytes), chunks' hashes |
 //! | `t`, hash, length, a level and n | as much of the hash tree's nodes |
 //!
-//! Lengths, levels and numbers are big-endian (8, 1, 8 bytes), bits little-endian. What is kept of an attachment is
-//! committed together, so each commit is a partial attachment, or a whole one.
+//! Lengths, levels and numbers are big-endian (8, 1, 8 bytes), bits little-endian. What is kept of
+//! an attachment is committed together, so each commit is a partial attachment, or a whole one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -36,7 +36,8 @@ const BLOCK: u64 = 64;
 /// Bytes of a piece at least, so that a byte numbers them.
 const SHORTEST: usize = PART_LEN / 256;
 
-/// Keeps attachments in a [`Backend`]: in a browser in IndexedDB, on a computer in redb or a plain file.
+/// Keeps attachments in a [`Backend`]: in a browser in IndexedDB, on a computer in redb or a plain
+/// file.
 #[derive(Debug)]
 pub struct Chunks<B> {
     backend: B,
@@ -114,7 +115,7 @@ impl Open {
     }
 }
 
-/// The bits that are set, with 32 bytes each.
+/// Returns the bits that are set, with 32 bytes for each.
 fn bits(value: &[u8]) -> impl Iterator<Item = (u64, &[u8; 32])> {
     let (map, hashes) = value.split_first_chunk().unwrap_or((&[0; 8], &[]));
     let map = u64::from_le_bytes(*map);
@@ -155,7 +156,7 @@ fn chunk_key(hash: &Hash, piece: u8) -> Vec<u8> {
 }
 
 impl<B: Backend> Chunks<B> {
-    /// Attachments in `backend`, which has nothing else in it.
+    /// Creates a store in `backend`, which must hold nothing else.
     pub fn new(backend: B) -> Self {
         Chunks {
             backend,
@@ -170,7 +171,7 @@ impl<B: Backend> Chunks<B> {
         }
     }
 
-    /// Where they are.
+    /// Returns the backend that holds the chunks.
     pub fn backend(&mut self) -> &mut B {
         &mut self.backend
     }
@@ -270,7 +271,7 @@ impl<B: Backend> Chunks<B> {
         Ok(reading.bytes)
     }
 
-    /// Makes what was taken in durable.
+    /// Makes the parts taken in so far durable.
     fn commit(&mut self) -> io::Result<()> {
         if !self.committing {
             for (id, open) in &mut self.open {
@@ -325,7 +326,7 @@ impl<B: Backend> Chunks<B> {
         if !proved {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("part {part} of {} is another's", id.hash),
+                format!("part {part} of {} belongs to another attachment", id.hash),
             ));
         }
         let chunk = Hash::of(&received.bytes);
@@ -378,7 +379,8 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
     ) -> io::Result<bool> {
         if self.taken != Some((*id, part)) {
             if self.committing {
-                // Somebody gave up waiting: what is under way comes first.
+                // The requester that began this commit gave up waiting. It must end before another begins, because
+                // the backend was shown these changes.
                 self.commit()?;
             }
             self.take(id, part, received, proof)?;
@@ -407,7 +409,8 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
         };
         let leaf = open.tree.leaf(part).copied();
         let bytes = self.chunk(chunk, id.part_len(part).unwrap_or_default())?;
-        // Who gets a wrong part takes the giver for a liar.
+        // Not served: a peer that receives a part which fails its proof disconnects the sender as
+        // misbehaving.
         let right = bytes.len() <= PART_LEN
             && Some(PartHasher::node_of(part, id.parts() == 1, &bytes)) == leaf;
         if !right {

@@ -46,9 +46,9 @@ pub struct FileAttachments {
 pub struct KeptFile {
     /// The hash of the attachment.
     pub hash: Hash,
-    /// False: it is on its way.
+    /// Whether all of the attachment has arrived.
     pub whole: bool,
-    /// The length of the file, in bytes: of one on its way, up to the last part that is there.
+    /// Length of the file in bytes; for a partial attachment, up to the last part that has arrived.
     pub bytes: u64,
 }
 
@@ -59,10 +59,10 @@ struct Whole {
 }
 
 impl FileAttachments {
-    /// A store in the folder `dir`, which is made if it is not there.
+    /// Opens the store in the folder `dir`, which is created if missing.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn open(dir: impl Into<PathBuf>) -> io::Result<Self> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(|error| named(&dir, &error))?;
@@ -74,7 +74,7 @@ impl FileAttachments {
         })
     }
 
-    /// Where a whole attachment is kept: in the folder, unless it was taken in where it is.
+    /// Returns the path of a whole attachment: in the folder, or in place if it is linked.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -90,23 +90,23 @@ impl FileAttachments {
         self.dir.join(id.hash.to_string())
     }
 
-    /// Takes in the file `path`, whose whole tree is `tree`, where it is: its bytes are not copied, and are given out as
-    /// long as it stays what it is.
+    /// Links the file `path`, whose whole tree is `tree`, without copying it. Its parts are served
+    /// in place for as long as the file does not change.
     ///
     /// # Errors
-    /// When the folder cannot be written; `InvalidInput` if the path is no text.
+    /// When the folder cannot be written; `InvalidInput` if the path is not UTF-8.
     pub fn take_in_place(&mut self, tree: &Tree, path: &Path) -> io::Result<()> {
         let id = tree.id();
         write_durably(&self.sibling(&id, ".tree"), &leaves_of(tree))?;
         in_place::note(&self.dir, &id.hash, path)
     }
 
-    /// Whether parts of it came, and it is not whole.
+    /// Returns whether parts of the attachment have arrived and others are missing.
     pub fn is_begun(&self, id: &AttachmentId) -> bool {
         self.part_path(id).exists()
     }
 
-    /// What is in the folder, in no order.
+    /// Lists the attachments in the folder, in no order.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -160,7 +160,7 @@ impl FileAttachments {
             };
             let Some(tree) = tree.filter(|tree| tree.id() == *id) else {
                 // Of another length, or damaged: what was asked for is not here.
-                tracing::warn!(path = %path.display(), "this file is not the attachment it is named after");
+                tracing::warn!(path = %path.display(), "the file does not match the hash in its name: ignored");
                 return Ok(None);
             };
             if self.whole.len() >= OPEN_FILES {
@@ -261,7 +261,8 @@ impl AttachmentStore for FileAttachments {
             .map(|()| PartHasher::node_of(part, id.parts() == 1, &bytes));
         match node {
             Ok(node) if Some(&node) == tree.leaf(part) => Ok(Some((bytes.into(), proof))),
-            // Who gets a wrong part takes the giver for a liar.
+            // Not served: a peer that receives a part which fails its proof disconnects the sender as
+            // misbehaving.
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(

@@ -1,4 +1,5 @@
-//! Attachments that stay where they are, outside of the folder: `HASH.link` holds the path of the file.
+//! Attachments that stay where they are, outside of the folder: `HASH.link` holds the path of the
+//! file.
 
 use std::fs;
 use std::io;
@@ -7,15 +8,15 @@ use std::path::{Path, PathBuf};
 use super::super::disk::{named, sync_dir, write_durably};
 use mydht_proto::id::Hash;
 
-/// Where the link of an attachment is.
+/// Returns the path of the link of an attachment.
 fn link(dir: &Path, hash: &Hash) -> PathBuf {
     dir.join(format!("{hash}.link"))
 }
 
-/// Notes, durably, that the attachment is the file `path`.
+/// Writes, durably, a link from the attachment to the file `path`.
 ///
 /// # Errors
-/// `InvalidInput` if the path is no text; when the note cannot be written.
+/// `InvalidInput` if the path is not UTF-8; when the link cannot be written.
 pub(super) fn note(dir: &Path, hash: &Hash, path: &Path) -> io::Result<()> {
     let path = path.canonicalize().map_err(|error| named(path, &error))?;
     let text = path.to_str().ok_or_else(|| {
@@ -29,10 +30,10 @@ pub(super) fn note(dir: &Path, hash: &Hash, path: &Path) -> io::Result<()> {
     sync_dir(Some(dir))
 }
 
-/// The file that the attachment was noted to be.
+/// Returns the file that the attachment is linked to.
 ///
 /// # Errors
-/// When the note cannot be read.
+/// When the link cannot be read.
 pub(super) fn noted(dir: &Path, hash: &Hash) -> io::Result<Option<PathBuf>> {
     let link = link(dir, hash);
     match fs::read_to_string(&link) {

@@ -1,6 +1,7 @@
-//! What is known of an attachment on its way: the file `HASH-LEN.known`.
+//! Journal of a partial attachment: the file `HASH-LEN.known`.
 //!
-//! Entries of 42 bytes, only ever appended: a kind, a level, a number (8 bytes, little-endian) and a node.
+//! Entries of 42 bytes, only ever appended: a kind, a level, a number (8 bytes, little-endian) and
+//! a node.
 //!
 //! | kind | what it says |
 //! |---|---|
@@ -8,8 +9,9 @@
 //! | 2 | this part is written; the node is its leaf |
 //! | 3 | the first so many entries, and the parts that they speak of, were synced |
 //!
-//! A process that is killed loses nothing of it. After a power cut, whatever follows what a 3 vouches for may be missing
-//! or wrong, so it is believed only where the part's bytes prove themselves.
+//! A process that is killed loses nothing of it. After a power cut, whatever follows what a 3
+//! vouches for may be missing or wrong, so it is believed only where the part's bytes prove
+//! themselves.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -64,7 +66,7 @@ pub(super) struct Known {
     pending: Vec<u8>,
 }
 
-/// What was found.
+/// Tree and parts restored from the journal.
 #[derive(Debug)]
 pub(super) struct Resumed {
     pub(super) tree: Tree,
@@ -72,7 +74,8 @@ pub(super) struct Resumed {
 }
 
 impl Known {
-    /// Opens or makes the file `path` and takes in what can be believed of it; `data` has the parts.
+    /// Opens or makes the file `path` and takes in what can be believed of it; `data` has the
+    /// parts.
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -115,7 +118,7 @@ impl Known {
         Ok((known, resumed))
     }
 
-    /// Takes in the parts among `unsure` that prove themselves.
+    /// Takes in the parts among `unsure` whose bytes match their hashes.
     fn prove(&mut self, resumed: &mut Resumed, unsure: &[Entry], data: &File) {
         let id = resumed.tree.id();
         let mut said = resumed.tree.clone();
@@ -138,7 +141,8 @@ impl Known {
         }
     }
 
-    /// Takes a part that was written into the tree, and notes what is new. False if it proves nothing.
+    /// Takes a part that was written into the tree, and notes what is new. False if it proves
+    /// nothing.
     pub(super) fn insert(
         &mut self,
         tree: &mut Tree,
@@ -170,7 +174,7 @@ impl Known {
         proved
     }
 
-    /// Gives the system what was noted.
+    /// Writes the pending entries to the file.
     ///
     /// # Errors
     /// When it cannot be written: what it is about will have to be fetched again after a restart.
@@ -214,20 +218,20 @@ impl Known {
         self.write()
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub(super) fn entries(&self) -> u64 {
         self.entries
     }
 
-    /// Its file, for whoever syncs it.
+    /// Returns another handle on the file, for the thread that syncs it.
     ///
     /// # Errors
-    /// When the system has no handle to give.
+    /// When the system has no free handle.
     pub(super) fn file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -242,7 +246,8 @@ impl Entry {
     }
 }
 
-/// How many entries the last vouching that makes sense is about, itself included if nothing came between.
+/// Returns the number of entries covered by the last consistent entry of kind 3. That entry counts
+/// itself if no other came between.
 fn vouched(entries: &[Entry]) -> usize {
     let synced = entries.iter().enumerate().rev().find_map(|(at, entry)| {
         let count = usize::try_from(entry.number).ok()?;

@@ -1,4 +1,4 @@
-//! Content that is given out from where it is.
+//! Content that is served in place.
 
 use std::collections::HashMap;
 #[cfg(not(target_arch = "wasm32"))]
@@ -27,7 +27,7 @@ use mydht_proto::record::AttachmentId;
 #[derive(Debug, Default)]
 pub struct Linked {
     contents: HashMap<AttachmentId, (Arc<Tree>, Content)>,
-    /// The file that was read last, as long as it is what it was.
+    /// The file that was read last. Kept open only while its parts match their hashes.
     #[cfg(not(target_arch = "wasm32"))]
     file: Option<(AttachmentId, File)>,
     #[cfg(target_arch = "wasm32")]
@@ -53,10 +53,10 @@ impl Linked {
         self.reads.on_ready(wake);
     }
 
-    /// A part and its proof, if the content is what it was when it was linked.
+    /// Returns a part and its proof, if the content has not changed since it was linked.
     ///
     /// # Errors
-    /// When it cannot be read or was changed; `WouldBlock` to be asked again.
+    /// When the content cannot be read or has changed; `WouldBlock` to be asked again.
     pub(super) fn read_part(
         &mut self,
         id: &AttachmentId,
@@ -111,8 +111,9 @@ fn read_file(file: &File, path: &Path, part: u64, len: usize) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// Who gets a wrong part takes the giver for a liar.
+/// Returns the error for content that changed. Its parts are not served: a peer that receives a
+/// part which fails its proof disconnects its sender as misbehaving.
 fn changed(what: &str) -> io::Error {
-    let why = format!("{what} changed since it was put: put it again");
+    let why = format!("{what} changed since it was published: publish it again");
     io::Error::new(io::ErrorKind::InvalidData, why)
 }

@@ -1,4 +1,4 @@
-//! Where the content of attachments is kept.
+//! Stores for the content of attachments.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod arriving;
@@ -42,27 +42,31 @@ use mydht_proto::attachment::fetch::PartSet;
 use mydht_proto::attachment::tree::{Node, Tree};
 use mydht_proto::record::AttachmentId;
 
-/// Content that is here already and can be given out.
+/// Whole content that can be served without being received first.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// In memory.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// In a file that is read where it is. Should it change, its parts are not given out any more.
+    /// A file, read in place. Its parts are no longer served once it changes.
     #[cfg(not(target_arch = "wasm32"))]
     File(PathBuf),
-    /// In the browser, which reads it where it is. Should it change, its parts are not given out any more.
+    /// A file of the browser, which reads it in place. Its parts are no longer served once it
+    /// changes.
     #[cfg(target_arch = "wasm32")]
     Web(WebFile),
 }
 
-/// Keeps attachments: whole ones that can be given out, and partial ones that nobody sees as whole.
+/// A store of attachments: whole ones, and partial ones that are never taken for whole.
 ///
-/// Parts come verified: a store only keeps them. As [`KVStore`](super::KVStore), it may give `WouldBlock`.
+/// Parts come verified: a store only keeps them. As a [`KVStore`](super::KVStore), it may return
+/// `WouldBlock`.
 ///
-/// Linked content comes before what has arrived: the provided methods ask [`linked`](AttachmentStore::linked) first, so
-/// that an implementation is about arrived parts only.
+/// Linked content comes before what has arrived: the provided methods ask
+/// [`linked`](AttachmentStore::linked) first, so that an implementation is about arrived parts
+/// only.
 pub trait AttachmentStore {
-    /// Returns the content that the store serves from elsewhere. An implementation holds it and does nothing with it.
+    /// Returns the content that the store serves from elsewhere. An implementation holds it and
+    /// does nothing with it.
     fn linked(&mut self) -> &mut Linked;
 
     /// Returns whether all parts of the attachment have arrived.
@@ -89,16 +93,17 @@ pub trait AttachmentStore {
         Ok(self.linked().contains(id) || self.has_arrived(id)?)
     }
 
-    /// Begins, or goes on with, an attachment that will arrive in parts: gives those that are here.
+    /// Begins or resumes an attachment that arrives in parts, and returns the parts that have
+    /// arrived.
     ///
     /// # Errors
     /// When the store cannot be written.
     fn open(&mut self, id: &AttachmentId) -> io::Result<PartSet>;
 
-    /// Keeps a verified part of an attachment that was opened; true if the attachment is whole now.
+    /// Stores a verified part of an opened attachment. Returns whether the attachment is whole now.
     ///
     /// # Errors
-    /// When the store cannot be written; `NotFound` if it was not opened.
+    /// When the store cannot be written; `NotFound` if the attachment was not opened.
     fn write_part(
         &mut self,
         id: &AttachmentId,
@@ -107,10 +112,12 @@ pub trait AttachmentStore {
         proof: &[Node],
     ) -> io::Result<bool>;
 
-    /// Returns a part and its proof, if both are here. Partial attachments are served too: each part proves itself.
+    /// Returns a part and its proof, if both are here. Partial attachments are served too: each
+    /// part proves itself.
     ///
     /// # Errors
-    /// When the store cannot be read; `InvalidData` if the part is damaged, or linked content has changed.
+    /// When the store cannot be read; `InvalidData` if the part is damaged, or linked content has
+    /// changed.
     fn read_part(
         &mut self,
         id: &AttachmentId,
@@ -122,24 +129,27 @@ pub trait AttachmentStore {
         self.read_arrived(id, part)
     }
 
-    /// Serves content that is elsewhere, as long as this store is in use. `tree` must be its whole tree.
+    /// Serves content that is kept elsewhere, for as long as this store is in use. `tree` must be
+    /// its whole tree.
     fn link(&mut self, tree: Arc<Tree>, content: Content) {
         self.linked().insert(tree, content);
     }
 
-    /// Makes what arrived of one attachment durable and lets go of what it took to write it. What is here stays.
+    /// Makes the arrived parts of one attachment durable and frees the files and buffers for
+    /// writing it. The parts stay.
     ///
     /// # Errors
     /// When the store cannot be written.
     fn close(&mut self, id: &AttachmentId) -> io::Result<()>;
 
-    /// Makes what arrived of all of them durable.
+    /// Makes the arrived parts of all attachments durable.
     ///
     /// # Errors
     /// When the store cannot be written.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Has `wake` called when what gave `WouldBlock` can go on. A store that never waits has no use for it.
+    /// Sets the callback for when an operation that returned `WouldBlock` can go on. A store that
+    /// never waits ignores it.
     fn on_ready(&mut self, wake: Wake) {
         drop(wake);
     }

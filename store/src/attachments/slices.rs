@@ -1,4 +1,4 @@
-//! Which slice of a file a part is in.
+//! Slices of a file, each of several parts.
 
 use std::ops::Range;
 
@@ -19,17 +19,17 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// What it is a slice of.
+    /// Returns the attachment of the slice.
     pub(super) fn of(&self) -> &AttachmentId {
         &self.id
     }
 
-    /// Its first byte in the attachment.
+    /// Returns the offset of the slice in the attachment.
     pub(super) fn start(&self) -> u64 {
         self.number * SLICE
     }
 
-    /// The one that follows it.
+    /// Returns the slice after this one.
     pub(super) fn next(&self) -> Option<Self> {
         let next = Slice {
             number: self.number + 1,
@@ -39,7 +39,7 @@ impl Slice {
     }
 }
 
-/// The slice that a part is in, and the part's place in it. `None` if there is no such part.
+/// Returns the slice with a part, and the part's offset in it. `None` if there is no such part.
 pub(super) fn place(id: &AttachmentId, part: u64) -> Option<(Slice, Range<usize>)> {
     let len = id.part_len(part)?;
     let number = part / PARTS;

@@ -83,7 +83,8 @@ fn chunks_are_kept_once_for_all_that_have_them() {
     assert_eq!(chunks.count(), 5);
 }
 
-/// A backend that answers a question when it is asked a second time in a row, takes no long values, and may fail to commit.
+/// A backend that answers a question when it is asked a second time in a row, takes no long values,
+/// and may fail to commit.
 struct Slow(Memory, Option<String>, bool);
 
 impl Slow {

@@ -12,17 +12,18 @@ use super::slices::{SLICE, Slice, place};
 use crate::WebFile;
 use mydht_proto::record::AttachmentId;
 
-/// Slices held: four mebibytes. Who gives out more files at once than this reads some slices more than once.
+/// Slices held: four mebibytes. A node that serves more files at once reads some slices more than
+/// once.
 const HELD: usize = 4;
 
-/// What one reading gave, once it has.
+/// Result of one read, once it has finished.
 type Answer = Rc<RefCell<Option<io::Result<Vec<u8>>>>>;
 
-/// Reads parts by slices of several: each asking of the browser takes its time, whatever it is asked for. Where a slice begins
-/// to be used, the next one is asked for.
+/// Reads parts by slices of several: each asking of the browser takes its time, whatever it is
+/// asked for. Where a slice begins to be used, the next one is asked for.
 #[derive(Default)]
 pub(super) struct Reads {
-    /// Who is called when something was read, whenever it was asked for.
+    /// Callback for each finished read, whichever request began it.
     wake: Rc<RefCell<Option<Wake>>>,
     /// The one that was used last is the last.
     held: VecDeque<(Slice, Answer)>,
@@ -41,7 +42,7 @@ impl Reads {
         self.wake.replace(Some(wake));
     }
 
-    /// Lets go of what was read of an attachment: it is in another file from now on.
+    /// Drops the slices read of an attachment, whose content is another file from now on.
     pub(super) fn forget(&mut self, id: &AttachmentId) {
         self.held.retain(|(slice, _)| slice.of() != id);
     }

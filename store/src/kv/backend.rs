@@ -1,4 +1,4 @@
-//! What a place to keep bytes in has to do.
+//! Interface of a place to keep bytes in.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,12 +10,12 @@ use super::{Listed, Stay, Wake};
 pub struct Entry {
     /// The value.
     pub value: Vec<u8>,
-    /// How long it stays.
+    /// Expiry, and whether the entry is the node's own.
     pub stay: Stay,
 }
 
 impl Entry {
-    /// How it is listed under `key`.
+    /// Returns the listing of this entry under `key`.
     pub fn listed(&self, key: &[u8]) -> Listed {
         Listed {
             key: key.to_vec(),
@@ -25,19 +25,21 @@ impl Entry {
     }
 }
 
-/// What is to be kept: `None` for what is to be removed.
+/// Changes to commit, by key: an entry to keep, or `None` for one to remove.
 pub type Changes = BTreeMap<Vec<u8>, Option<Entry>>;
 
-/// A place to keep entries in. It knows neither the time nor any limit, and hears of changes when they are to be kept:
-/// [`Kv`](super::Kv) does the rest for all of them.
+/// A place to keep entries in, without expiry, limits or uncommitted changes: [`Kv`](super::Kv)
+/// adds these for all backends. Implement this to write a store, and test it with the suite in the
+/// module `testing`.
 pub trait Backend {
-    /// The entry under `key`.
+    /// Returns the entry under `key`.
     ///
     /// # Errors
     /// When it cannot be read; `WouldBlock` to be asked again.
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Entry>>;
 
-    /// Up to `most` entries with keys after `after`, in their order; fewer only where they end.
+    /// Returns up to `most` entries with keys after `after`, in the order of keys as bytes. Returns
+    /// fewer only at the end.
     ///
     /// # Errors
     /// As `get`.
@@ -49,12 +51,13 @@ pub trait Backend {
     /// When they could not be kept; `WouldBlock` to be asked again, with the same changes.
     fn commit(&mut self, changes: &Changes) -> io::Result<()>;
 
-    /// Bytes of a value at most that are kept as fast as may be: who has more keeps several values.
+    /// Returns the length in bytes up to which values are kept fastest. A caller with longer
+    /// content splits it into several values.
     fn longest(&self) -> usize {
         usize::MAX
     }
 
-    /// Has `wake` called when what gave `WouldBlock` can go on.
+    /// Sets the callback for when an operation that returned `WouldBlock` can go on.
     fn on_ready(&mut self, wake: Wake) {
         drop(wake);
     }
@@ -64,8 +67,8 @@ pub trait Backend {
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) const SEAL: usize = 9;
 
-/// An entry as one byte string, for places that keep such: a version, how long it stays (8 bytes, little-endian), the
-/// value.
+/// An entry as one byte string, for places that keep such: a version, how long it stays (8 bytes,
+/// little-endian), the value.
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn seal(value: &[u8], stay: Stay) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(SEAL + value.len());
@@ -75,17 +78,17 @@ pub(crate) fn seal(value: &[u8], stay: Stay) -> Vec<u8> {
     sealed
 }
 
-/// What was sealed: how long it stays, and the value.
+/// Opens a sealed entry: returns its expiry and the value.
 ///
 /// # Errors
-/// `InvalidData` if it is damaged or of a later version.
+/// `InvalidData` if the entry is damaged or of a later version.
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn unseal(sealed: &[u8]) -> io::Result<(Stay, &[u8])> {
     match sealed.split_first_chunk::<SEAL>() {
         Some(([1, stay @ ..], value)) => Ok((Stay::from_bits(u64::from_le_bytes(*stay)), value)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "an entry is damaged, or was written by a later mydht",
+            "damaged entry, or written by a later mydht: remove it, or use that version",
         )),
     }
 }

@@ -6,7 +6,10 @@
 //! | 8 | its number, from 0, little-endian as all numbers |
 //! | 4 | the length of the body |
 //! | 16 | the first bytes of the BLAKE3 hash of the 16 before and the body |
-//! | … | the body: for each change a 0 (removed) or 1 (put), the key's length (4), for a put how long it stays (8) and the value's length (4), the key, the value |
+//! | … | the body |
+//!
+//! The body has for each change: a 0 (removed) or 1 (put), the key's length (4), for a put its expiry
+//! (8, as `Stay::bits`) and the value's length (4), the key, and the value.
 
 use std::io;
 
@@ -17,7 +20,7 @@ const MAGIC: &[u8; 4] = b"kvc1";
 /// Bytes before the body: letters, number, length, hash.
 pub(super) const HEAD: usize = 4 + 8 + 4 + 16;
 
-/// Where a value is.
+/// Position of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     /// From the beginning of the body.
@@ -34,7 +37,7 @@ fn hash(head: &[u8], body: &[u8]) -> [u8; 16] {
     short
 }
 
-/// A commit as a frame.
+/// Encodes a commit as a frame.
 ///
 /// # Errors
 /// `FileTooLarge` if it is 4 GiB or more.

@@ -1,4 +1,5 @@
-//! What is in a store, and what goes when there is too much. Pure: it is told what happens and what time it is.
+//! Ledger of a store's entries, and the choice of those to evict. Pure: events and time are passed
+//! in.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -10,7 +11,7 @@ use foldhash::fast::RandomState;
 
 use super::{Listed, Millis, Stay};
 
-/// How much a store may hold.
+/// Limits of a store's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
     /// Entries. Each costs about 200 bytes of memory beside what it costs where it is kept.
@@ -40,29 +41,30 @@ struct Kept {
 
 /// The entries of a store without their values.
 ///
-/// Eviction is SIEVE's (Zhang et al., NSDI 2024): a queue in the order of insertion, a mark on what was asked for, and a
-/// hand that goes from the oldest to the newest, takes the marks away and evicts what has none.
+/// Eviction is SIEVE's (Zhang et al., NSDI 2024): a queue in the order of insertion, a mark on what
+/// was asked for, and a hand that goes from the oldest to the newest, takes the marks away and
+/// evicts what has none.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Hashed with a seed of its own: peers choose keys, and do not see it.
     kept: HashMap<Arc<[u8]>, Kept, RandomState>,
-    /// Of the entries that may go for others, the oldest first; mentions of entries that are gone are passed over.
+    /// Entries that may be evicted, oldest first. Mentions of removed entries are skipped.
     queue: VecDeque<(Arc<[u8]>, u64)>,
-    /// Those before it have been passed by the hand.
+    /// Position of the hand in the queue: it has passed the mentions before.
     hand: usize,
     expiring: BTreeSet<(Millis, Arc<[u8]>)>,
     bytes: u64,
-    /// What of it is the node's own.
+    /// Usage by the node's own entries.
     own: Usage,
     next: u64,
 }
 
-/// What a put did.
+/// Effects of a put.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
-    /// The keys of what went for it.
+    /// Keys of the entries evicted for it.
     pub(super) gone: Vec<Arc<[u8]>>,
-    /// How long it stays: what was put under the node's own key is the node's own.
+    /// Expiry of the entry. An entry put under one of the node's own keys is the node's own.
     pub(super) stay: Stay,
 }
 
@@ -74,12 +76,13 @@ impl Ledger {
         }
     }
 
-    /// An entry that was there before.
+    /// Adds an entry that the backend already has.
     pub(super) fn restore(&mut self, listed: Listed) {
         self.insert(&listed.key, listed.len, listed.stay);
     }
 
-    /// An entry is asked for. Where nothing will have to go soon that is not noted: it would slow down every get.
+    /// Marks an entry as used. Skipped while no eviction is near, because marking would slow down
+    /// every get.
     pub(super) fn touch(&mut self, key: &[u8], limits: &StoreLimits) {
         if self.bytes < limits.bytes / 2 && self.kept.len() < limits.entries / 2 {
             return;
@@ -116,10 +119,10 @@ impl Ledger {
         }
     }
 
-    /// An entry is put.
+    /// Records a put, and evicts entries for it.
     ///
     /// # Errors
-    /// If there can be no room for it: nothing has changed then.
+    /// When the entry cannot fit. Nothing has changed then.
     pub(super) fn put(
         &mut self,
         key: &[u8],
@@ -179,13 +182,13 @@ impl Ledger {
         self.kept.insert(key, kept);
     }
 
-    /// One that has expired.
+    /// Returns the key of an expired entry.
     pub(super) fn expired(&self, now: Millis) -> Option<Arc<[u8]>> {
         let (at, key) = self.expiring.first()?;
         (*at <= now).then(|| key.clone())
     }
 
-    /// The next that the hand finds without a mark.
+    /// Returns the next entry without a mark, moving the hand.
     fn unvisited(&mut self) -> Option<Arc<[u8]>> {
         // Twice around at most: the first time may take marks away.
         for _ in 0..2 * self.queue.len() + 1 {
@@ -280,7 +283,7 @@ mod tests {
         assert_eq!(put(&mut ledger, "d", 10), ["c"]);
         assert_eq!(put(&mut ledger, "e", 19), ["a"]);
         assert_eq!(put(&mut ledger, "f", 20), ["b"]);
-        // Put again, it expires when it was said last.
+        // Republished, an entry expires as the last put says.
         let mut ledger = Ledger::default();
         expiring(&mut ledger, "a", Some(5), 0);
         put(&mut ledger, "a", 0);
@@ -346,7 +349,8 @@ mod tests {
     }
 
     proptest! {
-        /// Beside a plain map: the limits hold, nothing goes without being named, and what is named was there.
+        /// Beside a plain map: the limits hold, nothing goes without being named, and what is named
+        /// was there.
         #[test]
         fn the_ledger_is_the_map(
             entries in 1usize..8,

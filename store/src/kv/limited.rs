@@ -9,8 +9,8 @@ use super::{Backend, Changes, Entry, KVStore, Listed, Millis, Stay, StoreLimits,
 /// Entries read at once while the ledger is made.
 const PAGE: usize = 256;
 
-/// A [`KVStore`] over a [`Backend`]: what was not committed yet, what has expired, and what there is no room for is
-/// decided here, for all of them.
+/// A [`KVStore`] over a [`Backend`], which adds uncommitted changes, expiry and limits to any
+/// backend.
 #[derive(Debug)]
 pub struct Kv<B> {
     backend: B,
@@ -23,7 +23,8 @@ pub struct Kv<B> {
     ledger: State,
 }
 
-/// A page that took more than one question to the backend: the answers so far, for when it is asked for again.
+/// A page that took more than one question to the backend: the answers so far, for when it is asked
+/// for again.
 #[derive(Debug)]
 struct Paging {
     after: Option<Vec<u8>>,
@@ -52,7 +53,7 @@ impl<B: Backend + Default> Default for Kv<B> {
 }
 
 impl<B: Backend> Kv<B> {
-    /// A store over `backend` with the default limits.
+    /// Creates a store over `backend` with the default limits.
     pub fn new(backend: B) -> Self {
         Kv {
             backend,
@@ -65,21 +66,21 @@ impl<B: Backend> Kv<B> {
         }
     }
 
-    /// The same with other limits. What is there already goes as room is needed.
+    /// Sets other limits. Entries beyond them are evicted by later puts.
     #[must_use]
     pub fn with_limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same with another clock than that of the system, for tests and simulations.
+    /// Sets a clock other than the system's, for tests and simulations.
     #[must_use]
     pub fn with_clock(mut self, now: fn() -> Millis) -> Self {
         self.now = now;
         self
     }
 
-    /// Where the bytes are.
+    /// Returns the backend.
     pub fn backend(&mut self) -> &mut B {
         &mut self.backend
     }
@@ -105,7 +106,8 @@ impl<B: Backend> Kv<B> {
         }
     }
 
-    /// What is being kept must stay as it is until it is kept.
+    /// Completes a commit under way: its changes must not be altered before the backend has
+    /// answered.
     fn settle(&mut self) -> io::Result<()> {
         self.paging = None;
         match self.committing {
@@ -143,7 +145,7 @@ impl<B: Backend> Kv<B> {
         Ok(())
     }
 
-    /// Forgets what was to be kept.
+    /// Drops the uncommitted changes.
     fn forget(&mut self) {
         self.changes.clear();
         self.committing = false;
@@ -314,7 +316,7 @@ impl<B: Backend> KVStore for Kv<B> {
     }
 }
 
-/// Milliseconds since 1970 (UTC), by the system's clock.
+/// Returns milliseconds since 1970 (UTC), by the system's clock.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn wall_clock() -> Millis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -324,7 +326,7 @@ pub fn wall_clock() -> Millis {
     })
 }
 
-/// Milliseconds since 1970 (UTC), by the browser's clock.
+/// Returns milliseconds since 1970 (UTC), by the browser's clock.
 #[cfg(target_arch = "wasm32")]
 pub fn wall_clock() -> Millis {
     js_sys::Date::now() as Millis

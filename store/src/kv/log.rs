@@ -2,9 +2,9 @@
 //!
 //! The file is a header, then one frame a commit (`frame.rs`).
 //!
-//! A frame counts when it is whole, so a commit is there or it is not. What follows the last whole frame was being
-//! written when the process ended, and is cut off, unless whole frames come behind it: those were committed, so the file
-//! is damaged, and it is left as it is.
+//! A frame counts when it is whole, so a commit is there or it is not. What follows the last whole
+//! frame was being written when the process ended, and is cut off, unless whole frames come behind
+//! it: those were committed, so the file is damaged, and it is left as it is.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,13 +18,15 @@ use super::{Backend, Changes, Entry, Kv, Listed};
 
 const HEADER: &[u8; 8] = b"mydhtkv1";
 
-/// What is replaced or removed stays in the file until it is so much, and more than half of it.
+/// Bytes of replaced and removed entries that the file holds before it is compacted. They must also
+/// be more than half of it.
 const WORTH_COMPACTING: u64 = 1 << 20;
 
 /// Keeps everything in one plain file.
 pub type FileKV = Kv<LogFile>;
 
-/// A file of commits. Keys and where their values are stay in memory, values are read from the file.
+/// A file of commits. Keys and where their values are stay in memory, values are read from the
+/// file.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
@@ -40,14 +42,14 @@ impl FileKV {
     /// Opens or makes the store in the file `path`.
     ///
     /// # Errors
-    /// `AlreadyExists` if another process has it open; `InvalidData` if it is damaged, of a later version or something
-    /// else: it is left as it is then.
+    /// `AlreadyExists` if another process has it open; `InvalidData` if it is damaged, of a later
+    /// version or something else: it is left as it is then.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         LogFile::open(path).map(Kv::new)
     }
 }
 
-/// The error of a file that cannot be used as it is.
+/// Returns the error for a file that cannot be used as it is.
 fn unusable(path: &Path, why: &str) -> io::Error {
     let why = format!(
         "the store {} {why}: restore it, or start with another",
@@ -114,7 +116,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// An empty store.
+    /// Creates an empty store.
     fn begin(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -146,7 +148,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Takes away what was being written when the process ended.
+    /// Cuts off the commit that was being written when the process ended.
     fn cut_off(&mut self, len: u64) -> io::Result<()> {
         let mut tail = Vec::new();
         self.file.seek(SeekFrom::Start(self.end))?;
@@ -159,7 +161,7 @@ impl LogFile {
                 return Err(unusable(&self.path, &why));
             }
         }
-        tracing::warn!(path = %self.path.display(), bytes = len - self.end, "a commit that was not finished is cut off");
+        tracing::warn!(path = %self.path.display(), bytes = len - self.end, "cut off an unfinished commit");
         self.file.set_len(self.end)?;
         self.file.sync_all()
     }
@@ -248,7 +250,7 @@ impl Backend for LogFile {
             && let Err(error) = self.compact()
         {
             // The commit is kept; the file is longer than it has to be.
-            tracing::warn!(%error, "the store could not be made shorter");
+            tracing::warn!(%error, "cannot compact the store");
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Key-value stores: one trait, one place for expiry and limits, and a [`Backend`] for each place to keep bytes in.
+//! Key-value stores: one trait, one place for expiry and limits, and a [`Backend`] for each place
+//! to keep bytes in.
 
 mod backend;
 #[cfg(target_arch = "wasm32")]
@@ -41,29 +42,31 @@ pub use mydht_proto::engine::Usage;
 /// Milliseconds since 1970 (UTC): the time that a stored value is gone at.
 pub type Millis = u64;
 
-/// What a store calls when an operation that gave `WouldBlock` can go on. On the thread of the store; it must not call
-/// the store back.
+/// Callback of a store for when an operation that returned `WouldBlock` can go on. Called on the
+/// thread of the store, which it must not call back.
 pub type Wake = Rc<dyn Fn()>;
 
 /// An entry as [`KVStore::page`] lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its key.
+    /// Key of the entry.
     pub key: Vec<u8>,
-    /// The length of its value, in bytes.
+    /// Length of the value, in bytes.
     pub len: u64,
-    /// How long it stays.
+    /// Expiry, and whether the entry is the node's own.
     pub stay: Stay,
 }
 
 /// A map from bytes to bytes.
 ///
-/// What was put and removed is seen at once, and kept for good after [`commit`](Self::commit): all of it, or after a
-/// crash none. A commit that fails keeps nothing of it: the store is then what it was after the one before. What each
-/// store means by "for good" is in [docs/stores.md](https://github.com/cheme/mydht/blob/main/docs/stores.md).
+/// Puts and removals are visible at once, and durable after [`commit`](Self::commit): after a
+/// crash, either all of them or none. A commit that fails drops them all: the store is then as the
+/// commit before left it. What each store means by "durable" is in
+/// [docs/stores.md](https://github.com/cheme/mydht/blob/main/docs/stores.md).
 ///
-/// A store that has to wait (IndexedDB) gives `WouldBlock`, and is asked again with the same arguments when it calls its
-/// [`Wake`]. No operation has an effect before it gives something else.
+/// A store that has to wait (IndexedDB) returns `WouldBlock`, and calls its [`Wake`] when the
+/// caller should repeat the operation with the same arguments. An operation has no effect while it
+/// returns `WouldBlock`.
 ///
 /// ```
 /// use mydht_store::{KVStore, MemoryKV};
@@ -76,53 +79,57 @@ pub struct Listed {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait KVStore {
-    /// The value under `key`, unless it has expired.
+    /// Returns the value under `key`, unless it has expired.
     ///
     /// # Errors
-    /// When it cannot be read; `WouldBlock` to be asked again.
+    /// When the store cannot be read; `WouldBlock` to be asked again.
     fn get(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
 
-    /// Puts a value that is gone at `expires`, if that is said. Where the store's limits are reached, what expired is
-    /// removed for it, and then what nobody has asked for the longest, but nothing that is the node's own.
+    /// Puts a value, which expires at `expires` if given. At the store's limits, expired entries
+    /// are removed first, and then those unused for the longest are evicted, but none of the node's
+    /// own.
     ///
     /// # Errors
-    /// When it cannot be written, or is longer than the store may be; `StorageFull` where the node's own values take
-    /// all the room; `WouldBlock` to be asked again.
+    /// When the value cannot be written; `FileTooLarge` if it is longer than the store's limit;
+    /// `StorageFull` if the node's own values leave no space; `WouldBlock` to be asked again.
     fn put(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()>;
 
-    /// The same for a value that is the node's own: it goes when it expires or is removed, and not to make room. The
-    /// key stays the node's own whoever puts another value under it.
+    /// Puts a value of the node's own, which is never evicted: it stays until it expires or is
+    /// removed. The key stays the node's own even if a peer's value is put under it.
     ///
     /// # Errors
     /// As `put`.
     fn put_own(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) -> io::Result<()>;
 
-    /// Removes a value. Nothing if there is none.
+    /// Removes the value under `key`, if there is one.
     ///
     /// # Errors
     /// As `put`; `WouldBlock` only while a commit is waited for.
     fn remove(&mut self, key: &[u8]) -> io::Result<()>;
 
-    /// Up to `most` entries with keys after `after`, in their order as bytes; fewer only where they end. To iterate,
-    /// ask again with the last key: what is put or removed meanwhile is seen if it comes later.
+    /// Returns up to `most` entries with keys after `after`, in the order of keys as bytes. Returns
+    /// fewer only at the end. To iterate, call again with the last key: entries put or removed
+    /// meanwhile are seen if their keys come later.
     ///
     /// # Errors
     /// As `get`.
     fn page(&mut self, after: Option<&[u8]>, most: usize) -> io::Result<Vec<Listed>>;
 
-    /// What is in the store.
+    /// Returns the number of entries and bytes in the store.
     ///
     /// # Errors
     /// As `get`.
     fn usage(&mut self) -> io::Result<Usage>;
 
-    /// Makes what was put and removed durable.
+    /// Makes all puts and removals so far durable.
     ///
     /// # Errors
-    /// When it could not be made durable: it is forgotten then. `WouldBlock` to be asked again.
+    /// When the changes could not be made durable: they are dropped then. `WouldBlock` to be asked
+    /// again.
     fn commit(&mut self) -> io::Result<()>;
 
-    /// Has `wake` called when what gave `WouldBlock` can go on. A store that never waits has no use for it.
+    /// Sets the callback for when an operation that returned `WouldBlock` can go on. A store that
+    /// never waits ignores it.
     fn on_ready(&mut self, wake: Wake) {
         drop(wake);
     }

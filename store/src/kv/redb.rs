@@ -10,12 +10,12 @@ use redb::{
 
 use super::{Backend, Changes, Entry, Kv, Listed, Stay};
 
-/// How long an entry stays ([`Stay::bits`]), and its value.
+/// Table of entries: expiry ([`Stay::bits`]) and value.
 type Value = (u64, &'static [u8]);
 
 const TABLE: TableDefinition<&[u8], Value> = TableDefinition::new("entries");
 
-/// What entries were before they could expire.
+/// Table of the form before entries could expire.
 const SCHEMA_1: TableDefinition<&[u8], &[u8]> = TableDefinition::new("mydht");
 
 /// The number of the file's form.
@@ -47,8 +47,8 @@ impl RedbKV {
     /// Opens or makes the store in the file `path`.
     ///
     /// # Errors
-    /// `AlreadyExists` if another process has it open; `InvalidData` if a later version made it; otherwise what redb
-    /// says. A file that is no store is left as it is.
+    /// `AlreadyExists` if another process has it open; `InvalidData` if a later version made it;
+    /// otherwise what redb says. A file that is no store is left as it is.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         Redb::open(path).map(Kv::new)
     }
@@ -65,8 +65,8 @@ impl Redb {
         Redb::over(path, move || Database::create(&file))
     }
 
-    /// The same over something else than a file: `open` gives the database, and gives it again after a failure. Errors
-    /// call it `path`.
+    /// Opens a database over something other than a file. `open` returns the database, and is
+    /// called again after a failure; errors name it `path`.
     ///
     /// # Errors
     /// As [`open`](Redb::open).
@@ -84,7 +84,7 @@ impl Redb {
         Ok(store)
     }
 
-    /// The database, opened if it is not.
+    /// Returns the database, opened if necessary.
     fn database(&mut self) -> io::Result<&Database> {
         if self.database.is_none() {
             let shown = self.path.display();
@@ -129,7 +129,7 @@ impl Redb {
         )
     }
 
-    /// What failed is not used any more: it is opened again for what comes next.
+    /// Drops a database that failed, so that the next operation opens it again.
     fn failed(&mut self, error: redb::Error) -> io::Error {
         self.table = None;
         self.database = None;
@@ -175,7 +175,7 @@ fn upgrade(database: &Database) -> Result<(), redb::Error> {
         }
         let entries = old.len()?;
         if entries > 0 {
-            tracing::info!(entries, "the store was brought to its present form");
+            tracing::info!(entries, "upgraded the store to the present form");
         }
     }
     transaction.delete_table(SCHEMA_1)?;
@@ -199,13 +199,14 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// The system's error where it is one: its kind says whether the disk is full or the folder read-only.
+/// The system's error where it is one: its kind says whether the disk is full or the folder
+/// read-only.
 fn io_error(error: redb::Error) -> io::Error {
     match error {
         redb::Error::Io(error) => error,
         redb::Error::Corrupted(why) => io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("it is damaged ({why}): restore it, or start with another --store"),
+            format!("the database is damaged ({why}): restore it, or start with another --store"),
         ),
         other => io::Error::other(other.to_string()),
     }

@@ -1,14 +1,16 @@
-//! How long an entry stays, and for whom.
+//! Expiry and ownership of an entry.
 
 use super::Millis;
 
 /// Set: the entry is the node's own.
 const OWN: u64 = 1 << 63;
 
-/// When an entry is gone, and whether it is the node's own: then nothing of its peers' takes its room.
+/// Expiry of an entry, and whether it is the node's own: such an entry is never evicted for a
+/// peer's.
 ///
-/// As one number, which is what a [`Backend`](super::Backend) keeps: 0 for what stays until it is removed, otherwise the
-/// milliseconds since 1970 (UTC) when it is gone, and the highest bit for what is the node's own.
+/// Encoded as one number, which is what a [`Backend`](super::Backend) keeps: 0 for what stays until
+/// it is removed, otherwise the milliseconds since 1970 (UTC) when it is gone, and the highest bit
+/// for what is the node's own.
 ///
 /// ```
 /// use mydht_store::Stay;
@@ -21,34 +23,35 @@ const OWN: u64 = 1 << 63;
 pub struct Stay(u64);
 
 impl Stay {
-    /// Until then; `None`: until it is removed. What is to stay for 292 million years or more stays for these.
+    /// Expires at `expires`, or never if `None`. A time more than 292 million years away is capped
+    /// at these.
     pub fn until(expires: Option<Millis>) -> Self {
         Stay(expires.map_or(0, |at| at.clamp(1, OWN - 1)))
     }
 
-    /// The same for what is the node's own.
+    /// Marks the entry as the node's own.
     #[must_use]
     pub fn for_own(self) -> Self {
         Stay(self.0 | OWN)
     }
 
-    /// When it is gone; `None`: it stays until it is removed.
+    /// Returns when the entry expires; `None` if it stays until it is removed.
     pub fn expires(self) -> Option<Millis> {
         let at = self.0 & !OWN;
         (at > 0).then_some(at)
     }
 
-    /// It is the node's own.
+    /// Returns whether the entry is the node's own.
     pub fn is_own(self) -> bool {
         self.0 & OWN != 0
     }
 
-    /// As one number.
+    /// Encodes both as one number.
     pub fn bits(self) -> u64 {
         self.0
     }
 
-    /// What was such a number.
+    /// Decodes the number made by [`bits`](Self::bits).
     pub fn from_bits(bits: u64) -> Self {
         Stay(bits)
     }

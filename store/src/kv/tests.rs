@@ -19,7 +19,8 @@ fn sealed_entries_are_opened_and_others_refused() {
     }
 }
 
-/// A backend that answers a question when it is asked a second time in a row, and fails to commit when it is told to.
+/// A backend that answers a question when it is asked a second time in a row, and fails to commit
+/// when it is told to.
 #[derive(Default)]
 struct Slow {
     inner: Memory,

@@ -10,10 +10,11 @@ use crate::lock::lock;
 /// Effect of a partition on traffic from one side to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partition {
-    /// Traffic waits until the network is healed, as behind a pulled cable: connections stall, new ones are not
-    /// answered.
+    /// Traffic waits until the network is healed, as behind a pulled cable: connections stall, new
+    /// ones are not answered.
     Stall,
-    /// Traffic is answered by a reset, as by a firewall: connections break at their next use, new ones are refused.
+    /// Traffic is answered by a reset, as by a firewall: connections break at their next use, new
+    /// ones are refused.
     Cut,
 }
 
@@ -47,7 +48,8 @@ pub struct Delivery {
     pub parcel: Parcel,
 }
 
-/// Parcel on its way to one end of a connection. `C` is what the stream hands over with it, and is only carried here.
+/// Parcel on its way to one end of a connection. `C` is what the stream hands over with it, and is
+/// only carried here.
 pub(super) struct Sent<C> {
     pub(super) end: usize,
     pub(super) parcel: Parcel,
@@ -56,13 +58,14 @@ pub(super) struct Sent<C> {
 
 /// Parcels in flight, and the walls between endpoints.
 ///
-/// Its lock is the last of this module to be taken. Cargo is dropped after the lock is released: a stream that is dropped
-/// sends a parcel, which takes the lock.
+/// Its lock is the last of this module to be taken. Cargo is dropped after the lock is released: a
+/// stream that is dropped sends a parcel, which takes the lock.
 pub(super) struct Between<C> {
     now: Duration,
     latency: Box<dyn FnMut(MemoryAddress, MemoryAddress) -> Duration + Send>,
     watch: Option<Box<dyn FnMut(Delivery) + Send>>,
-    /// Parcels sent so far. Of those that arrive at the same time, the one that was sent first arrives first.
+    /// Parcels sent so far. Of those that arrive at the same time, the one that was sent first
+    /// arrives first.
     sent: u64,
     agenda: BTreeMap<(Duration, u64), (Path, Sent<C>)>,
     /// Parcels that wait for the network to be healed.

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 /// Every decision comes from the schedule or the seed, so a failure can be run again.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// Positions in the stream where a transfer stops, ascending: it blocks there once, then goes on.
+    /// Positions in the stream where a transfer stops, ascending: it blocks there once, then goes
+    /// on.
     stops: VecDeque<u64>,
     /// Blocks before every call that could move bytes.
     block_every_call: bool,
@@ -40,7 +41,8 @@ impl Faults {
         }
     }
 
-    /// Every call that could move bytes blocks first, and moves at most `max_chunk` bytes when tried again.
+    /// Every call that could move bytes blocks first, and moves at most `max_chunk` bytes when
+    /// tried again.
     pub fn block_every_call(max_chunk: usize) -> Self {
         Faults {
             block_every_call: true,
@@ -69,7 +71,8 @@ impl Faults {
         self.stops.is_empty() && !self.block_every_call && self.random.is_none()
     }
 
-    /// Returns how many of `available` bytes may move now. `None` is `WouldBlock`, and the stream will be reported again.
+    /// Returns how many of `available` bytes may move now. `None` is `WouldBlock`, and the stream
+    /// will be reported again.
     pub(super) fn allow(&mut self, available: usize) -> Option<usize> {
         if available == 0 {
             return Some(0);

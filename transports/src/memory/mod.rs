@@ -39,7 +39,8 @@ pub use stream::{MemoryReader, MemoryStream, MemoryWriter};
 use crate::lock::lock;
 use crate::{InvalidAddress, Transport};
 
-/// Bytes that a pipe holds before its writer blocks, unless [`Network::set_capacity`] says otherwise.
+/// Bytes that a pipe holds before its writer blocks, unless [`Network::set_capacity`] says
+/// otherwise.
 pub const DEFAULT_CAPACITY: usize = 64 * 1024;
 
 /// Address of an endpoint in its [`Network`], written `mem:N`.
@@ -110,7 +111,8 @@ impl<P: UserSources> Network<P> {
         }
     }
 
-    /// The number of bytes that pipes opened from now on hold before their writer blocks (at least 1).
+    /// The number of bytes that pipes opened from now on hold before their writer blocks (at least
+    /// 1).
     pub fn set_capacity(&self, bytes: usize) {
         lock(&self.shared).capacity = bytes;
     }
@@ -125,13 +127,14 @@ impl<P: UserSources> Network<P> {
         Arc::clone(shared.between.get_or_insert_with(Between::new))
     }
 
-    /// From now on what is sent takes its time, and arrives when [`advance`](Network::advance) is called with a time that is
-    /// late enough; connections that are open already stay as they are. `latency` is asked for each piece that is sent
-    /// from one address to another; nothing overtakes what was sent before on the same connection. A piece that is lost on
-    /// its way and sent again is one that takes longer.
+    /// From now on what is sent takes its time, and arrives when [`advance`](Network::advance) is
+    /// called with a time that is late enough; connections that are open already stay as they are.
+    /// `latency` is asked for each piece that is sent from one address to another; nothing
+    /// overtakes what was sent before on the same connection. A piece that is lost on its way and
+    /// sent again is one that takes longer.
     ///
-    /// Opening a connection takes a round trip, and so does hearing that nobody is there. A writer hears at once that
-    /// there is room again, which in truth takes its time too.
+    /// Opening a connection takes a round trip, and so does hearing that nobody is there. A writer
+    /// hears at once that there is room again, which in truth takes its time too.
     ///
     /// ```
     /// use std::io::{Read, Write};
@@ -175,7 +178,8 @@ impl<P: UserSources> Network<P> {
         between.and_then(|between| lock(&between).next_delivery())
     }
 
-    /// Delivers what has arrived by `now`, and gives how many pieces that were. Time never goes back.
+    /// Delivers what has arrived by `now`, and gives how many pieces that were. Time never goes
+    /// back.
     pub fn advance(&self, now: Duration) -> usize {
         let Some(between) = lock(&self.shared).between.clone() else {
             return 0;
@@ -215,9 +219,9 @@ impl<P: UserSources> Network<P> {
         }
     }
 
-    /// Divides the network: endpoints for which `side` gives different numbers do not reach each other until it is
-    /// [healed](Network::heal). It concerns connections that were opened after a call of this or of
-    /// [`set_latency`](Network::set_latency).
+    /// Divides the network: endpoints for which `side` gives different numbers do not reach each
+    /// other until it is [healed](Network::heal). It concerns connections that were opened after a
+    /// call of this or of [`set_latency`](Network::set_latency).
     pub fn partition(&self, how: Partition, side: impl Fn(MemoryAddress) -> u32 + Send + 'static) {
         lock(&self.between()).partition(how, side);
     }
@@ -228,8 +232,9 @@ impl<P: UserSources> Network<P> {
         stream::resend(stalled);
     }
 
-    /// Nothing reaches this endpoint any more, and nothing that it sends arrives: what others see of a computer whose
-    /// power fails. It concerns the connections that a [`partition`](Network::partition) concerns.
+    /// Nothing reaches this endpoint any more, and nothing that it sends arrives: what others see
+    /// of a computer whose power fails. It concerns the connections that a
+    /// [`partition`](Network::partition) concerns.
     pub fn unplug(&self, address: MemoryAddress) {
         lock(&self.between()).unplug(address);
     }
@@ -332,7 +337,7 @@ impl<P: UserSources> Transport<P> for Memory<P> {
         let backlog = shared.endpoints.get_mut(address).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::ConnectionRefused,
-                format!("cannot connect to {address}: nobody is there"),
+                format!("cannot connect to {address}: no endpoint has this address"),
             )
         })?;
         let (near, far) = MemoryStream::pair(capacity, faults, None);

@@ -14,7 +14,8 @@ pub(super) struct Pipe {
     capacity: usize,
     /// The connection is not open yet: nothing can be written.
     pub(super) opening: bool,
-    /// The reader knows that the writer has closed: what is in the pipe can still be read, then the stream ends.
+    /// The reader knows that the writer has closed: what is in the pipe can still be read, then the
+    /// stream ends.
     pub(super) closed: bool,
     /// The writer has closed.
     pub(super) shut: bool,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Bytes of a message at most: what every data channel carries as one piece (RFC 8831, section 6.6).
+/// Bytes of a message at most: what every data channel carries as one piece (RFC 8831, section
+/// 6.6).
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
 /// Bytes of a frame before the payload of a stream.
@@ -55,7 +56,7 @@ pub(super) enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Violation::Malformed => write!(f, "it sent what is no frame"),
+            Violation::Malformed => write!(f, "it sent an invalid frame"),
             Violation::TooLong(len) => {
                 write!(f, "it sent a message of {len} bytes (limit {MAX_MESSAGE})")
             }

@@ -15,8 +15,8 @@ pub(super) enum Beat {
 
 /// Asks a peer that was silent for `interval`, and gives it up when it was silent for `dead_after`.
 ///
-/// A peer is never given up for our own sleep: where the page was suspended, or a laptop closed, the time slept does
-/// not count.
+/// A peer is never given up for our own sleep: where the page was suspended, or a laptop closed,
+/// the time slept does not count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heartbeat {
     interval: Duration,

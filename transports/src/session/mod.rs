@@ -1,12 +1,15 @@
-//! Streams over anything that carries messages: credits, fragments, a heartbeat and an end that is noticed.
+//! Streams over anything that carries messages: credits, fragments, a heartbeat and an end that is
+//! noticed.
 //!
-//! A data channel and a WebSocket carry messages, cannot be told to wait by whoever receives, and may look open long
-//! after the peer has gone. A [`Session`] makes reliable byte streams of them. It is a pure state machine: what
-//! arrives is given to it, what is to be sent is taken from it, and it is told the time.
+//! A data channel and a WebSocket carry messages, cannot be told to wait by whoever receives, and
+//! may look open long after the peer has gone. A [`Session`] makes reliable byte streams of them.
+//! It is a pure state machine: what arrives is given to it, what is to be sent is taken from it,
+//! and it is told the time.
 //!
-//! * A stream may send what it has credit for; the reader gives credit as it reads. A slow reader stops its own
-//!   stream, no other one, and the memory for what it has not read is bounded.
-//! * No message is longer than [`MAX_MESSAGE`]. Streams that have something to send take turns, a message each.
+//! * A stream may send what it has credit for; the reader gives credit as it reads. A slow reader
+//!   stops its own stream, no other one, and the memory for what it has not read is bounded.
+//! * No message is longer than [`MAX_MESSAGE`]. Streams that have something to send take turns, a
+//!   message each.
 //! * A peer that is silent is asked, and given up after [`SessionLimits::dead_after`].
 //!
 //! ```
@@ -120,7 +123,8 @@ impl Session {
         }
     }
 
-    /// Counts silence from `now`: the carrier opened, or the peer's end of it showed a sign of life.
+    /// Counts silence from `now`: the carrier opened, or the peer's end of it showed a sign of
+    /// life.
     pub fn carried(&mut self, now: Duration) {
         self.heartbeat.heard(now);
     }
@@ -192,7 +196,8 @@ impl Session {
         self.next_message(message, true)
     }
 
-    /// As [`transmit`](Session::transmit), without messages that more bytes of their stream could still join.
+    /// As [`transmit`](Session::transmit), without messages that more bytes of their stream could
+    /// still join.
     pub fn transmit_whole(&mut self, message: &mut Vec<u8>) -> bool {
         self.next_message(message, false)
     }
@@ -244,7 +249,7 @@ impl Session {
         false
     }
 
-    /// Does what is due. To be called after what has come by now was received, and again at
+    /// Runs the work whose deadline has passed. Call it after receiving, and again at
     /// [`next_deadline`](Session::next_deadline) at the latest.
     pub fn tick(&mut self, now: Duration) {
         if self.end.is_some() {
@@ -263,7 +268,7 @@ impl Session {
         }
     }
 
-    /// When [`tick`](Session::tick) is due; `None` once the session is over.
+    /// Returns the time of the next [`tick`](Session::tick); `None` once the session is over.
     pub fn next_deadline(&self) -> Option<Duration> {
         if self.end.is_some() {
             return None;
@@ -303,8 +308,8 @@ impl Session {
     /// Reads bytes of a stream.
     ///
     /// # Errors
-    /// `WouldBlock` when none have come: the stream will be [reported](Session::take_report). Why the session is
-    /// over, once what came before was read. `Ok(0)`: the peer closed.
+    /// `WouldBlock` when none have come: the stream will be [reported](Session::take_report). Why
+    /// the session is over, once what came before was read. `Ok(0)`: the peer closed.
     pub fn read(&mut self, id: StreamId, buf: &mut [u8]) -> io::Result<usize> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(0);
@@ -324,8 +329,8 @@ impl Session {
     /// Writes bytes to a stream; they are sent by and by.
     ///
     /// # Errors
-    /// `WouldBlock` when it holds as many unsent bytes as it may: it will be [reported](Session::take_report).
-    /// Why the session or the stream is over.
+    /// `WouldBlock` when it holds as many unsent bytes as it may: it will be
+    /// [reported](Session::take_report). Why the session or the stream is over.
     pub fn write(&mut self, id: StreamId, buf: &[u8]) -> io::Result<usize> {
         if let Some(end) = &self.end {
             return Err(end.error());
@@ -337,7 +342,8 @@ impl Session {
         result
     }
 
-    /// True if nothing of a stream waits to be sent. If not, the stream is reported writable when there is room.
+    /// True if nothing of a stream waits to be sent. If not, the stream is reported writable when
+    /// there is room.
     pub fn is_flushed(&mut self, id: StreamId) -> bool {
         self.end.is_some() || self.streams.get_mut(&id).is_none_or(Stream::is_flushed)
     }
@@ -359,7 +365,8 @@ impl Session {
 
     /// Closes the session and all its streams, for this reason; the first reason stays.
     ///
-    /// The reason of [`End::Closed`] and [`End::Violation`] is told to the peer with the next message. Nothing else is sent.
+    /// The reason of [`End::Closed`] and [`End::Violation`] is told to the peer with the next
+    /// message. Nothing else is sent.
     pub fn close(&mut self, end: End) {
         if self.end.is_some() {
             return;

@@ -13,26 +13,31 @@ pub trait Pipe {
     /// Sends a message.
     ///
     /// # Errors
-    /// `WouldBlock` when there is no room: then nothing of it was taken. Any other error: the pipe is gone.
+    /// `WouldBlock` when there is no room: then nothing of it was taken. Any other error: the pipe
+    /// is gone.
     fn send(&mut self, message: &[u8]) -> io::Result<()>;
 
     /// Sees to it that what was sent leaves soon.
     ///
     /// # Errors
-    /// `WouldBlock` when that must be called again once there is room. Any other error: the pipe is gone.
+    /// `WouldBlock` when that must be called again once there is room. Any other error: the pipe is
+    /// gone.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Returns true if so much waits to be sent that the pipe reports when it has less. Short messages can wait until then.
+    /// Returns true if so much waits to be sent that the pipe reports when it has less. Short
+    /// messages can wait until then.
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// Takes the next message, in the place of what is in `message`; false if what came concerns the pipe alone.
+    /// Takes the next message, in the place of what is in `message`; false if what came concerns
+    /// the pipe alone.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing has come; `UnexpectedEof` when the peer closed; any other error: the pipe is gone.
+    /// `WouldBlock` when nothing has come; `UnexpectedEof` when the peer closed; any other error:
+    /// the pipe is gone.
     fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool>;
 }
 
@@ -55,7 +60,8 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Receives, does what is due, and sends. A pipe that is gone ends the session.
+    /// Receives, runs the work whose deadline has passed, and sends. A closed pipe ends the
+    /// session.
     pub fn turn(&mut self, session: &mut Session, pipe: &mut impl Pipe, now: Duration) -> Progress {
         let progress = self.receive(session, pipe, now);
         session.tick(now);
@@ -91,7 +97,8 @@ impl Pump {
         self.send_some(session, pipe, true);
     }
 
-    /// As [`send`](Pump::send), but leaves bytes that do not fill a message, which more may be added to, to the next turn.
+    /// As [`send`](Pump::send), but leaves bytes that do not fill a message, which more may be
+    /// added to, to the next turn.
     pub fn send_whole(&mut self, session: &mut Session, pipe: &mut impl Pipe) {
         self.send_some(session, pipe, false);
     }

@@ -156,7 +156,8 @@ impl Stream {
         self.announce || self.credit_is_due(limits) || (self.has_to_say(limits) && !is_short)
     }
 
-    /// Appends its next frame; true if it has said its last one. Only if it [has](Stream::has_to_say) one.
+    /// Appends its next frame; true if it has said its last one. Only if it
+    /// [has](Stream::has_to_say) one.
     pub fn say(&mut self, message: &mut Vec<u8>, limits: &SessionLimits) -> bool {
         if std::mem::take(&mut self.announce) {
             Frame::Open(self.id).encode(message);

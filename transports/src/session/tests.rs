@@ -335,7 +335,7 @@ fn late_words_about_a_closed_stream_are_no_violation() {
     assert_eq!(a.streams(), 0);
 }
 
-/// What can be done to a pair of sessions.
+/// Step of a test on a pair of sessions.
 #[derive(Clone, Debug)]
 enum Op {
     Open(bool),

@@ -21,7 +21,7 @@ struct Inner<C> {
 }
 
 struct Shared<C, S> {
-    /// What of the connection the loop watches.
+    /// Source that the loop watches for this connection.
     source: S,
     timer: Timer,
     /// Tells one half what the other half's call has changed.
@@ -30,7 +30,8 @@ struct Shared<C, S> {
     inner: Mutex<Inner<C>>,
 }
 
-/// A connection. Its clones, and its halves, are the same one; it is closed when the last is dropped.
+/// A connection. Its clones, and its halves, are the same one; it is closed when the last is
+/// dropped.
 pub struct Connection<C, S>(Arc<Shared<C, S>>);
 
 impl<C, S> Clone for Connection<C, S> {
@@ -67,7 +68,8 @@ impl<C: Carrier, S> Connection<C, S> {
 }
 
 impl<C: Carrier, S> Shared<C, S> {
-    /// Does what can be done now. What either half need no longer wait for is in what the machine reports.
+    /// Does what can be done now. What either half need no longer wait for is in what the machine
+    /// reports.
     fn turn(&self, inner: &mut Inner<C>) {
         let now = inner.now();
         if inner.machine.turn(now) == Progress::More {
@@ -140,7 +142,7 @@ impl<C: Carrier, S> Write for Connection<C, S> {
         result
     }
 
-    /// What was written is on its way already.
+    /// Does nothing: `write` has already passed the bytes on.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

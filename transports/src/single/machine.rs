@@ -1,4 +1,5 @@
-//! One connection over anything that becomes a pipe: opening, session, end. Told the time; it never waits.
+//! One connection over anything that becomes a pipe: opening, session, end. Told the time; it never
+//! waits.
 
 use std::io;
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub struct Machine<C> {
     stream: Option<StreamId>,
     pump: Pump,
     open_deadline: Duration,
-    /// When it must be open; counted from the first turn. Then, when blocked sending is tried again.
+    /// When it must be open; counted from the first turn. Then, when blocked sending is tried
+    /// again.
     deadline: Option<Duration>,
 }
 
@@ -102,7 +104,7 @@ impl<C: Carrier> Machine<C> {
                     return;
                 }
                 let seconds = self.open_deadline.as_secs();
-                let why = format!("it was not open within {seconds} s");
+                let why = format!("the connection was not open within {seconds} s");
                 self.session.lose(&why);
             }
             Err(error) => self.session.lose(&error.to_string()),
@@ -123,7 +125,7 @@ impl<C: Carrier> Machine<C> {
         self.carrier.is_none()
     }
 
-    /// When the next turn is due at the latest.
+    /// Returns the deadline of the next turn.
     pub fn next_deadline(&self) -> Option<Duration> {
         let session = self.session.next_deadline().filter(|_| self.is_open);
         session
@@ -133,7 +135,7 @@ impl<C: Carrier> Machine<C> {
             .filter(|_| !self.is_over())
     }
 
-    /// What the one stream can be used for.
+    /// Returns what the one stream can be used for.
     pub fn readiness(&self) -> Option<Ready> {
         match self.stream {
             Some(stream) => self.session.readiness(stream),
@@ -141,7 +143,7 @@ impl<C: Carrier> Machine<C> {
         }
     }
 
-    /// Whom to tell that he need not wait any longer.
+    /// Takes the readiness to report to a user that waited.
     pub fn take_report(&mut self) -> Option<Ready> {
         self.session.take_report().map(|(_, ready)| ready)
     }
@@ -168,7 +170,7 @@ impl<C: Carrier> Machine<C> {
         result
     }
 
-    /// It does not exist yet, or never will.
+    /// Returns the error of a stream that does not exist yet, or never will.
     fn no_stream(&self) -> io::Error {
         let blocks = || io::ErrorKind::WouldBlock.into();
         self.session.end().map_or_else(blocks, End::error)

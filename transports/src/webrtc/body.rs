@@ -1,9 +1,9 @@
-//! What is in a signal between two of these transports.
+//! Body of a signal between two of these transports.
 //!
-//! A line `1 FROM TO`, two numbers of 16 hexadecimal digits that name the attempts to connect of the sender and of the
-//! receiver (zeros: not known yet), then what the signal is about: a session description, a candidate as in its
-//! attribute (`candidate:…`), or the reason of a goodbye. The numbers tell a peer that was started anew from the one
-//! that it was before.
+//! A line `1 FROM TO`, two numbers of 16 hexadecimal digits that name the attempts to connect of
+//! the sender and of the receiver (zeros: not known yet), then what the signal is about: a session
+//! description, a candidate as in its attribute (`candidate:…`), or the reason of a goodbye. The
+//! numbers tell a peer that was started anew from the one that it was before.
 
 /// Names one attempt to connect: random, and never 0.
 pub(super) type Attempt = u64;

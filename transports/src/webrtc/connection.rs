@@ -16,10 +16,11 @@ use super::{Negotiation, Peer, PeerEvent, RtcLimits};
 use crate::session::{End, Progress, Pump, Session, Side, StreamId};
 use crate::signaller::{RtcAddress, SignalKind, Signaller};
 
-/// How long the channel of a connection that ended is kept, so that a goodbye arrives before it closes.
+/// Time that the channel of an ended connection stays open, so that a goodbye arrives before it
+/// closes.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// How long a connection that is open waits for its first stream at least.
+/// Minimum time that an open connection waits for its first stream.
 const FIRST_STREAM: Duration = Duration::from_secs(3);
 
 pub(super) struct Connection<B> {
@@ -145,7 +146,7 @@ impl<B: Peer> Connection<B> {
             match self.open_deadline {
                 Some(deadline) if deadline <= now => {
                     let seconds = limits.open_deadline.as_secs();
-                    self.fail(&format!("it was not open within {seconds} s"));
+                    self.fail(&format!("the connection was not open within {seconds} s"));
                 }
                 Some(_) => {}
                 None => progress = self.pump.turn(&mut self.session, peer, now),
@@ -157,7 +158,7 @@ impl<B: Peer> Connection<B> {
         progress
     }
 
-    /// What has happened, and what is to be done about it.
+    /// Handles the events of the peer connection, and starts its next operation.
     fn hear(&mut self, now: Duration) {
         let Some(peer) = &mut self.peer else {
             return;
@@ -248,7 +249,8 @@ impl<B: Peer> Connection<B> {
         is_idle.then(|| self.last_used + patience)
     }
 
-    /// Drops the peer of a session that has ended, after the time that the channel is left for its goodbye.
+    /// Drops the peer of a session that has ended, after the time that the channel is left for its
+    /// goodbye.
     fn finish_closing<S: Signaller<mydht_evloop::Poll>>(
         &mut self,
         signaller: &mut S,
@@ -289,7 +291,7 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    /// The same, but leaves what does not fill a message to the next turn.
+    /// Sends full messages only, and leaves the rest to the next turn.
     pub fn flush_whole(&mut self) {
         if let (Some(peer), None) = (&mut self.peer, self.open_deadline) {
             self.pump.send_whole(&mut self.session, peer);
@@ -317,7 +319,7 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    /// Whom to tell about a stream.
+    /// Sets the trigger of a stream's user.
     pub fn watch(&mut self, stream: StreamId, trigger: SetReadiness) {
         self.triggers.insert(stream, trigger);
     }
@@ -347,7 +349,7 @@ impl<B: Peer> Connection<B> {
         self.is_usable() && self.open_deadline.is_some()
     }
 
-    /// What identifies the channel to both ends, of what this end opened or the peer did.
+    /// Returns the channel binding of a stream that this end opened, or the peer did.
     pub fn binding(&self, opened_here: bool) -> Option<Vec<u8>> {
         self.certificates.binding(opened_here)
     }
@@ -364,7 +366,7 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    /// When the next turn is due at the latest.
+    /// Returns the deadline of the next turn.
     pub fn next_deadline(&self, limits: &RtcLimits) -> Option<Duration> {
         self.peer.as_ref()?;
         if self.session.end().is_some() {

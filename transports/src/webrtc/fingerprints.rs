@@ -1,13 +1,14 @@
-//! What identifies a DTLS connection: the fingerprints of its two certificates (RFC 8122, section 5).
+//! Identity of a DTLS connection: the fingerprints of its two certificates (RFC 8122, section 5).
 
 use super::Op;
 
-/// Fingerprints of one description, each `algorithm hash`, sorted: however the description is written.
+/// Fingerprints of one description, each `algorithm hash`, sorted: however the description is
+/// written.
 type Fingerprints = Vec<String>;
 
-/// The fingerprints that both ends of a connection go by: those of the descriptions that were taken, not of those that
-/// were only said. Whoever carries descriptions can put a certificate of their own into them; then the two ends go by
-/// different ones.
+/// The fingerprints that both ends of a connection go by: those of the descriptions that were
+/// taken, not of those that were only said. Whoever carries descriptions can put a certificate of
+/// their own into them; then the two ends go by different ones.
 #[derive(Debug, Default)]
 pub(super) struct Certificates {
     own: Option<Fingerprints>,
@@ -36,8 +37,8 @@ impl Certificates {
         }
     }
 
-    /// The bytes that both ends have in common for what this end opened, or the peer did: the opener's fingerprints,
-    /// then the other's. `None` until both are known.
+    /// The bytes that both ends have in common for what this end opened, or the peer did: the
+    /// opener's fingerprints, then the other's. `None` until both are known.
     pub fn binding(&self, opened_here: bool) -> Option<Vec<u8>> {
         let (own, theirs) = (self.own.as_ref()?, self.theirs.as_ref()?);
         let (opener, other) = match opened_here {

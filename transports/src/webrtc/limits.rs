@@ -1,21 +1,23 @@
-//! What a transport takes from its peers.
+//! Limits of what a transport accepts from its peers.
 
 use std::time::Duration;
 
 use crate::session::SessionLimits;
 
-/// The bounds of a [`WebRtc`](super::WebRtc) transport. An error that a bound caused names its field.
+/// The bounds of a [`WebRtc`](super::WebRtc) transport. An error that a bound caused names its
+/// field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtcLimits {
     /// Connections at once, with those that are opening. Browsers become slow with many of them.
     pub connections: usize,
-    /// From the beginning of a connection until its channel is open.
+    /// Time from the beginning of a connection until its channel must be open.
     pub open_deadline: Duration,
-    /// A connection without streams is kept for so long: opening a stream on it costs nothing.
+    /// Time that a connection without streams stays open, because opening a stream on it costs
+    /// nothing.
     pub idle: Duration,
-    /// A connection that moved nothing for so long may be closed for another one.
+    /// Time without traffic after which a connection may be closed in favour of another.
     pub useful_for: Duration,
-    /// What holds once it is open.
+    /// Limits of the session once the connection is open.
     pub session: SessionLimits,
 }
 

@@ -1,4 +1,5 @@
-//! How two descriptions meet: "perfect negotiation" (W3C, WebRTC 1.0, section 10.7), as a pure state machine.
+//! Negotiation of two descriptions: "perfect negotiation" (W3C, WebRTC 1.0, section 10.7), as a
+//! pure state machine.
 
 use std::collections::VecDeque;
 
@@ -8,7 +9,7 @@ use crate::signaller::SignalKind;
 /// Signals that wait for an operation to be done, at most.
 const MOST_WAITING: usize = 128;
 
-/// What is being done.
+/// Operation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Busy {
     Offer,
@@ -19,8 +20,8 @@ enum Busy {
 
 /// One end of a negotiation.
 ///
-/// Both ends may make an offer whenever they like. Where two offers cross, the polite end gives up its own and answers;
-/// the impolite one does not hear the other's.
+/// Both ends may make an offer whenever they like. Where two offers cross, the polite end gives up
+/// its own and answers; the impolite one does not hear the other's.
 ///
 /// It is told what signals come ([`signal`](Negotiation::signal)), that an operation is done
 /// ([`done`](Negotiation::done)), and of candidates. What is to be done is taken from it:
@@ -133,7 +134,7 @@ impl Negotiation {
             .extend(candidates.map(|candidate| (SignalKind::Candidate, candidate)));
     }
 
-    /// What is to be done now; nothing while something is.
+    /// Returns the next operation to start; `None` while one is under way.
     pub fn next_op(&mut self) -> Option<Op> {
         if self.busy.is_some() || self.failure.is_some() {
             return None;
@@ -178,7 +179,7 @@ impl Negotiation {
         Some((Busy::Offer, Op::Offer { restart }))
     }
 
-    /// What is to be sent to the peer.
+    /// Returns the next signal to send to the peer.
     pub fn next_signal(&mut self) -> Option<(SignalKind, String)> {
         self.outgoing.pop_front()
     }

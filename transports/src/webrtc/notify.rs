@@ -1,4 +1,4 @@
-//! How a connection asks for a turn.
+//! Requests of a connection for a turn.
 
 use std::collections::VecDeque;
 use std::fmt;

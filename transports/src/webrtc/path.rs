@@ -7,7 +7,7 @@ use super::PathState;
 /// A path that seems to be cut often comes back within this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long new paths are waited for before others are looked for.
+/// Time to wait for new paths before looking for others.
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// The polite one leaves the first try to the other: two at once would only cost one of them.

@@ -1,4 +1,4 @@
-//! What makes connections: the browser, or a native implementation.
+//! Interface to the maker of connections: the browser, or a native implementation.
 
 use std::fmt::Display;
 use std::io;
@@ -11,10 +11,11 @@ use mydht_small::Excerpt;
 use super::Notify;
 use crate::session::Pipe;
 
-/// What a peer connection is asked to do. One at a time; it answers with [`PeerEvent::Done`].
+/// Operation of a peer connection. One runs at a time, and ends with [`PeerEvent::Done`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Make an offer, for new paths if `restart`, and take it for the local description. Done: the offer.
+    /// Make an offer, for new paths if `restart`, and take it for the local description. Done: the
+    /// offer.
     Offer {
         /// The paths that were found before are of no use.
         restart: bool,
@@ -60,15 +61,15 @@ impl OpError {
 /// Whether there is a path to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathState {
-    /// There is.
+    /// The path works.
     Connected,
-    /// It seems to be cut; it may come back by itself.
+    /// The path seems to be cut, and may come back by itself.
     Disconnected,
-    /// It will not come back by itself.
+    /// The path is cut, and will not come back by itself.
     Failed,
 }
 
-/// What happened at a peer connection.
+/// Event of a peer connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
     /// Result of the last [`Op`].
@@ -83,12 +84,13 @@ pub enum PeerEvent {
     Closed(String),
 }
 
-/// One connection with one channel, reliable and ordered, whose messages it carries. Dropped, it is closed.
+/// One connection with one channel, reliable and ordered, whose messages it carries. Dropped, it is
+/// closed.
 pub trait Peer: Pipe {
     /// Begins to do something.
     fn start(&mut self, op: Op);
 
-    /// What happened since.
+    /// Returns the next event, if there is one.
     fn poll(&mut self) -> Option<PeerEvent>;
 
     /// Sends a message that may be lost, overtaken, and is not waited for.
@@ -97,7 +99,7 @@ pub trait Peer: Pipe {
     /// `Unsupported` where such messages were not asked for; `WouldBlock` where there is no room.
     fn send_datagram(&mut self, message: &[u8]) -> io::Result<()>;
 
-    /// The next message that was sent so, in the place of what is in `message`.
+    /// Receives the next such message, replacing the content of `message`.
     ///
     /// # Errors
     /// `WouldBlock` when there is none.
@@ -106,7 +108,7 @@ pub trait Peer: Pipe {
 
 /// Makes peer connections. It is registered under the token of the transport.
 pub trait Backend: Registerable<Poll> {
-    /// What it makes.
+    /// Type of the peer connections.
     type Peer: Peer;
 
     /// A connection that tells of what happens to it by `notify`.
@@ -115,7 +117,7 @@ pub trait Backend: Registerable<Poll> {
     /// When no more can be made.
     fn peer(&mut self, notify: Notify) -> io::Result<Self::Peer>;
 
-    /// Does what it has to do for all of its connections, and says when it wants to again.
+    /// Runs the work for all connections, and returns the deadline of the next turn.
     fn turn(&mut self, now: Duration) -> Option<Duration> {
         let _ = now;
         None

@@ -76,7 +76,7 @@ impl<S: Signaller<Poll>, B: Backend> Write for RtcStream<S, B> {
         lock(&self.0.inner).write(key, stream, buf)
     }
 
-    /// What was written is on its way already.
+    /// Does nothing: `write` has already passed the bytes on.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -23,7 +23,8 @@ use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 /// Signals taken in one turn.
 const SIGNALS_PER_TURN: usize = 64;
 
-/// Reaches the peers that its signaller knows. It does its own work inside [`accept`](crate::Transport::accept).
+/// Reaches the peers that its signaller knows. It does its own work inside
+/// [`accept`](crate::Transport::accept).
 pub struct WebRtc<S: Signaller<Poll>, B: Backend> {
     inner: Arc<Mutex<Inner<S, B>>>,
     registration: Registration,
@@ -85,8 +86,8 @@ impl<S: Signaller<Poll>, B: Backend> WebRtc<S, B> {
     /// Sends a message that may be lost or overtaken to a peer that a connection is open to.
     ///
     /// # Errors
-    /// `NotConnected`; `Unsupported` where the backend was not asked for such messages; `WouldBlock` where there is no
-    /// room: drop it, or try again later.
+    /// `NotConnected`; `Unsupported` where the backend was not asked for such messages;
+    /// `WouldBlock` where there is no room: drop it, or try again later.
     pub fn send_datagram(&self, to: &RtcAddress, message: &[u8]) -> io::Result<()> {
         let mut inner = lock(&self.inner);
         let key = *inner.by_peer.get(to).ok_or(io::ErrorKind::NotConnected)?;
@@ -112,7 +113,7 @@ impl<S: Signaller<Poll>, B: Backend> WebRtc<S, B> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Does what is due, and sees to it that it is called when more is.
+    /// Runs the work whose deadline has passed, and sets a timer for the next deadline.
     fn turn(&mut self) {
         let mut inner = lock(&self.inner);
         let deadline = inner.turn();
@@ -256,7 +257,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         // A flood of offers takes half of the room at most.
         let opening = self.connections.values().filter(|c| c.is_opening()).count();
         let refused = if opening >= self.limits.connections.div_ceil(2) {
-            Some("it opens too many connections at once".to_owned())
+            Some("the peer opens too many connections at once".to_owned())
         } else {
             self.connection(peer, now)
                 .map_err(|error| error.to_string())

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// What a connection is good for.
+/// Usefulness of a connection, by which the one to close is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usefulness {
-    /// It is opening: it has a deadline of its own.
+    /// Whether the connection is still opening, which has a deadline of its own.
     pub is_opening: bool,
     /// Streams on it.
     pub streams: usize,
@@ -13,9 +13,9 @@ pub struct Usefulness {
     pub last_used: Duration,
 }
 
-/// The place of the connection that is to be closed for a new one, or `None` if all are of use: then the new one is
-/// refused. One without streams goes first; then one that moved nothing for `useful_for`; of several, the one that
-/// was not used for longest.
+/// The place of the connection that is to be closed for a new one, or `None` if all are of use:
+/// then the new one is refused. One without streams goes first; then one that moved nothing for
+/// `useful_for`; of several, the one that was not used for longest.
 ///
 /// ```
 /// use mydht_transports::webrtc::usefulness::{Usefulness, least_useful};

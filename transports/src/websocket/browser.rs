@@ -19,7 +19,7 @@ use crate::single::{Carrier, Connection, Machine, Unwatched};
 /// Bytes that the browser is given before they left: enough to keep a fast line busy.
 const MOST_BUFFERED: u32 = 256 * 1024;
 
-/// How often a full buffer is looked at: the browser does not say when it drains.
+/// Interval of polling a full buffer: the browser has no event for when it drains.
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Messages that wait to be taken: a peer that keeps to its credit stays far below.
@@ -37,7 +37,7 @@ impl WebSocket {
         Self::default()
     }
 
-    /// The same with limits of one's own.
+    /// Sets other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: WsLimits) -> Self {
         self.limits = limits;
@@ -48,7 +48,7 @@ impl WebSocket {
 /// A connection of the browser.
 pub type WsConnection = Connection<Socket, Unwatched>;
 
-/// What the browser's callbacks leave behind.
+/// Events recorded by the browser's callbacks, until the next turn.
 #[derive(Default)]
 struct Inbox {
     is_open: bool,

@@ -5,7 +5,8 @@ use tungstenite::http::{HeaderValue, StatusCode};
 
 use super::SUBPROTOCOL;
 
-/// Lets in who asks for the right path and speaks the right subprotocol; tells the others what is here.
+/// Lets in who asks for the right path and speaks the right subprotocol; tells the others what is
+/// here.
 #[derive(Debug)]
 pub(super) struct Check {
     pub path: std::sync::Arc<str>,

@@ -33,10 +33,12 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    /// Listens on `address`; port 0 asks the system for a free one. Only requests for its path become connections.
+    /// Listens on `address`; port 0 asks the system for a free one. Only requests for its path
+    /// become connections.
     ///
     /// # Errors
-    /// What the system says, with the address; also for `wss://` and for a host that is no IP address.
+    /// What the system says, with the address; also for `wss://` and for a host that is no IP
+    /// address.
     pub fn listen(address: &WsAddress) -> io::Result<Self> {
         let at = reachable(address, "listen on")?;
         let listener = TcpListener::bind(&at).map_err(|error| listen_error(address, &error))?;
@@ -54,7 +56,7 @@ impl WebSocket {
         }
     }
 
-    /// The same with limits of one's own.
+    /// Sets other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: WsLimits) -> Self {
         self.limits = limits;
@@ -79,7 +81,8 @@ fn reachable(address: &WsAddress, to: &str) -> io::Result<SocketAddr> {
 pub struct Socket(Arc<TcpStream>);
 
 impl Socket {
-    /// Takes a connection that may still be opening: until it is open, reading and writing return `WouldBlock`.
+    /// Takes a connection that may still be opening: until it is open, reading and writing return
+    /// `WouldBlock`.
     pub fn of(stream: Arc<TcpStream>) -> Self {
         Socket(stream)
     }
@@ -111,7 +114,7 @@ impl Write for Socket {
 /// A connection over TCP.
 pub type WsConnection = Connection<WsPipe<Socket>, Watched>;
 
-/// What the loop watches of a connection.
+/// Source that the loop watches for a connection.
 pub struct Watched(Arc<TcpStream>);
 
 impl Registerable<Poll> for Watched {
@@ -180,7 +183,8 @@ impl Transport<Poll> for WebSocket {
         Some(WsAddress::at(at, path))
     }
 
-    /// Who listens on all its interfaces is found at the address that it was seen at, on the port that it listens on.
+    /// Replaces an unspecified IP, claimed by a peer that listens on all its interfaces, by the
+    /// observed one. The claimed port is kept.
     fn address_of(&self, claimed: WsAddress, observed: &WsAddress) -> WsAddress {
         match (claimed.socket_address(), observed.socket_address()) {
             (Some(at), Some(seen)) if at.ip().is_unspecified() && !claimed.is_secure() => {

@@ -18,7 +18,8 @@ use crate::single::Carrier;
 /// Bytes collected before they are given to the socket, and read from it at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Messages are as long as a session's at most: a longer one is refused by its header, before it is read.
+/// Messages are as long as a session's at most: a longer one is refused by its header, before it is
+/// read.
 fn config() -> Option<WebSocketConfig> {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)

@@ -162,7 +162,7 @@ fn bytes_at_a_time_in_a_handshake_are_an_attack() {
     assert!(server.is_over());
 }
 
-/// What a server that was sent this has to say, and how it ended.
+/// Returns the answer of a server to these bytes, and how the connection ended.
 fn server_says(sent: &[u8]) -> (String, io::Result<usize>) {
     let (mut client, far) = streams(1 << 20, Faults::none);
     let mut server = server(far);

@@ -32,8 +32,8 @@ pub async fn sleep(milliseconds: f64) {
     JsFuture::from(promise).await.unwrap();
 }
 
-/// How long what a test waits for may take, in milliseconds: longer than any deadline of the transport, and less than the
-/// runner gives a suite, which would end without saying why.
+/// Longest wait of a test, in milliseconds: longer than any deadline of the transport, and less
+/// than the runner gives a suite, which would end without saying why.
 const PATIENCE: f64 = 40_000.0;
 
 thread_local! {

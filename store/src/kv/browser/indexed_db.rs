@@ -15,26 +15,27 @@ use super::super::backend::{SEAL, seal, unseal};
 use super::super::{Backend, Changes, Entry, Kv, Listed, Wake};
 use super::{given, refused};
 
-/// The form of the database. A later one is refused by the browser, an older one is brought to this one.
+/// The form of the database. A later one is refused by the browser, an older one is brought to this
+/// one.
 const VERSION: u32 = 1;
 
 const ENTRIES: &str = "entries";
 
-/// Chromium keeps each value of more than 64 KiB in a file of its own: it takes twice as long to write it, and four times to
-/// read it.
+/// Chromium keeps each value of more than 64 KiB in a file of its own: it takes twice as long to
+/// write it, and four times to read it.
 const LONGEST: usize = 32 << 10;
 
 /// Keeps everything in IndexedDB.
 pub type IndexedDbKV = Kv<IndexedDb>;
 
-/// A database of this page's origin. Every operation waits for it: each is asked once, and answered when it is asked for
-/// again after the browser said that it is done.
+/// A database of this page's origin. Every operation waits for it: each is asked once, and answered
+/// when it is asked for again after the browser said that it is done.
 ///
 /// A commit is one transaction with strict durability: it is on disk when it is done.
 pub struct IndexedDb {
     name: String,
     state: Rc<RefCell<State>>,
-    /// Hears of everything that was asked.
+    /// Handler of all events of the requests.
     heard: Closure<dyn FnMut(Event)>,
 }
 
@@ -46,12 +47,12 @@ struct State {
     wake: Option<Wake>,
 }
 
-/// What is asked of the browser: one thing at a time.
+/// Request to the browser. Only one is under way at a time.
 struct Asked {
     what: Question,
-    /// Whose event answers it.
+    /// Object whose event answers the request.
     target: JsValue,
-    /// Whose results answer it, where that is a transaction.
+    /// Requests whose results answer it, where the target is a transaction.
     parts: [Option<IdbRequest>; 2],
 }
 
@@ -72,7 +73,8 @@ impl std::fmt::Debug for IndexedDb {
 }
 
 impl IndexedDbKV {
-    /// The store in the database `name`. It is opened by the first operation, which says so if that cannot be.
+    /// The store in the database `name`. It is opened by the first operation, which says so if that
+    /// cannot be.
     pub fn open(name: &str) -> Self {
         Kv::new(IndexedDb::new(name))
     }
@@ -154,7 +156,7 @@ const EVENTS: &[&str] = &[
     "close",
 ];
 
-/// What an operation wants to be told of.
+/// Sets `heard` as the handler of `events` on `target`.
 fn listen(target: &JsValue, heard: &JsValue, events: &[&str]) -> Result<(), JsValue> {
     for event in events {
         Reflect::set(target, &format!("on{event}").into(), heard)?;

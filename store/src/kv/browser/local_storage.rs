@@ -6,8 +6,9 @@
 //! | `NAME!commit` | a commit that is being carried out (`frame.rs`) |
 //! | `NAME/KEY` | an entry |
 //!
-//! Bytes are characters U+0000 to U+00FF. An item is written at once or not at all, so a commit is written as one item
-//! first: if the page ends while its entries are written, they are written when the store is opened the next time.
+//! Bytes are characters U+0000 to U+00FF. An item is written at once or not at all, so a commit is
+//! written as one item first: if the page ends while its entries are written, they are written when
+//! the store is opened the next time.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,10 +27,11 @@ const FORM: &str = "1";
 /// Keeps everything in localStorage.
 pub type LocalStorageKV = Kv<LocalStorage>;
 
-/// Items of this page's localStorage: some megabytes in all. For one node at a time: what another tab changes under the
-/// same name is not seen.
+/// Items of this page's localStorage: some megabytes in all. For one node at a time: what another
+/// tab changes under the same name is not seen.
 ///
-/// What is committed survives the page and its process; the browser writes it to disk by itself some time later.
+/// What is committed survives the page and its process; the browser writes it to disk by itself
+/// some time later.
 #[derive(Debug)]
 pub struct LocalStorage {
     name: String,
@@ -41,8 +43,8 @@ impl LocalStorageKV {
     /// Opens or makes the store `name`.
     ///
     /// # Errors
-    /// `Unsupported` where there is no localStorage (workers, private windows); `InvalidData` if it is damaged or a
-    /// later version made it: it is left as it is then.
+    /// `Unsupported` where there is no localStorage (workers, private windows); `InvalidData` if it
+    /// is damaged or a later version made it: it is left as it is then.
     pub fn open(name: &str) -> io::Result<Self> {
         LocalStorage::open(name).map(Kv::new)
     }
@@ -152,7 +154,7 @@ impl LocalStorage {
     }
 
     fn write(&self, changes: &Changes) -> io::Result<()> {
-        // What makes room goes first.
+        // Removals free quota, so they come before the puts.
         let (put, removed): (Vec<_>, Vec<_>) = changes.iter().partition(|(_, c)| c.is_some());
         for (key, change) in removed.into_iter().chain(put) {
             let item = format!("/{}", text(key));

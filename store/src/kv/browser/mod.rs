@@ -1,4 +1,4 @@
-//! Stores that a browser gives.
+//! Stores of a web browser.
 
 mod indexed_db;
 mod local_storage;
@@ -11,7 +11,7 @@ use std::io;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DomException;
 
-/// What the page or the worker has under `name`; `None` where the browser does not give it.
+/// Returns the global object `name` of the page or worker; `None` where the browser has none.
 ///
 /// # Errors
 /// When the browser refuses it, as it may in a private window.

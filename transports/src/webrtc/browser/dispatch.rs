@@ -1,8 +1,8 @@
 //! One callback for all events of all peer connections.
 //!
-//! What a connection has the browser call is this one function, bound to the connection's number. So a connection that
-//! is closed leaves nothing behind that the browser would have to collect first, and a promise of a closed connection,
-//! which may never be settled, holds nothing.
+//! What a connection has the browser call is this one function, bound to the connection's number.
+//! So a connection that is closed leaves nothing behind that the browser would have to collect
+//! first, and a promise of a closed connection, which may never be settled, holds nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -88,7 +88,7 @@ pub(super) fn add(number: u64, target: Rc<dyn Target>) {
     TARGETS.with(|targets| targets.borrow_mut().insert(number, target));
 }
 
-/// What the browser calls from now on for this connection does nothing.
+/// Removes a connection. Later calls of the browser for it do nothing.
 pub(super) fn remove(number: u64) {
     let target = TARGETS.with(|targets| targets.borrow_mut().remove(&number));
     drop(target);

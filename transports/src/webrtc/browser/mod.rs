@@ -1,6 +1,7 @@
 //! The browser's peer connections.
 //!
-//! No callback of the browser does anything of this crate's: it takes what it is given, notes it, and asks for a turn.
+//! No callback of the browser does anything of this crate's: it takes what it is given, notes it,
+//! and asks for a turn.
 
 mod dispatch;
 mod peer;
@@ -25,7 +26,7 @@ pub struct IceServer {
     pub login: Option<(String, String)>,
 }
 
-/// How peers are looked for.
+/// Configuration of the search for paths to peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrowserConfig {
     /// Without any, only peers on the same network are found.

@@ -24,7 +24,8 @@ const MOST_BUFFERED: u32 = 256 * 1024;
 /// At how many the channel says that there is room again.
 const LOW: u32 = 128 * 1024;
 
-/// Messages that wait to be taken. A peer that keeps to its credit stays below this with all of its streams.
+/// Messages that wait to be taken. A peer that keeps to its credit stays below this with all of its
+/// streams.
 const MOST_WAITING: usize = 64 * 1024;
 
 /// Datagrams that wait to be taken: past it, new ones are lost.
@@ -38,7 +39,7 @@ extern "C" {
     fn then(this: &Thenable, done: &Function, failed: &Function) -> JsValue;
 }
 
-/// What the callbacks of one connection leave behind.
+/// Events recorded by the callbacks of one connection.
 pub(super) struct State {
     number: u64,
     connection: RtcPeerConnection,
@@ -52,7 +53,8 @@ pub(super) struct State {
 }
 
 impl Target for State {
-    /// Notes what happened. The steps of one operation follow each other here; all else waits for a turn.
+    /// Notes what happened. The steps of one operation follow each other here; all else waits for a
+    /// turn.
     fn happened(&self, what: Happening, value: JsValue) {
         match what {
             Happening::OfferMade => self.set_local(value, Happening::OfferSet),
@@ -149,7 +151,7 @@ impl State {
     }
 }
 
-/// What an error of the browser says.
+/// Returns the message of an error of the browser.
 fn words(error: &JsValue) -> String {
     js_sys::Reflect::get(error, &"message".into())
         .ok()
@@ -159,7 +161,7 @@ fn words(error: &JsValue) -> String {
 
 /// A connection of the browser. Dropped, it is closed.
 pub struct BrowserPeer {
-    /// What it was made with.
+    /// Configuration that the connection was created with.
     configuration: RtcConfiguration,
     state: Rc<State>,
     channel: RtcDataChannel,
@@ -195,7 +197,7 @@ impl BrowserPeer {
         connection.set_onicecandidate(Some(&on(Happening::Candidate)));
         connection.set_oniceconnectionstatechange(Some(&on(Happening::Path)));
 
-        // Agreed upon beforehand, so neither end has to be told of it.
+        // Negotiated out of band (RFC 8832 is not used), so neither end waits for the other to announce it.
         let how = RtcDataChannelInit::new();
         how.set_negotiated(true);
         how.set_id(0);
@@ -236,8 +238,9 @@ impl BrowserPeer {
         })
     }
 
-    /// Begins anew, with a connection that has made no offer. Rolled back before its channel was ever open, Chromium's
-    /// sometimes gathers candidates for ever and names none (seen in version 156, about once in a thousand on a busy machine).
+    /// Begins anew, with a connection that has made no offer. Rolled back before its channel was
+    /// ever open, Chromium's sometimes gathers candidates for ever and names none (seen in version
+    /// 156, about once in a thousand on a busy machine).
     fn renew(&mut self) -> io::Result<()> {
         let notify = self.state.notify.clone();
         let configuration = self.configuration.clone();

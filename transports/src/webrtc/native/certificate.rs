@@ -1,4 +1,5 @@
-//! The certificate of a process: a fresh key each time, known to peers by its fingerprint in the descriptions.
+//! The certificate of a process: a fresh key each time, known to peers by its fingerprint in the
+//! descriptions.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -20,7 +21,8 @@ use x509_cert::time::Validity;
 /// As browsers have it.
 const VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Signed by itself, for nothing in particular: peers look at the fingerprint alone (RFC 8827, section 6.5).
+/// Signed by itself, for nothing in particular: peers look at the fingerprint alone (RFC 8827,
+/// section 6.5).
 struct SelfSigned(Name);
 
 impl BuilderProfile for SelfSigned {

@@ -1,7 +1,7 @@
-//! What str0m needs of cryptography, in Rust alone: dimpl's DTLS over RustCrypto, and hashes.
+//! Cryptography for str0m, in Rust alone: dimpl's DTLS over RustCrypto, and hashes.
 //!
-//! These connections carry data and no media, so nothing is ever encrypted by SRTP. Its keys are derived all the same,
-//! because the handshake brings them; its ciphers refuse.
+//! These connections carry data and no media, so nothing is ever encrypted by SRTP. Its keys are
+//! derived all the same, because the handshake brings them; its ciphers refuse.
 
 use std::sync::Arc;
 use std::time::Instant;

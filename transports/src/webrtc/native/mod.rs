@@ -1,8 +1,9 @@
-//! Peer connections of a computer: str0m on a UDP socket of the loop, with cryptography in Rust alone.
+//! Peer connections of a computer: str0m on a UDP socket of the loop, with cryptography in Rust
+//! alone.
 //!
-//! A native node and a browser connect to each other, and so do two native nodes. All connections share one socket. They
-//! are reached at its address; what a NAT hides is not found out, so a node behind one is told where it is seen, by
-//! [`advertise`](Native::advertise).
+//! A native node and a browser connect to each other, and so do two native nodes. All connections
+//! share one socket. They are reached at its address; what a NAT hides is not found out, so a node
+//! behind one is told where it is seen, by [`advertise`](Native::advertise).
 
 mod certificate;
 mod crypto;
@@ -32,7 +33,7 @@ const DATAGRAMS_PER_TURN: usize = 512;
 /// The longest datagram there is.
 const DATAGRAM: usize = 64 * 1024;
 
-/// What all connections of one socket share.
+/// State shared by all connections of one socket.
 pub(super) struct Shared {
     socket: UdpSocket,
     local: SocketAddr,
@@ -78,8 +79,8 @@ pub struct Native {
 }
 
 impl Native {
-    /// On a socket of this address; port 0 asks the system for a free one. The address must be one that peers can
-    /// reach: all interfaces at once are none.
+    /// On a socket of this address; port 0 asks the system for a free one. The address must be one
+    /// that peers can reach: all interfaces at once are none.
     ///
     /// # Errors
     /// What the system says, with the address.
@@ -111,15 +112,15 @@ impl Native {
         })
     }
 
-    /// Where the socket is.
+    /// Returns the local address of the socket.
     pub fn local_address(&self) -> SocketAddr {
         self.shared.local
     }
 
-    /// The same, seen from outside at `address` too: a port that a NAT forwards.
+    /// Advertises an outer `address` too, such as a port that a NAT forwards.
     ///
     /// # Errors
-    /// When peers cannot be told of this address.
+    /// When this address cannot be a candidate.
     pub fn advertise(mut self, address: SocketAddr) -> io::Result<Self> {
         let seen = Candidate::server_reflexive(address, self.shared.local, "udp")
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
@@ -127,7 +128,7 @@ impl Native {
         Ok(self)
     }
 
-    /// The same with a second channel for messages that may be lost; both ends must have it.
+    /// Adds a second channel for messages that may be lost. Both ends must have it.
     #[must_use]
     pub fn with_datagrams(mut self) -> Self {
         self.configure(|shared| shared.datagrams = true);
@@ -201,7 +202,8 @@ impl Backend for Native {
             due = Some(due.map_or(peer.deadline(), |due| due.min(peer.deadline())));
         }
         let wait = due?.saturating_duration_since(instant);
-        // What is due over and over is due with the next turn but one millisecond.
+        // A deadline that has passed is rounded up to 1 ms: otherwise a peer whose deadline never moves
+        // would have the loop spin.
         Some(
             now + if more {
                 wait

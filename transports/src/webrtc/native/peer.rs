@@ -20,7 +20,8 @@ const MOST_BUFFERED: usize = 256 * 1024;
 /// At how many it says that there is room again.
 const LOW: usize = 128 * 1024;
 
-/// Messages that wait to be taken. A peer that keeps to its credit stays below this with all of its streams.
+/// Messages that wait to be taken. A peer that keeps to its credit stays below this with all of its
+/// streams.
 const MOST_WAITING: usize = 64 * 1024;
 
 /// Datagrams that wait to be taken: past it, new ones are lost.
@@ -36,7 +37,7 @@ pub(super) struct State {
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     datagrams: Option<ChannelId>,
-    /// It was connected: from then on it is not begun anew.
+    /// Whether the connection was ever connected. From then on it is not started anew.
     is_connected: bool,
     events: VecDeque<PeerEvent>,
     messages: VecDeque<Vec<u8>>,

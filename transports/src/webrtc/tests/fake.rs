@@ -1,4 +1,5 @@
-//! Peer connections without a network: descriptions are names, channels are queues, and time is what it is told.
+//! Peer connections without a network: descriptions are names, channels are queues, and time is
+//! what it is told.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -29,7 +30,7 @@ struct End {
 struct State {
     next: u64,
     ends: HashMap<u64, End>,
-    /// What is sent gets lost, and nobody is told.
+    /// Whether messages are lost silently.
     cut: bool,
     /// Answers lead to no channel.
     blocked: bool,
@@ -43,7 +44,7 @@ struct State {
 pub struct Network(Arc<Mutex<State>>);
 
 impl Network {
-    /// What is sent from now on gets lost without a word, or no longer.
+    /// Sets whether messages sent from now on are lost silently.
     pub fn cut(&self, cut: bool) {
         lock(&self.0).cut = cut;
     }

@@ -1,4 +1,4 @@
-//! What the transport is to an event loop, to a node, and to who looks into it.
+//! Interfaces of the transport to the event loop, the node and diagnostics.
 
 use std::fmt;
 use std::io;
