@@ -1,11 +1,13 @@
-//! An attachment from node to node over loopback TCP, beside `std::io::copy` over TCP with the same hashing.
+//! An attachment from node to node over loopback TCP, beside `std::io::copy` over TCP with the same
+//! hashing.
 //!
-//! `cargo xtask bench transfer`. Both ends hash what passes, as the nodes do, and both receivers write to a file and sync
-//! it. Nodes encrypt: so both are there with the records of `mydht::shadow` around the stream, and without. Rounds of all
-//! four alternate; a ratio is the median of the rounds' ratios.
+//! `cargo xtask bench transfer`. Both ends hash what passes, as the nodes do, and both receivers
+//! write to a file and sync it. Nodes encrypt: so both are there with the records of
+//! `mydht::shadow` around the stream, and without. Rounds of all four alternate; a ratio is the
+//! median of the rounds' ratios.
 //!
-//! `--large GIB` sends one attachment of so many GiB and then says how much memory the process, both nodes, took at most.
-//! Its content is a hole in a file, which is a disk's room for one copy.
+//! `--large GIB` sends one attachment of so many GiB and then says how much memory the process,
+//! both nodes, took at most. Its content is a hole in a file, which is a disk's room for one copy.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::fs::{self, File};
@@ -24,7 +26,8 @@ use readwrite_comp::{CompR, CompW};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// `io::copy` reads into a `BufWriter`'s buffer: with less, hashing would be slower than it has to be.
+/// `io::copy` reads into a `BufWriter`'s buffer: with less, hashing would be slower than it has to
+/// be.
 const BUFFER: usize = 64 << 10;
 
 /// Hashes what passes.

@@ -1,4 +1,5 @@
-//! Shares a file from where it is, and fetches it at another node, each part checked against its hash.
+//! Shares a file from where it is, and fetches it at another node, each part checked against its
+//! hash.
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::fs;

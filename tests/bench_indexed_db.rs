@@ -1,5 +1,5 @@
-//! Figures for docs/benchmarks/store.md, as a table on the console: records in IndexedDB beside plain JavaScript doing the
-//! same. `cargo xtask bench store` runs it.
+//! Figures for docs/benchmarks/store.md, as a table on the console: records in IndexedDB beside
+//! plain JavaScript doing the same. `cargo xtask bench store` runs it.
 #![cfg(target_arch = "wasm32")]
 
 #[expect(dead_code, reason = "the figures need a fresh database and no more")]

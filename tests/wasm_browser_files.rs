@@ -1,4 +1,5 @@
-//! Files of a page: served where they are, kept in the browser by their names, and attachments that arrive in IndexedDB.
+//! Files of a page: served where they are, kept in the browser by their names, and attachments that
+//! arrive in IndexedDB.
 #![cfg(target_arch = "wasm32")]
 
 #[allow(dead_code, reason = "a part of what the other suites use")]

@@ -1,5 +1,5 @@
-//! The browser's stores: the conformance suite, what they do where the browser refuses, and pages and workers that are
-//! taken away while they write.
+//! The browser's stores: the conformance suite, what they do where the browser refuses, and pages
+//! and workers that are taken away while they write.
 #![cfg(target_arch = "wasm32")]
 
 mod storage;

@@ -1,4 +1,5 @@
-//! A put and a get through tunnels of three hops, between nodes in memory: natively, in Node and in a browser.
+//! A put and a get through tunnels of three hops, between nodes in memory: natively, in Node and in
+//! a browser.
 #![cfg(test)]
 
 use std::sync::mpsc;

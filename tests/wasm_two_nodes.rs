@@ -60,7 +60,8 @@ impl Turns {
     }
 }
 
-/// A timer of the page, which has nothing to do with the nodes. When it fires it notes how many parts a node has.
+/// A timer of the page, which has nothing to do with the nodes. When it fires it notes how many
+/// parts a node has.
 struct Ticker {
     timer: JsValue,
     ticks: Rc<RefCell<Vec<u64>>>,

@@ -1,5 +1,5 @@
-//! `cargo xtask bench crypto`: measures natively and writes the page; `--wasm FILE` adds what was measured in wasm, `--wasm
-//! simd=FILE` what was measured there with SIMD.
+//! `cargo xtask bench crypto`: measures natively and writes the page; `--wasm FILE` adds what was
+//! measured in wasm, `--wasm simd=FILE` what was measured there with SIMD.
 
 use std::fs;
 use std::path::Path;

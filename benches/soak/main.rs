@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: a node with a thousand peers, each asking as fast as it may, one in ten hostile.
+//! `cargo xtask soak`: a node with a thousand peers, each asking as fast as it may, one in ten
+//! hostile.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 #[path = "run.rs"]

@@ -52,7 +52,8 @@ impl Crowd {
         Ok(number)
     }
 
-    /// Gives up to `most` turns to those who have something to do; `withheld` get none. False if nobody had.
+    /// Gives up to `most` turns to those who have something to do; `withheld` get none. False if
+    /// nobody had.
     fn turns(&mut self, most: usize, withheld: &[u64]) -> mydht_spawner::Result<bool> {
         for given in 0..most {
             let Some(number) = self.clock.take_turn() else {

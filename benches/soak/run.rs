@@ -29,7 +29,8 @@ const WINDOW: u64 = 8;
 /// How long the last answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the node under load takes. It forwards no questions, connects with nobody, and loses patience early.
+/// What the node under load takes. It forwards no questions, connects with nobody, and loses
+/// patience early.
 fn limits(plan: &Plan) -> Limits {
     Limits {
         connections: plan.connections * 2 + 100,
@@ -64,7 +65,8 @@ impl Asked {
     }
 }
 
-/// Asks the node under load one thing after the other, from now on: mostly for an echo, sometimes to keep a record.
+/// Asks the node under load one thing after the other, from now on: mostly for an echo, sometimes
+/// to keep a record.
 fn keep_asking<MC: MyDHTConf>(handle: Node<MC>, asked: Arc<Asked>, number: u64)
 where
     Node<MC>: Send,

@@ -18,7 +18,8 @@ const FLOOD: u64 = 500;
 /// Runs it, with `plan.connections` peers.
 ///
 /// # Errors
-/// When a node cannot be started: also when there are too few descriptors. A connection takes about five.
+/// When a node cannot be started: also when there are too few descriptors. A connection takes about
+/// five.
 pub fn run(plan: &Plan) -> io::Result<Report> {
     let mut memory = super::Memory::new(plan);
     let listen = "127.0.0.1:0".parse().map_err(io::Error::other)?;

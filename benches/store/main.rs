@@ -1,6 +1,8 @@
-//! What the stores cost: records over redb beside redb used directly, and attachments in a folder beside those in chunks.
+//! What the stores cost: records over redb beside redb used directly, and attachments in a folder
+//! beside those in chunks.
 //!
-//! `cargo xtask bench store`, which adds records in IndexedDB beside plain JavaScript (`--wasm FILE`, a table).
+//! `cargo xtask bench store`, which adds records in IndexedDB beside plain JavaScript (`--wasm
+//! FILE`, a table).
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod attachments;

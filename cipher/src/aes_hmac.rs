@@ -5,15 +5,16 @@ use ctr::{Ctr128BE, CtrCore};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// AES-256 in counter mode (NIST SP 800-38A), then HMAC-SHA-256 (RFC 2104) over the encrypted bytes. A number seals one record
-/// only.
+/// AES-256 in counter mode (NIST SP 800-38A), then HMAC-SHA-256 (RFC 2104) over the encrypted
+/// bytes. A number seals one record only.
 pub struct Aes256CtrHmacSha256 {
     cipher: Aes256,
     mac: Hmac<Sha256>,
 }
 
 impl Aes256CtrHmacSha256 {
-    /// Under two keys: the one of the MAC has the length of SHA-256's block, the longest that HMAC takes as it is.
+    /// Under two keys: the one of the MAC has the length of SHA-256's block, the longest that HMAC
+    /// takes as it is.
     #[inline(never)]
     pub fn new(key: &[u8; 32], mac: &[u8; 64]) -> Self {
         Aes256CtrHmacSha256 {
@@ -30,7 +31,8 @@ impl Aes256CtrHmacSha256 {
         mac.finalize().into_bytes().into()
     }
 
-    /// Proves a record and decrypts `body`. False if it is not what was sealed: nothing is written then.
+    /// Proves a record and decrypts `body`. False if it is not what was sealed: nothing is written
+    /// then.
     #[must_use]
     #[inline(never)]
     pub fn open(&self, number: u64, header: &[u8], body: InOutBuf<'_, '_, u8>, tag: &[u8]) -> bool {

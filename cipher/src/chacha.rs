@@ -24,7 +24,8 @@ impl ChaCha20Poly1305 {
             .into()
     }
 
-    /// Proves a record and decrypts `body`. False if it is not what was sealed: nothing is written then.
+    /// Proves a record and decrypts `body`. False if it is not what was sealed: nothing is written
+    /// then.
     #[must_use]
     #[inline(never)]
     pub fn open(

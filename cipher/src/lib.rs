@@ -1,7 +1,8 @@
 //! The ciphers that protect MyDHT's records, under keys that are derived already.
 //!
-//! A crate of its own because of how it is compiled: the ciphers of RustCrypto are generic, so their loops are compiled with
-//! who uses them. The node for web pages is optimised for size, and ciphers that are take four times as long.
+//! A crate of its own because of how it is compiled: the ciphers of RustCrypto are generic, so
+//! their loops are compiled with who uses them. The node for web pages is optimised for size, and
+//! ciphers that are take four times as long.
 //!
 //! ```
 //! use mydht_cipher::ChaCha20Poly1305;

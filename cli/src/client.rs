@@ -19,7 +19,8 @@ pub struct Network {
     bootstrap: Vec<Address>,
     #[command(flatten)]
     users: Users,
-    /// How long to wait for an answer of the network, in seconds. A transfer that moves has no limit.
+    /// How long to wait for an answer of the network, in seconds. A transfer that moves has no
+    /// limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
     #[command(flatten)]

@@ -14,24 +14,25 @@ use crate::sign;
 
 /// Get a value or a file from the network.
 ///
-/// A value is printed as it is. A file is written to --out, or to standard output if that is no terminal. A file
-/// that could not be fetched whole is kept in `PATH.mydht-part`, and the next get to the same PATH goes on from there.
+/// A value is printed as it is. A file is written to --out, or to standard output if that is no
+/// terminal. A file that could not be fetched whole is kept in `PATH.mydht-part`, and the next get
+/// to the same PATH goes on from there.
 ///
 /// Exits with 1 if nobody has it.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     network: Network,
-    /// What `put` printed; `signed:SIGNER/SALT` is what SIGNER, a public key, has signed with SALT, of which the newest
-    /// version is given and named on standard error.
+    /// What `put` printed; `signed:SIGNER/SALT` is what SIGNER, a public key, has signed with SALT,
+    /// of which the newest version is given and named on standard error.
     key: String,
     /// Where to write it; what is there is replaced when all of it has come.
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
 
-/// A get that found nothing begins again, so often at most, where the peers are others than when it began: it may have asked
-/// one that has only just started, or that has gone.
+/// A get that found nothing begins again, so often at most, where the peers are others than when it
+/// began: it may have asked one that has only just started, or that has gone.
 const AGAIN: u32 = 3;
 
 pub fn run(args: &Args) -> io::Result<ExitCode> {
@@ -99,7 +100,8 @@ struct Folder {
 }
 
 impl Folder {
-    /// Beside the file that is wanted, so that it is moved there at once and found again by the next try.
+    /// Beside the file that is wanted, so that it is moved there at once and found again by the
+    /// next try.
     fn new(out: Option<&Path>) -> io::Result<Self> {
         let path = match out {
             Some(out) if out.is_dir() => {

@@ -41,12 +41,15 @@ enum Command {
         /// Where the identity will be. What is there is never overwritten.
         file: PathBuf,
     },
-    /// Put a new identity into FILE, keep the old one beside it, and print both ids. A node takes it at its next start.
+    /// Put a new identity into FILE, keep the old one beside it, and print both ids. A node takes
+    /// it at its next start.
     Rotate {
-        /// Where the identity is. The old one is kept under the same name with the first eight digits of its id.
+        /// Where the identity is. The old one is kept under the same name with the first eight
+        /// digits of its id.
         file: PathBuf,
     },
-    /// Make a new secret for a private network in FILE. Its members start with the same: `--group-secret-file FILE`.
+    /// Make a new secret for a private network in FILE. Its members start with the same:
+    /// `--group-secret-file FILE`.
     NewGroup {
         /// Where it will be; only its owner can read it.
         file: PathBuf,

@@ -25,7 +25,8 @@ use tracing_subscriber::EnvFilter;
 
 /// A distributed hash table: nodes keep values and files for each other.
 ///
-/// Start a node, and more that know it; put a value or a file through any of them; get it through any other.
+/// Start a node, and more that know it; put a value or a file through any of them; get it through
+/// any other.
 #[derive(Parser)]
 #[command(
     version,

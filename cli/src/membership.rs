@@ -9,11 +9,12 @@ use mydht::identity::{self, Identity};
 
 #[derive(clap::Args, Clone)]
 pub struct Membership {
-    /// The file with the key that a node proves its id with; it is made if it is not there. Without it, the node is
-    /// another at every start. See `mydht identity`.
+    /// The file with the key that a node proves its id with; it is made if it is not there. Without
+    /// it, the node is another at every start. See `mydht identity`.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// What peers prove to each other. `no-auth` proves and encrypts nothing: for tests, in networks that you trust.
+    /// What peers prove to each other. `no-auth` proves and encrypts nothing: for tests, in
+    /// networks that you trust.
     #[arg(long, value_enum, default_value_t = Mode::Public)]
     mode: Mode,
     /// The file with the secret of a private network: see `mydht identity new-group`.

@@ -17,21 +17,22 @@ use crate::users::Users;
 
 /// Run a node until it is stopped (Ctrl-C, or a SIGTERM).
 ///
-/// The first line printed says where it listens and who it is: `listening tcp:127.0.0.1:PORT id=HEX`. Of several
-/// addresses, spaces are between.
+/// The first line printed says where it listens and who it is: `listening tcp:127.0.0.1:PORT
+/// id=HEX`. Of several addresses, spaces are between.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free one. May be given several
-    /// times.
+    /// Where to listen, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free one.
+    /// May be given several times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: Vec<Address>,
-    /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times. It is tried again whenever
-    /// it is lost.
+    /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times. It is
+    /// tried again whenever it is lost.
     #[arg(long, value_name = "ADDR")]
     bootstrap: Vec<Address>,
     #[command(flatten)]
     users: Users,
-    /// The folder to keep records and attachments in. Without it, the node forgets them when it stops.
+    /// The folder to keep records and attachments in. Without it, the node forgets them when it
+    /// stops.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     #[command(flatten)]
@@ -47,12 +48,14 @@ pub struct Args {
     closed: bool,
     #[command(flatten)]
     stats: StatsFile,
-    /// Answer HTTP there, for this machine or those that may know all of it: /metrics for Prometheus, /status, /health.
-    /// The line `metrics http://IP:PORT/metrics` follows the first one.
+    /// Answer HTTP there, for this machine or those that may know all of it: /metrics for
+    /// Prometheus, /status, /health. The line `metrics http://IP:PORT/metrics` follows the first
+    /// one.
     #[cfg(feature = "server")]
     #[arg(long, value_name = "IP:PORT")]
     metrics: Option<SocketAddr>,
-    /// Start no node, but show how the one is whose --metrics is there: peers, buckets, records, lookups, traffic, restarts.
+    /// Start no node, but show how the one is whose --metrics is there: peers, buckets, records,
+    /// lookups, traffic, restarts.
     #[cfg(feature = "server")]
     #[arg(long, value_name = "IP:PORT", exclusive = true)]
     status: Option<SocketAddr>,

@@ -17,12 +17,14 @@ use crate::sign::{self, Sign};
 
 /// Put a value or a file into the network, and print its key.
 ///
-/// Without --key and --sign the key is the hash of the content, so that whoever gets it can tell that it is right.
+/// Without --key and --sign the key is the hash of the content, so that whoever gets it can tell
+/// that it is right.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     network: Network,
-    /// A name to find it by, instead of the hash of its content. A later put under the same name replaces it.
+    /// A name to find it by, instead of the hash of its content. A later put under the same name
+    /// replaces it.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     #[command(flatten)]

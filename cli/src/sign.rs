@@ -1,4 +1,5 @@
-//! Records that only their signer may change: what `put` makes of them, and what `get` says of them.
+//! Records that only their signer may change: what `put` makes of them, and what `get` says of
+//! them.
 
 use std::fmt;
 use std::io;
@@ -15,8 +16,8 @@ use crate::client::Client;
 
 #[derive(clap::Args)]
 pub struct Sign {
-    /// Sign it with the identity in FILE, which is made if it is not there: nobody else can replace it, and a later put with
-    /// the same FILE and salt does. It is found by `signed:SIGNER/SALT`.
+    /// Sign it with the identity in FILE, which is made if it is not there: nobody else can replace
+    /// it, and a later put with the same FILE and salt does. It is found by `signed:SIGNER/SALT`.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     sign: Option<PathBuf>,
     /// Tells what one signer signs apart: a name, of 64 bytes at most.
@@ -28,8 +29,8 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// `value` under its signer's key, newer than what the network has there, and what it is found by; `None`: it is not to be
-    /// signed.
+    /// `value` under its signer's key, newer than what the network has there, and what it is found
+    /// by; `None`: it is not to be signed.
     pub fn sign(&self, client: &Client, value: &Value) -> io::Result<Option<(Record, String)>> {
         let Some(path) = &self.sign else {
             return Ok(None);
@@ -59,7 +60,8 @@ fn name(signer: &PublicKey, salt: &str) -> String {
     format!("signed:{}/{salt}", Hash(signer.to_bytes()))
 }
 
-/// Says on standard error which version a record is, whose, and for how long: standard output is the value's.
+/// Says on standard error which version a record is, whose, and for how long: standard output is
+/// the value's.
 pub fn report(seal: &Seal) {
     let left = Duration::from_millis(seal.expires.saturating_sub(now()));
     let (sequence, signer, left) = (seal.sequence, seal.signer, Span(left));

@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 
 /// Run a whole network in this process, on a virtual clock, and measure it.
 ///
-/// The nodes are those that `mydht node` runs; only their network is in memory (5 to 105 ms from one to another, one
-/// piece in two hundred is lost and sent again) and their clock jumps. Nodes join one after the other, values are put
-/// through nodes at random, and values are looked up through nodes at random while nodes leave and others come.
+/// The nodes are those that `mydht node` runs; only their network is in memory (5 to 105 ms from
+/// one to another, one piece in two hundred is lost and sent again) and their clock jumps. Nodes
+/// join one after the other, values are put through nodes at random, and values are looked up
+/// through nodes at random while nodes leave and others come.
 ///
-/// The same options and the same seed give the same run, wherever: the trace is a hash of all that happened.
+/// The same options and the same seed give the same run, wherever: the trace is a hash of all that
+/// happened.
 #[derive(clap::Args, Clone, Debug, Serialize, Deserialize)]
 #[command(after_help = "\
 Examples:
@@ -44,14 +46,15 @@ pub struct Args {
     /// Over how many virtual minutes.
     #[arg(long, default_value_t = 10)]
     minutes: u32,
-    /// Which share of the nodes is replaced in a virtual hour, while values are looked up: 0.1 is a tenth.
+    /// Which share of the nodes is replaced in a virtual hour, while values are looked up: 0.1 is a
+    /// tenth.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     churn: f64,
     /// Which share of the nodes is hostile: they name only each other, forge values and keep none.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     hostile: f64,
-    /// Divide the network into halves for ten virtual minutes, while values are put; they are looked up ten minutes after
-    /// it has healed.
+    /// Divide the network into halves for ten virtual minutes, while values are put; they are
+    /// looked up ten minutes after it has healed.
     #[arg(long, value_enum)]
     partition: Option<How>,
     /// Contacts in a bucket of a node's table: Kademlia's k.
@@ -140,7 +143,8 @@ struct Cost {
     seconds: f64,
     /// Messages in a second, those of handshakes too.
     messages_per_second: f64,
-    /// Bytes of memory for each node, when all have joined and nothing else has happened. `None`: this system does not say.
+    /// Bytes of memory for each node, when all have joined and nothing else has happened. `None`:
+    /// this system does not say.
     bytes_per_idle_node: Option<u64>,
 }
 

@@ -11,7 +11,8 @@ use serde::Serialize;
 /// Where to write it.
 #[derive(Clone, clap::Args)]
 pub struct StatsFile {
-    /// Write what was counted (yields, restarts, bytes, peak memory) to this file at the end, as one JSON object.
+    /// Write what was counted (yields, restarts, bytes, peak memory) to this file at the end, as
+    /// one JSON object.
     #[arg(long = "stats", value_name = "FILE")]
     path: Option<PathBuf>,
 }

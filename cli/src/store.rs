@@ -12,8 +12,8 @@ use crate::progress::Progress;
 
 /// Look at the store of a node, check it, and move files in and out of it.
 ///
-/// A store is the folder that `mydht node --store DIR` keeps its records and files in. One program at a time can have
-/// it open: stop the node first.
+/// A store is the folder that `mydht node --store DIR` keeps its records and files in. One program
+/// at a time can have it open: stop the node first.
 #[derive(clap::Args)]
 #[command(after_help = "\
 For example, with a node that was run with --store a:
@@ -36,7 +36,8 @@ struct Place {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Print one line for each record: its key, how much of it is here, how long it is, what it is called.
+    /// Print one line for each record: its key, how much of it is here, how long it is, what it is
+    /// called.
     List {
         #[command(flatten)]
         place: Place,
@@ -48,7 +49,8 @@ enum Command {
         /// Its key, as `put` or `list` printed it, or its name.
         key: String,
     },
-    /// Read everything and check it against its hash. Exits with 1 if something is damaged or missing.
+    /// Read everything and check it against its hash. Exits with 1 if something is damaged or
+    /// missing.
     Verify {
         #[command(flatten)]
         place: Place,
@@ -72,8 +74,8 @@ enum Command {
         /// A name to find it by, instead of the hash of its content.
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
-        /// Do not copy it: give it out from where it is. It must stay there as it is, and what is changed in it is not
-        /// given out any more.
+        /// Do not copy it: give it out from where it is. It must stay there as it is, and what is
+        /// changed in it is not given out any more.
         #[arg(long)]
         in_place: bool,
     },

@@ -7,11 +7,12 @@ use mydht_rendezvous::ServerAddress;
 
 #[derive(clap::Args, Clone)]
 pub struct Users {
-    /// A signalling server (`mydht signal`), as ws://HOST:PORT, where browsers and nodes behind NATs are found; may be
-    /// given several times: one is used, the next when it is lost.
+    /// A signalling server (`mydht signal`), as ws://HOST:PORT, where browsers and nodes behind
+    /// NATs are found; may be given several times: one is used, the next when it is lost.
     #[arg(long, value_name = "URL")]
     signal: Vec<ServerAddress>,
-    /// The room there whose members are connected with; a page is in the room that its address names, or in `lobby`.
+    /// The room there whose members are connected with; a page is in the room that its address
+    /// names, or in `lobby`.
     #[arg(
         long,
         value_name = "NAME",
@@ -19,12 +20,12 @@ pub struct Users {
         requires = "signal"
     )]
     room: String,
-    /// Reach its users over the server only, so that they do not learn this machine's address. What passes there is
-    /// encrypted, and slower.
+    /// Reach its users over the server only, so that they do not learn this machine's address. What
+    /// passes there is encrypted, and slower.
     #[arg(long, requires = "signal", conflicts_with = "webrtc")]
     relay_only: bool,
-    /// The UDP address for direct connections with its users (WebRTC), of one interface. Without it, a free port of the
-    /// interface that leads out.
+    /// The UDP address for direct connections with its users (WebRTC), of one interface. Without
+    /// it, a free port of the interface that leads out.
     #[arg(long, value_name = "IP:PORT", requires = "signal")]
     webrtc: Option<SocketAddr>,
     /// How that address is seen from outside, where a NAT forwards a port to it.

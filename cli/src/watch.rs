@@ -1,4 +1,5 @@
-//! What a running node can be asked over HTTP: `mydht node --metrics ADDR`, and `mydht node --status URL`.
+//! What a running node can be asked over HTTP: `mydht node --metrics ADDR`, and `mydht node --status
+//! URL`.
 
 mod report;
 

@@ -1,11 +1,13 @@
-//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench drop-in`: real programs of mio 0.6's time (`evloop/drop-in`),
-//! built over the registry's mio and over the package that takes its place, which take turns. A Markdown table on standard
-//! output, and with `--out DIR` the page DIR/drop-in.md. `--quick` takes fewer turns.
+//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench drop-in`: real programs of mio
+//! 0.6's time (`evloop/drop-in`), built over the registry's mio and over the package that takes its
+//! place, which take turns. A Markdown table on standard output, and with `--out DIR` the page
+//! DIR/drop-in.md. `--quick` takes fewer turns.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program, how many requests a turn has, and the least ratio of requests per second that is asked for.
+/// A program, how many requests a turn has, and the least ratio of requests per second that is
+/// asked for.
 const PROGRAMS: [(&str, usize, f64); 4] = [
     ("tokio-0.1", 192_000, 1.03),
     ("tokio-0.2", 192_000, 1.03),

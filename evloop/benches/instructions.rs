@@ -1,6 +1,7 @@
-//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench instructions`: user-space instructions per event, and
-//! per deregistration and registration, which a busy machine does not disturb. It runs itself under valgrind's callgrind;
-//! with `--out DIR` it writes the page DIR/loop-instructions.md.
+//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench instructions`: user-space
+//! instructions per event, and per deregistration and registration, which a busy machine does not
+//! disturb. It runs itself under valgrind's callgrind; with `--out DIR` it writes the page
+//! DIR/loop-instructions.md.
 
 #[allow(dead_code, unused_imports)] // Not all of them are counted.
 mod contenders;

@@ -1,6 +1,7 @@
-//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench loop`: nanoseconds per event, ours beside the
-//! peers', in one run, and TCP echo; Markdown tables on standard output, and with `--out DIR` the page DIR/loop.md and its
-//! plot. `--quick` takes fewer samples; other arguments choose rows by a part of their name (`TCP echo`: that table).
+//! `cargo bench --manifest-path evloop/benches/Cargo.toml --bench loop`: nanoseconds per event,
+//! ours beside the peers', in one run, and TCP echo; Markdown tables on standard output, and with
+//! `--out DIR` the page DIR/loop.md and its plot. `--quick` takes fewer samples; other arguments
+//! choose rows by a part of their name (`TCP echo`: that table).
 
 mod contenders;
 mod tcp;

@@ -1,8 +1,9 @@
-//! A TCP echo server on one thread, 64 connections that send 64 bytes and wait for them. Requests per second and the
-//! server's processor time per request, relative to mio 1.
+//! A TCP echo server on one thread, 64 connections that send 64 bytes and wait for them. Requests
+//! per second and the server's processor time per request, relative to mio 1.
 //!
-//! Servers read until `WouldBlock`, as edges are usually handled; those marked "short" stop at a read that did not
-//! fill the buffer, unless the peer has stopped writing: docs/semantics.md says why that is enough.
+//! Servers read until `WouldBlock`, as edges are usually handled; those marked "short" stop at a
+//! read that did not fill the buffer, unless the peer has stopped writing: docs/semantics.md says
+//! why that is enough.
 
 use evloop_bench::cpu_time;
 use std::io::{ErrorKind, Read, Write};
@@ -17,7 +18,8 @@ const SIZE: usize = 64;
 /// One measurement: requests per second, server nanoseconds of processor time per request.
 type Sample = (f64, f64);
 
-/// A server takes the connected sockets and a flag that says when to stop; it gives the requests it served.
+/// A server takes the connected sockets and a flag that says when to stop; it gives the requests it
+/// served.
 type Server = fn(Vec<TcpStream>, &AtomicBool) -> usize;
 
 fn echo(stream: &mut (impl Read + Write), short: bool) -> usize {

@@ -1,5 +1,6 @@
-//! Real programs of mio 0.6's time, for `cargo xtask bench drop-in`: built once over the registry's mio and once over
-//! ours. Each prints how many requests it served a second, and how many nanoseconds of processor time each took its server.
+//! Real programs of mio 0.6's time, for `cargo xtask bench drop-in`: built once over the registry's
+//! mio and once over ours. Each prints how many requests it served a second, and how many
+//! nanoseconds of processor time each took its server.
 //!
 //! `programs NAME REQUESTS`
 

@@ -1,7 +1,8 @@
-//! For who ports from C: epoll's own calls over objects of the program, with no descriptor and no system call.
+//! For who ports from C: epoll's own calls over objects of the program, with no descriptor and no
+//! system call.
 //!
-//! A queue is readable while it has something in it, as an eventfd or a pipe would be; two of them, one watched for edges
-//! and one for level, are in an epoll that is itself watched by another.
+//! A queue is readable while it has something in it, as an eventfd or a pipe would be; two of them,
+//! one watched for edges and one for level, are in an epoll that is itself watched by another.
 //!
 //! `cargo run -p mydht-evloop --example from_epoll`
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]

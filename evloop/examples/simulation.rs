@@ -1,5 +1,5 @@
-//! A day of two programs that talk over a slow line, in a few milliseconds: a virtual clock, on which time jumps to what
-//! happens next. The same seed gives the same day.
+//! A day of two programs that talk over a slow line, in a few milliseconds: a virtual clock, on
+//! which time jumps to what happens next. The same seed gives the same day.
 //!
 //! `cargo run -p mydht-evloop --example simulation`
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// The buffer of [`traits::Poll`] for this loop: iterating it takes the events out.
 ///
-/// A type of its own, because mio's [`Events`] is an `IntoIterator` by value and so cannot be an iterator.
+/// A type of its own, because mio's [`Events`] is an `IntoIterator` by value and so cannot be an
+/// iterator.
 #[derive(Debug)]
 pub struct LoopEvents {
     events: Events,

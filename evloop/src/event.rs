@@ -1,20 +1,21 @@
 //! Readiness events, the buffer that takes them, and what can be registered.
 //!
-//! `poll.rs` and this file import each other, because mio's API does: [`Poll::register`] takes an [`Evented`], whose methods
-//! take a [`Poll`].
+//! `poll.rs` and this file import each other, because mio's API does: [`Poll::register`] takes an
+//! [`Evented`], whose methods take a [`Poll`].
 
 use crate::{Poll, PollOpt, Ready, Token};
 use std::{fmt, io, slice, vec};
 
 /// A source that can be registered with a [`Poll`].
 ///
-/// Users call [`Poll::register`] and its siblings; these methods are for those who write sources, mostly by
-/// passing the call on to a socket or a [`Registration`](crate::Registration) inside.
+/// Users call [`Poll::register`] and its siblings; these methods are for those who write sources,
+/// mostly by passing the call on to a socket or a [`Registration`](crate::Registration) inside.
 pub trait Evented {
     /// Starts watching the source.
     ///
     /// # Errors
-    /// What the loop or the operating system says: already registered, not possible for this kind of source.
+    /// What the loop or the operating system says: already registered, not possible for this kind
+    /// of source.
     fn register(&self, poll: &Poll, token: Token, interest: Ready, opts: PollOpt)
     -> io::Result<()>;
 
@@ -89,8 +90,9 @@ impl Event {
 
 /// An event as the buffer holds it.
 ///
-/// Not an [`Event`], which is two words of one width: those would be written one by one and read back both at once, and a
-/// load that two younger stores have to be merged for waits until they are done.
+/// Not an [`Event`], which is two words of one width: those would be written one by one and read
+/// back both at once, and a load that two younger stores have to be merged for waits until they are
+/// done.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct Raw {
     token: usize,
@@ -115,7 +117,8 @@ pub struct Events {
 impl Events {
     /// A buffer for at most `capacity` events per poll. Polling with a capacity of 0 is an error.
     ///
-    /// Its memory is taken when events come: a loop that is idle most of the time needs room for a few.
+    /// Its memory is taken when events come: a loop that is idle most of the time needs room for a
+    /// few.
     pub fn with_capacity(capacity: usize) -> Events {
         Events {
             list: Vec::new(),

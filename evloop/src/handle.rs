@@ -33,8 +33,8 @@ impl Handle {
         self.shared.strong_count() > 0
     }
 
-    /// Starts a turn at `now`: once `budget` is used up and at least one poll has given events, polls say
-    /// `WouldBlock` until [`end_turn`](Handle::end_turn) even if more is ready.
+    /// Starts a turn at `now`: once `budget` is used up and at least one poll has given events,
+    /// polls say `WouldBlock` until [`end_turn`](Handle::end_turn) even if more is ready.
     pub fn begin_turn(&self, now: Duration, budget: Duration) {
         if let Some(shared) = self.shared.upgrade() {
             shared.enter().turn = Some(TurnBudget {
@@ -45,7 +45,8 @@ impl Handle {
         }
     }
 
-    /// Ends a turn. If nothing more is ready, the loop is idle from here on: its next source wakes it.
+    /// Ends a turn. If nothing more is ready, the loop is idle from here on: its next source wakes
+    /// it.
     pub fn end_turn(&self) -> TurnReport {
         let Some(shared) = self.shared.upgrade() else {
             return TurnReport::default();
@@ -63,8 +64,8 @@ impl Handle {
         self.shared.upgrade().is_some_and(|shared| shared.rest())
     }
 
-    /// When the loop wants its next turn, if it is waiting for a time at all: the deadline of the last poll that
-    /// said `WouldBlock`, or an earlier timer.
+    /// When the loop wants its next turn, if it is waiting for a time at all: the deadline of the
+    /// last poll that said `WouldBlock`, or an earlier timer.
     pub fn next_deadline(&self) -> Option<Duration> {
         self.shared.upgrade()?.next_deadline()
     }
@@ -76,7 +77,8 @@ impl Handle {
             .map_or(Duration::ZERO, |shared| shared.driver.now())
     }
 
-    /// Calls `hook` when an idle loop becomes ready; false if the loop's driver blocks and needs no turns.
+    /// Calls `hook` when an idle loop becomes ready; false if the loop's driver blocks and needs no
+    /// turns.
     pub fn on_wake(&self, hook: impl Fn() + Send + Sync + 'static) -> bool {
         self.shared
             .upgrade()

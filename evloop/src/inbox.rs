@@ -1,8 +1,9 @@
 //! The lock-free way from the setting ends of user sources to the loop.
 //!
-//! Every source has a [`Link`]: one word with its readiness and flags. A setter swaps the readiness in and, if it
-//! is the first since the loop last looked, pushes the source on a stack (Treiber, 1986). The loop takes the whole
-//! stack at once, so there is no ABA, and a source is on it at most once however often it is set.
+//! Every source has a [`Link`]: one word with its readiness and flags. A setter swaps the readiness
+//! in and, if it is the first since the loop last looked, pushes the source on a stack (Treiber,
+//! 1986). The loop takes the whole stack at once, so there is no ABA, and a source is on it at most
+//! once however often it is set.
 
 use crate::core::Key;
 use crate::sync::{Arc, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -17,7 +18,8 @@ const MASK: u64 = READY << MASK_SHIFT;
 const QUEUED: u64 = 1 << 32;
 /// Registered on a loop.
 const ATTACHED: u64 = 1 << 33;
-/// The registration is gone: nothing is set any more, and whoever sees it last gives the loop's reference back.
+/// The registration is gone: nothing is set any more, and whoever sees it last gives the loop's
+/// reference back.
 const DEAD: u64 = 1 << 34;
 /// The readiness came by [`Link::trigger`], and adds to what the loop knows.
 const MERGE: u64 = 1 << 35;
@@ -129,8 +131,8 @@ impl<T> Link<T> {
         }
     }
 
-    /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment. `plain`: an edge without
-    /// oneshot. Under the loop's lock.
+    /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment.
+    /// `plain`: an edge without oneshot. Under the loop's lock.
     pub fn attach(&self, token: usize, mask: u16, plain: bool) -> u16 {
         self.token.store(token, Ordering::Relaxed);
         let set = u64::from(mask) << MASK_SHIFT | ATTACHED | if plain { PLAIN } else { 0 };
@@ -156,8 +158,9 @@ impl<T> Link<T> {
         self.state.load(Ordering::Acquire) & ATTACHED != 0
     }
 
-    /// The registration is gone. True: the source is not queued and never will be, so the caller gives the loop's
-    /// reference back; false: the drain that meets the source does. Under the loop's lock.
+    /// The registration is gone. True: the source is not queued and never will be, so the caller
+    /// gives the loop's reference back; false: the drain that meets the source does. Under the
+    /// loop's lock.
     pub fn kill(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -184,8 +187,8 @@ impl<T> Link<T> {
 
 /// The stack of sources that said something.
 ///
-/// The loop owns one strong reference of every source that was ever attached to it, from its first attachment
-/// until its death; that reference is what keeps the raw pointers here valid.
+/// The loop owns one strong reference of every source that was ever attached to it, from its first
+/// attachment until its death; that reference is what keeps the raw pointers here valid.
 #[derive(Debug)]
 pub(crate) struct Inbox<T: Linked> {
     head: AtomicPtr<T>,
@@ -221,11 +224,11 @@ impl<T: Linked> Inbox<T> {
         }
     }
 
-    /// Takes everything, the youngest first, and appends it to `reports`. One thread at a time: under the loop's
-    /// lock.
+    /// Takes everything, the youngest first, and appends it to `reports`. One thread at a time:
+    /// under the loop's lock.
     ///
-    /// Each source is visited once: the stack is the wrong way round, and reading the few words of the reports
-    /// backwards is cheaper than turning its links. False if there was nothing.
+    /// Each source is visited once: the stack is the wrong way round, and reading the few words of
+    /// the reports backwards is cheaper than turning its links. False if there was nothing.
     #[inline]
     pub fn drain(&self, reports: &mut Vec<Report>) -> bool {
         let any = !self.is_empty();

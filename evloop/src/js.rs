@@ -1,10 +1,12 @@
-//! Turns in a page, a worker or Node: where nothing may block, the browser's own event loop runs ours.
+//! Turns in a page, a worker or Node: where nothing may block, the browser's own event loop runs
+//! ours.
 //!
-//! [`spawn`] keeps a closure that is called (a *turn*) when the loop goes from idle to something ready, and when
-//! the deadline that its last poll noted has passed. At most one turn is pending at a time: a message for "now",
-//! a timer for deadlines, never a microtask, which would starve rendering. (In Node «now» is an immediate: its message
-//! ports handle a thousand messages before a timer has its chance.) A turn has a budget; when it is used
-//! up, polls say `WouldBlock` and the rest is done in another turn, after the page had its chance.
+//! [`spawn`] keeps a closure that is called (a *turn*) when the loop goes from idle to something
+//! ready, and when the deadline that its last poll noted has passed. At most one turn is pending at
+//! a time: a message for "now", a timer for deadlines, never a microtask, which would starve
+//! rendering. (In Node «now» is an immediate: its message ports handle a thousand messages before a
+//! timer has its chance.) A turn has a budget; when it is used up, polls say `WouldBlock` and the
+//! rest is done in another turn, after the page had its chance.
 //!
 //! ```no_run
 //! use mydht_evloop::{Events, Poll, js};
@@ -39,7 +41,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
-/// How long one turn may go on taking events before it yields to the page: a quarter of a frame at 60 Hz.
+/// How long one turn may go on taking events before it yields to the page: a quarter of a frame at
+/// 60 Hz.
 pub const BUDGET: Duration = Duration::from_millis(4);
 
 #[wasm_bindgen]
@@ -253,7 +256,8 @@ fn is_running(id: u64) -> bool {
     TASKS.with(|tasks| tasks.borrow().contains_key(&id))
 }
 
-/// Runs a closure by turns. Dropping it stops that: the closure is dropped, and nothing keeps Node from exiting.
+/// Runs a closure by turns. Dropping it stops that: the closure is dropped, and nothing keeps Node
+/// from exiting.
 #[derive(Debug)]
 #[must_use = "dropping the task stops it"]
 pub struct Task {
@@ -288,8 +292,9 @@ impl Drop for Task {
     }
 }
 
-/// Calls `turn` whenever the loop of `handle` has something for it, until it says `Break` or the [`Task`] is
-/// dropped. The first turn comes soon, not inside this call. A turn polls until `WouldBlock` and returns.
+/// Calls `turn` whenever the loop of `handle` has something for it, until it says `Break` or the
+/// [`Task`] is dropped. The first turn comes soon, not inside this call. A turn polls until
+/// `WouldBlock` and returns.
 ///
 /// The loop must be one that takes turns: [`Poll::new`](crate::Poll::new) on wasm32 is.
 pub fn spawn(handle: &Handle, turn: impl FnMut() -> ControlFlow<()> + 'static) -> Task {

@@ -1,7 +1,8 @@
 //! epoll in userspace behind mio 0.6's API, natively, in the browser and on a virtual clock.
 //!
-//! The crate root is mio 0.6's public API. [`core`] is the state machine under it, [`driver`] what a loop waits
-//! with, [`traits`] what MyDHT's services need of a loop, and `js` runs a loop in a browser or in Node.
+//! The crate root is mio 0.6's public API. [`core`] is the state machine under it, [`driver`] what
+//! a loop waits with, [`traits`] what MyDHT's services need of a loop, and `js` runs a loop in a
+//! browser or in Node.
 
 mod bridge;
 mod compat;

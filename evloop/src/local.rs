@@ -1,8 +1,9 @@
 //! The loop of one thread: user sources that pay for no atomics.
 //!
-//! [`Poll`] here is a [`crate::Poll`] with a second set of sources, whose handles are neither `Send` nor `Sync`:
-//! setting one ready and polling it costs a few nanoseconds. Sockets and sources for other threads are registered
-//! on the [`shared`](Poll::shared) loop inside; one `poll` reports both.
+//! [`Poll`] here is a [`crate::Poll`] with a second set of sources, whose handles are neither
+//! `Send` nor `Sync`: setting one ready and polling it costs a few nanoseconds. Sockets and sources
+//! for other threads are registered on the [`shared`](Poll::shared) loop inside; one `poll` reports
+//! both.
 //!
 //! ```
 //! use mydht_evloop::{Events, PollOpt, Ready, Token, local};
@@ -30,8 +31,8 @@ use std::time::Duration;
 
 /// A loop of one thread.
 ///
-/// When sources of both kinds are ready all the time, polls alternate between them, so that a source waits for at
-/// most twice as many polls as among its own kind.
+/// When sources of both kinds are ready all the time, polls alternate between them, so that a
+/// source waits for at most twice as many polls as among its own kind.
 #[derive(Debug)]
 pub struct Poll {
     inner: Rc<Inner>,
@@ -224,7 +225,8 @@ impl Poll {
 impl Inner {
     /// Calls `change` with the core.
     ///
-    /// Not a `RefCell`: its flag is two stores and two loads in a row for each set and each poll, a fifth of their time.
+    /// Not a `RefCell`: its flag is two stores and two loads in a row for each set and each poll, a
+    /// fifth of their time.
     #[inline(always)]
     fn with<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
         // SAFETY: `Inner` is not `Sync`, so there is one thread. On it, no second reference is made while this one lives:
@@ -283,8 +285,8 @@ pub struct Registration {
 #[derive(Clone, Debug)]
 pub struct SetReadiness {
     source: Rc<Source>,
-    /// Where the source was registered when this handle last looked, so that setting it touches nothing but its
-    /// slot. Its key says when that is out of date.
+    /// Where the source was registered when this handle last looked, so that setting it touches
+    /// nothing but its slot. Its key says when that is out of date.
     home: OnceCell<Rc<Inner>>,
     key: Cell<Key>,
 }

@@ -1,7 +1,8 @@
 //! Locks that a panic does not close.
 //!
-//! No user code runs while this crate holds one of its locks, except a driver's own methods. A panic there leaves the
-//! data behind the lock complete, so a poisoned lock is entered as any other.
+//! No user code runs while this crate holds one of its locks, except a driver's own methods. A
+//! panic there leaves the data behind the lock complete, so a poisoned lock is entered as any
+//! other.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,8 @@ pub(crate) fn try_lock<T: ?Sized>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>>
     }
 }
 
-/// Waits until `condvar` is notified or `timeout` has passed (`None`: for ever). Spurious returns are possible.
+/// Waits until `condvar` is notified or `timeout` has passed (`None`: for ever). Spurious returns
+/// are possible.
 pub(crate) fn wait<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,

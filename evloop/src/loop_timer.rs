@@ -9,10 +9,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-/// A source that becomes readable, once, when its loop's clock reaches a deadline. It works on every driver, on a
-/// virtual clock too; it costs no descriptor and no thread.
+/// A source that becomes readable, once, when its loop's clock reaches a deadline. It works on
+/// every driver, on a virtual clock too; it costs no descriptor and no thread.
 ///
-/// It is reported once per [`set_at`](Timer::set_at), whatever the options. Deregistering or dropping it cancels it.
+/// It is reported once per [`set_at`](Timer::set_at), whatever the options. Deregistering or
+/// dropping it cancels it.
 ///
 /// ```
 /// use mydht_evloop::{Events, PollOpt, Ready, Timer, Token, VirtualClock};
@@ -50,7 +51,8 @@ impl Timer {
         Timer::default()
     }
 
-    /// Fires when the loop's clock ([`Poll::now`]) reaches `deadline`, instead of when it was set to before.
+    /// Fires when the loop's clock ([`Poll::now`]) reaches `deadline`, instead of when it was set
+    /// to before.
     ///
     /// # Errors
     /// `NotFound` if it is not registered.

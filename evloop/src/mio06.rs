@@ -140,7 +140,8 @@ impl traits::TriggerReady for SetReadiness {
 }
 
 impl Registration {
-    /// Runs `change` if the registration is in the state that it needs, and notes the state that it leaves.
+    /// Runs `change` if the registration is in the state that it needs, and notes the state that it
+    /// leaves.
     fn change(
         &self,
         from: bool,

@@ -5,8 +5,8 @@ use crate::driver::RawSource;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 
-/// A number of the operating system's events: the index of an entry, and above it the generation of the number, as wide
-/// as the system's own word has room for.
+/// A number of the operating system's events: the index of an entry, and above it the generation of
+/// the number, as wide as the system's own word has room for.
 const INDEX_BITS: u32 = if usize::BITS == 64 { 32 } else { 20 };
 const GENERATIONS: u64 = (1 << (usize::BITS - INDEX_BITS)) - 1;
 
@@ -21,15 +21,16 @@ struct Entry {
 
 /// Numbers for the operating system's events, and what they stand for.
 ///
-/// The system may report a number after its descriptor was closed or deregistered: while a wait is going on, or for as
-/// long as a duplicate of the descriptor is open. So a number is never given to another source: its generation differs.
+/// The system may report a number after its descriptor was closed or deregistered: while a wait is
+/// going on, or for as long as a duplicate of the descriptor is open. So a number is never given to
+/// another source: its generation differs.
 #[derive(Debug, Default)]
 pub(crate) struct OsTable {
     entries: Slab<Entry>,
     numbers: HashMap<RawSource, u64>,
-    /// Numbers whose descriptor was closed without being deregistered and now is another source's, the oldest first.
-    /// Their events go to the old token, because a duplicate may keep them alive. In most cases none does, and the
-    /// system does not say: so they are few.
+    /// Numbers whose descriptor was closed without being deregistered and now is another source's,
+    /// the oldest first. Their events go to the old token, because a duplicate may keep them alive.
+    /// In most cases none does, and the system does not say: so they are few.
     orphans: VecDeque<u64>,
     /// Generation of the latest number.
     generation: u64,
@@ -47,7 +48,8 @@ impl OsTable {
         generation << INDEX_BITS | self.entries.vacant_key() as u64
     }
 
-    /// Enters `source` under the number that `reserve` gave. Returns the key of a source that is forgotten for it.
+    /// Enters `source` under the number that `reserve` gave. Returns the key of a source that is
+    /// forgotten for it.
     pub fn insert(&mut self, source: RawSource, key: Key) -> Option<Key> {
         let number = self.reserve();
         self.generation = number >> INDEX_BITS;

@@ -13,11 +13,12 @@ use std::{fmt, io};
 
 /// Watches any number of sources and says which are ready.
 ///
-/// Made by [`Poll::new`] it waits in the operating system, or in the browser takes turns (see `js`);
-/// [`Poll::with_driver`] chooses. It may be shared between threads; every method takes `&self`.
+/// Made by [`Poll::new`] it waits in the operating system, or in the browser takes turns (see
+/// `js`); [`Poll::with_driver`] chooses. It may be shared between threads; every method takes
+/// `&self`.
 ///
-/// While user sources are ready, a poll makes no system call beyond its [budget](Poll::set_os_budget) and does not
-/// read the clock.
+/// While user sources are ready, a poll makes no system call beyond its
+/// [budget](Poll::set_os_budget) and does not read the clock.
 pub struct Poll {
     shared: Arc<Shared>,
 }
@@ -46,12 +47,13 @@ impl Poll {
         Poll::with_driver(Turns::new())
     }
 
-    /// Starts watching `handle`. Its events carry `token`; only what is in `interest` is reported (errors and
-    /// hang-ups of the operating system's sources always are).
+    /// Starts watching `handle`. Its events carry `token`; only what is in `interest` is reported
+    /// (errors and hang-ups of the operating system's sources always are).
     ///
     /// # Errors
-    /// `Other` for `Token(usize::MAX)` and for a source that belongs to another loop; `AlreadyExists` if the
-    /// operating system knows it already (user sources take the second registration for a reregistration).
+    /// `Other` for `Token(usize::MAX)` and for a source that belongs to another loop;
+    /// `AlreadyExists` if the operating system knows it already (user sources take the second
+    /// registration for a reregistration).
     pub fn register<E>(
         &self,
         handle: &E,
@@ -66,7 +68,8 @@ impl Poll {
         handle.register(self, token, interest, opts)
     }
 
-    /// Replaces token, interest and options, arms a oneshot source again, and reports the source if it is ready.
+    /// Replaces token, interest and options, arms a oneshot source again, and reports the source if
+    /// it is ready.
     ///
     /// # Errors
     /// As [`register`](Poll::register); `NotFound` if the operating system does not know it.
@@ -95,13 +98,13 @@ impl Poll {
         handle.deregister(self)
     }
 
-    /// Waits until a source is ready or `timeout` has passed (`None`: for ever), fills `events` and says how many
-    /// there are. An interruption by a signal does not end the wait.
+    /// Waits until a source is ready or `timeout` has passed (`None`: for ever), fills `events` and
+    /// says how many there are. An interruption by a signal does not end the wait.
     ///
     /// # Errors
-    /// `InvalidInput` if `events` has no capacity. `WouldBlock` where nothing may block: nothing is ready, the loop
-    /// has noted the deadline, and its driver will come back; once the deadline has passed, the next poll is
-    /// `Ok(0)`.
+    /// `InvalidInput` if `events` has no capacity. `WouldBlock` where nothing may block: nothing is
+    /// ready, the loop has noted the deadline, and its driver will come back; once the deadline has
+    /// passed, the next poll is `Ok(0)`.
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         self.poll_with(events, timeout, false)
     }
@@ -158,8 +161,8 @@ impl Poll {
         shown
     }
 
-    /// How many polls in a row may find events without asking the operating system (1 by default). It is asked
-    /// only while it has sources of this loop. With 0 every poll asks.
+    /// How many polls in a row may find events without asking the operating system (1 by default).
+    /// It is asked only while it has sources of this loop. With 0 every poll asks.
     pub fn set_os_budget(&self, polls: u32) {
         self.shared.enter().os_budget = polls;
     }
@@ -232,7 +235,8 @@ impl fmt::Debug for Poll {
 
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Poll {
-    /// The operating system's selector, readable when one of its sources is ready; -1 for a loop without one.
+    /// The operating system's selector, readable when one of its sources is ready; -1 for a loop
+    /// without one.
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.shared.driver.os().map_or(-1, |os| os.raw())
     }

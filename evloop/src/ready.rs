@@ -46,8 +46,8 @@ impl Ready {
         Ready::WRITABLE
     }
 
-    /// The peer has shut down its writing half (`EPOLLRDHUP`). Not part of mio's API, and not part of
-    /// [`all`](Ready::all): it is reported only where it was asked for.
+    /// The peer has shut down its writing half (`EPOLLRDHUP`). Not part of mio's API, and not part
+    /// of [`all`](Ready::all): it is reported only where it was asked for.
     #[inline]
     pub fn read_hup() -> Ready {
         Ready::READ_HUP

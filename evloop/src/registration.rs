@@ -7,7 +7,8 @@ use std::{fmt, io};
 
 /// The registered end of a user source.
 ///
-/// Bound for ever to the first [`Poll`] it is registered on. Dropping it deregisters it and drops what is pending.
+/// Bound for ever to the first [`Poll`] it is registered on. Dropping it deregisters it and drops
+/// what is pending.
 ///
 /// ```
 /// use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, Token};
@@ -107,13 +108,14 @@ impl SetReadiness {
         Ready::from_bits(self.source.link.ready())
     }
 
-    /// Replaces the readiness. If any of it is of interest, the loop reports it (edge-triggered: again, even if
-    /// nothing changed); set and cleared before the loop looks, nothing is reported.
+    /// Replaces the readiness. If any of it is of interest, the loop reports it (edge-triggered:
+    /// again, even if nothing changed); set and cleared before the loop looks, nothing is reported.
     ///
     /// Once the [`Registration`] is gone, nothing is set any more.
     ///
     /// # Errors
-    /// What the operating system says when a sleeping loop cannot be woken. Not when the [`Registration`] is gone.
+    /// What the operating system says when a sleeping loop cannot be woken. Not when the
+    /// [`Registration`] is gone.
     #[inline]
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
         if self.source.link.set(ready.mask()) {
@@ -122,8 +124,8 @@ impl SetReadiness {
         Ok(())
     }
 
-    /// As [`set_readiness`](SetReadiness::set_readiness), but what was triggered since the loop last reported this source
-    /// stays: two setters of different kinds do not undo one another.
+    /// As [`set_readiness`](SetReadiness::set_readiness), but what was triggered since the loop
+    /// last reported this source stays: two setters of different kinds do not undo one another.
     ///
     /// # Errors
     /// As [`set_readiness`](SetReadiness::set_readiness).

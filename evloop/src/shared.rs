@@ -33,15 +33,18 @@ pub(crate) struct Shared {
     /// The seat of the one thread that waits in the driver.
     seat: Mutex<Seat>,
     seat_free: Condvar,
-    /// Mirrors whether the seat is taken, readable without its lock. Only the seat holder writes it.
+    /// Mirrors whether the seat is taken, readable without its lock. Only the seat holder writes
+    /// it.
     seated: AtomicBool,
-    /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking its lock.
+    /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking
+    /// its lock.
     population: AtomicUsize,
 }
 
 /// A user source: what the two ends of a registration and the loop's inbox share.
 ///
-/// Beside [`Shared`], because each holds the other: a source knows its loop, and the loop's inbox is a list of sources.
+/// Beside [`Shared`], because each holds the other: a source knows its loop, and the loop's inbox
+/// is a list of sources.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub link: Link<Source>,
@@ -80,8 +83,9 @@ impl Linked for Source {
 struct Seat {
     /// Buffer that the thread on the seat collects into. `None`: the seat is taken.
     buffer: Option<Vec<(u64, u16)>>,
-    /// Number of threads that wait for the seat. A condition variable makes a system call when it is notified, whether anybody
-    /// waits or not: one for each poll of the operating system, if nobody counted.
+    /// Number of threads that wait for the seat. A condition variable makes a system call when it
+    /// is notified, whether anybody waits or not: one for each poll of the operating system, if
+    /// nobody counted.
     waiting: usize,
 }
 
@@ -174,8 +178,8 @@ impl Shared {
         self.driver.note(None);
     }
 
-    /// Waits until something is ready or `timeout` has passed, and gives `sink` at most `capacity` reports, with their
-    /// numbers.
+    /// Waits until something is ready or `timeout` has passed, and gives `sink` at most `capacity`
+    /// reports, with their numbers.
     #[inline]
     pub fn poll(
         &self,
@@ -335,8 +339,8 @@ impl Shared {
         Ok(Waited::Look)
     }
 
-    /// Waits in the driver for at most until the earlier of the two times. Returns the state as [`enter`](Shared::enter)
-    /// does.
+    /// Waits in the driver for at most until the earlier of the two times. Returns the state as
+    /// [`enter`](Shared::enter) does.
     fn sleep(
         &self,
         now: Duration,
@@ -368,8 +372,8 @@ impl Shared {
         result.map(|()| (Waited::Look, state))
     }
 
-    /// Asks the driver what is ready now, unless another thread waits there already. Returns the state as
-    /// [`enter`](Shared::enter) does.
+    /// Asks the driver what is ready now, unless another thread waits there already. Returns the
+    /// state as [`enter`](Shared::enter) does.
     fn ask(&self, interruptible: bool) -> io::Result<MutexGuard<'_, State<Source>>> {
         let Some(mut found) = self.take_seat(Some(Duration::ZERO)) else {
             return Ok(self.enter());
@@ -424,8 +428,8 @@ impl Shared {
         }
     }
 
-    /// The seat, if it becomes free in time. Another waiter may find events for this one too, so the caller looks
-    /// again when it is told that the seat was taken.
+    /// The seat, if it becomes free in time. Another waiter may find events for this one too, so
+    /// the caller looks again when it is told that the seat was taken.
     fn take_seat(&self, timeout: Option<Duration>) -> Option<Vec<(u64, u16)>> {
         let mut seat = lock::lock(&self.seat);
         if seat.buffer.is_none() {
@@ -445,7 +449,8 @@ impl Shared {
         seat.buffer.take()
     }
 
-    /// True if a poll would find something. If not, the loop counts as idle: its next source asks for a turn.
+    /// True if a poll would find something. If not, the loop counts as idle: its next source asks
+    /// for a turn.
     pub fn rest(&self) -> bool {
         loop {
             let mut state = self.enter();

@@ -1,6 +1,7 @@
 //! What names a source to its user.
 
-/// Chosen by the user at registration and given back in every [`Event`](crate::event::Event) of that source.
+/// Chosen by the user at registration and given back in every [`Event`](crate::event::Event) of
+/// that source.
 ///
 /// Any value but `usize::MAX` will do; two sources may share one.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,5 @@
-//! Why a token fired: a record of what polls reported. Off by default, and then it costs one branch per poll.
+//! Why a token fired: a record of what polls reported. Off by default, and then it costs one branch
+//! per poll.
 
 use crate::core::{Cause, Fired};
 use crate::{Ready, Token};
@@ -19,8 +20,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// 19 bytes: nanoseconds and token (eight bytes each, little-endian), readiness (two), cause (one). Two runs on a
-    /// virtual clock with the same seed and the same program give the same bytes.
+    /// 19 bytes: nanoseconds and token (eight bytes each, little-endian), readiness (two), cause
+    /// (one). Two runs on a virtual clock with the same seed and the same program give the same
+    /// bytes.
     pub fn to_bytes(&self) -> [u8; 19] {
         let mut bytes = [0; 19];
         let nanos = u64::try_from(self.time.as_nanos()).unwrap_or(u64::MAX);

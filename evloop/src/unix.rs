@@ -1,4 +1,5 @@
-//! What only Unix has: any descriptor as a source, and the kinds of readiness beyond readable and writable.
+//! What only Unix has: any descriptor as a source, and the kinds of readiness beyond readable and
+//! writable.
 
 use crate::event::Evented;
 use crate::ready::write_names;
@@ -8,10 +9,11 @@ use std::io;
 use std::ops::{BitAnd, BitOr, BitXor, Deref, DerefMut, Sub};
 use std::os::fd::RawFd;
 
-/// A descriptor as a source: pipes, terminals, signal and timer descriptors, sockets of other crates.
+/// A descriptor as a source: pipes, terminals, signal and timer descriptors, sockets of other
+/// crates.
 ///
-/// It does not own the descriptor. Deregister it before it is closed: the number may come back as another file.
-/// It should not block. Regular files cannot be polled: `PermissionDenied`.
+/// It does not own the descriptor. Deregister it before it is closed: the number may come back as
+/// another file. It should not block. Regular files cannot be polled: `PermissionDenied`.
 ///
 /// ```
 /// use mydht_evloop::{Poll, PollOpt, Ready, Token, unix::EventedFd};

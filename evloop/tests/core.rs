@@ -1,4 +1,5 @@
-//! The core against a model with vectors and linear searches: the ready queue, its left-behind keys, generations.
+//! The core against a model with vectors and linear searches: the ready queue, its left-behind
+//! keys, generations.
 #![cfg(not(target_arch = "wasm32"))]
 
 use mydht_evloop::core::{Core, Interest, Key, Trigger};
@@ -49,7 +50,8 @@ struct Source {
     ready: u16,
 }
 
-/// Sources by the number of their insertion, `None` once removed; the ready list by the same numbers.
+/// Sources by the number of their insertion, `None` once removed; the ready list by the same
+/// numbers.
 #[derive(Clone, Debug, Default)]
 struct Model {
     sources: Vec<Option<Source>>,

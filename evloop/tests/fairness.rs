@@ -1,4 +1,5 @@
-//! Statement 25: any ready source is delivered within ⌈ready/capacity⌉ + 1 polls, whatever kind it is of.
+//! Statement 25: any ready source is delivered within ⌈ready/capacity⌉ + 1 polls, whatever kind it
+//! is of.
 #![cfg(test)]
 #![cfg(unix)]
 
@@ -10,7 +11,8 @@ use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, Token, local};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
-/// `os` readable pipes and `user` ready sources, all level-triggered: the longest that a source of any kind waits.
+/// `os` readable pipes and `user` ready sources, all level-triggered: the longest that a source of
+/// any kind waits.
 struct Mixed {
     poll: Poll,
     _users: Vec<Registration>,

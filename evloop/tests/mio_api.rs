@@ -1,5 +1,5 @@
-//! Section G of the specification and mio's socket API: the same bodies over the registry's mio 0.6.23 and over this
-//! crate, which has to agree with it in all of them.
+//! Section G of the specification and mio's socket API: the same bodies over the registry's mio
+//! 0.6.23 and over this crate, which has to agree with it in all of them.
 #![cfg(test)]
 #![cfg(unix)]
 #![allow(deprecated)]

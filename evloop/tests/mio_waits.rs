@@ -1,8 +1,10 @@
-//! Random programs over user sources, which must give on `Compat::Mio06` what they give on the registry's mio 0.6.23: each
-//! result, each event in order, each readiness, and each wait's length. A model of mio's queue stands between the two, so that
-//! ours can be compared with it on a clock that costs no time.
+//! Random programs over user sources, which must give on `Compat::Mio06` what they give on the
+//! registry's mio 0.6.23: each result, each event in order, each readiness, and each wait's length.
+//! A model of mio's queue stands between the two, so that ours can be compared with it on a clock
+//! that costs no time.
 //!
-//! `MIO_WAITS=20000 cargo test -p mydht-evloop --test mio_waits` runs so many programs over mio instead of a share of them.
+//! `MIO_WAITS=20000 cargo test -p mydht-evloop --test mio_waits` runs so many programs over mio
+//! instead of a share of them.
 #![cfg(test)]
 #![cfg(unix)]
 
@@ -30,7 +32,8 @@ mod ours {
 const LENGTH: usize = 14;
 const TIMEOUT: Duration = Duration::from_millis(5);
 
-/// A driver that does during a wait what the program says, and lets the time pass if that wakes nobody.
+/// A driver that does during a wait what the program says, and lets the time pass if that wakes
+/// nobody.
 #[derive(Clone, Debug, Default)]
 struct Rehearsed {
     inner: Arc<Mutex<Rehearsal>>,
@@ -105,7 +108,8 @@ fn rehearse(program: &waits::Program) -> Vec<waits::Outcome> {
     })
 }
 
-/// A busy machine delays what should be early, so a difference counts only if it stays at longer timeouts.
+/// A busy machine delays what should be early, so a difference counts only if it stays at longer
+/// timeouts.
 fn on_the_clock(
     seeds: std::ops::Range<u64>,
     run: impl Fn(&waits::Program, Duration) -> Vec<waits::Outcome>,

@@ -1,5 +1,6 @@
-//! Three oracles: a naive model, the Linux kernel and this crate's epoll, over random sequences of operations. They
-//! must agree in every error and every event: its flags, its data and, where Linux promises one, its place in the order.
+//! Three oracles: a naive model, the Linux kernel and this crate's epoll, over random sequences of
+//! operations. They must agree in every error and every event: its flags, its data and, where Linux
+//! promises one, its place in the order.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 

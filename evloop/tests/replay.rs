@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// A loop of a ring: what it hears it passes on to the next, and at times it waits for its timer first.
+/// A loop of a ring: what it hears it passes on to the next, and at times it waits for its timer
+/// first.
 struct Node {
     poll: Poll,
     sources: Vec<(Registration, SetReadiness)>,
@@ -34,7 +35,8 @@ impl Node {
     }
 }
 
-/// Three nodes and `turns` turns; `odd` is the turn in which the program does something else, if any.
+/// Three nodes and `turns` turns; `odd` is the turn in which the program does something else, if
+/// any.
 fn run(clock: &VirtualClock, turns: u64, odd: Option<u64>) -> io::Result<()> {
     let nodes: Vec<_> = (0..3).map(|_| Node::new(clock)).collect::<Result<_, _>>()?;
     let mut events = Events::with_capacity(3);
@@ -132,7 +134,8 @@ fn a_clock_that_records_nothing_has_no_recording() {
 }
 
 proptest! {
-    /// Whatever the bytes, reading them is an error or a recording that can be replayed and told apart.
+    /// Whatever the bytes, reading them is an error or a recording that can be replayed and told
+    /// apart.
     #[test]
     fn any_bytes_are_read_without_a_panic(
         cut in 0_usize..600,

@@ -1,4 +1,5 @@
-//! Arbitrary bytes into both sides of a handshake, at every turn of it, and changed messages of an honest one.
+//! Arbitrary bytes into both sides of a handshake, at every turn of it, and changed messages of an
+//! honest one.
 //!
 //! Nobody may be authenticated by them, and nothing may panic.
 #![no_main]
@@ -27,7 +28,8 @@ fn receive(side: &mut Handshake, message: &[u8]) -> Option<Step> {
     side.receive(message, &Channel::default(), Duration::ZERO, |_| true).ok()
 }
 
-/// The bytes that differ from `honest`: those of `data`, at the place that its first two bytes name.
+/// The bytes that differ from `honest`: those of `data`, at the place that its first two bytes
+/// name.
 fn changed(honest: &[u8], data: &[u8]) -> Vec<u8> {
     let [place, kind, with @ ..] = data else {
         return data.to_vec();

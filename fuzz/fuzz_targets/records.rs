@@ -1,5 +1,5 @@
-//! Arbitrary bytes, and changed sessions, into the reader of records: what it gives out is a beginning of what was
-//! written, and nothing panics.
+//! Arbitrary bytes, and changed sessions, into the reader of records: what it gives out is a
+//! beginning of what was written, and nothing panics.
 #![no_main]
 
 use std::io::{ErrorKind, Write};

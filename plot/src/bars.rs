@@ -28,7 +28,8 @@ struct Panel {
 }
 
 impl Bars {
-    /// Adds a panel of rows: the name, whether it is ours, the value. A value that has no logarithm has no bar.
+    /// Adds a panel of rows: the name, whether it is ours, the value. A value that has no logarithm
+    /// has no bar.
     pub fn panel<'a>(
         &mut self,
         title: &str,

@@ -1,4 +1,5 @@
-//! The plots of docs/benchmarks, as SVG: lines over logarithmic axes, and bars on a logarithmic scale.
+//! The plots of docs/benchmarks, as SVG: lines over logarithmic axes, and bars on a logarithmic
+//! scale.
 //!
 //! Every benchmark and the report of `mydht sim` draw with this, so that their plots look alike.
 

@@ -12,7 +12,8 @@ const LINE: f64 = 14.0;
 /// More gridlines than this would be grey.
 const GRID: i32 = 10;
 
-/// Lines over two logarithmic axes: a slope of one is linear, of two quadratic. The name of each stands at its end.
+/// Lines over two logarithmic axes: a slope of one is linear, of two quadratic. The name of each
+/// stands at its end.
 ///
 /// ```
 /// let mut lines = plot::Lines::new(("bytes", |n| format!("{n}")), ("µs", |us| format!("{us}")));
@@ -27,7 +28,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Axes with these names. The one along the bottom has its marks at powers of two, the other at powers of ten.
+    /// Axes with these names. The one along the bottom has its marks at powers of two, the other at
+    /// powers of ten.
     pub fn new(x: (&str, Show), y: (&str, Show)) -> Self {
         Self {
             x: (x.0.into(), x.1),
@@ -110,7 +112,8 @@ impl Lines {
         svg
     }
 
-    /// Names with their colours and places: at the lines' ends, pushed down where one would cover another.
+    /// Names with their colours and places: at the lines' ends, pushed down where one would cover
+    /// another.
     fn names(
         &self,
         place: impl Fn((f64, f64)) -> (f64, f64),

@@ -27,8 +27,8 @@ use mydht_small::{InvalidAddress, WsAddress, is_host_name, split_port};
 /// | `mem:NUMBER` | [`Memory`](Address::Memory) |
 /// | `scheme:rest` of another transport | [`Other`](Address::Other) |
 ///
-/// The text form is one for each address, and the same on the wire. [`FromStr`] also reads `HOST:PORT`
-/// without a scheme, as people write TCP addresses.
+/// The text form is one for each address, and the same on the wire. [`FromStr`] also reads
+/// `HOST:PORT` without a scheme, as people write TCP addresses.
 ///
 /// ```
 /// use mydht_proto::Address;
@@ -79,8 +79,8 @@ impl HostPort {
 
 /// Address of a transport that this crate does not know: `scheme:rest`.
 ///
-/// The scheme is that of a URI (RFC 3986, section 3.1) in lower case. The rest is at least one graphic
-/// character of ASCII, and not digits alone, which `HOST:PORT` would be.
+/// The scheme is that of a URI (RFC 3986, section 3.1) in lower case. The rest is at least one
+/// graphic character of ASCII, and not digits alone, which `HOST:PORT` would be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OtherAddress(Arc<str>);
 
@@ -193,7 +193,8 @@ fn no_tcp(text: &str, host: &str) -> InvalidAddress {
     )
 }
 
-/// Reads a number that is written without a sign and without zeros before it: one text for one number.
+/// Reads a number that is written without a sign and without zeros before it: one text for one
+/// number.
 fn canonical_number(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)

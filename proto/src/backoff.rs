@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Doubling waits. Pure: time is an argument.
 ///
-/// Each failure doubles the wait, up to a bound. [`reset`](Backoff::reset), or a success that lasted longer than the
-/// bound, starts again from the first wait.
+/// Each failure doubles the wait, up to a bound. [`reset`](Backoff::reset), or a success that
+/// lasted longer than the bound, starts again from the first wait.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,8 +36,8 @@ impl Backoff {
         }
     }
 
-    /// Returns the wait after a failure and doubles the next one. A caller with many peers adds jitter, so that they do
-    /// not all come back at once.
+    /// Returns the wait after a failure and doubles the next one. A caller with many peers adds
+    /// jitter, so that they do not all come back at once.
     pub fn next_wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = wait.saturating_mul(2).min(self.max);

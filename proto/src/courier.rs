@@ -2,8 +2,8 @@
 
 use crate::id::PeerId;
 
-/// Says and hears, for a node's transport, what finds ways to peers: its neighbours carry it to theirs (SIGNAL). The node
-/// looks inside none of it, so it must prove itself from whom it is.
+/// Says and hears, for a node's transport, what finds ways to peers: its neighbours carry it to
+/// theirs (SIGNAL). The node looks inside none of it, so it must prove itself from whom it is.
 pub trait Courier: Send {
     /// The next thing to be said: to whom, and what.
     fn outgoing(&mut self) -> Option<(PeerId, Vec<u8>)>;

@@ -84,8 +84,9 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// Who a peer is: the hash of its key, which it has proved, unless [`Mode::NoAuth`](crate::handshake::Mode::NoAuth) says
-/// otherwise. See [`PublicKey::id`](crate::identity::PublicKey::id).
+/// Who a peer is: the hash of its key, which it has proved, unless
+/// [`Mode::NoAuth`](crate::handshake::Mode::NoAuth) says otherwise. See
+/// [`PublicKey::id`](crate::identity::PublicKey::id).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(pub Hash);
@@ -112,8 +113,8 @@ impl fmt::Debug for PeerId {
 
 /// What a value is found by.
 ///
-/// As text, 64 hexadecimal digits are the hash of the content; `signed:`, a signer's public key, a slash and a salt are
-/// what that signer signs with that salt; and anything else is a name:
+/// As text, 64 hexadecimal digits are the hash of the content; `signed:`, a signer's public key, a
+/// slash and a salt are what that signer signs with that salt; and anything else is a name:
 ///
 /// ```
 /// use mydht_proto::{Hash, Key};
@@ -166,8 +167,8 @@ pub(crate) fn signed_key(signer: &Hash, salt: &[u8]) -> Key {
 }
 
 impl fmt::Display for Key {
-    /// The text form of a content key; a name or a signer is not kept, so such a key shows as `name:` or `signed:` and the
-    /// hash.
+    /// The text form of a content key; a name or a signer is not kept, so such a key shows as
+    /// `name:` or `signed:` and the hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Content(hash) => hash.fmt(f),

@@ -1,11 +1,12 @@
 //! The protocol of MyDHT, as state machines that cannot wait.
 //!
-//! Nothing here performs I/O, reads a clock or knows the platform: a state machine is told what happened and when, and
-//! returns what to do. So every case is tested without a socket, and the same code runs natively, in a web page and in the
-//! simulator.
+//! Nothing here performs I/O, reads a clock or knows the platform: a state machine is told what
+//! happened and when, and returns what to do. So every case is tested without a socket, and the
+//! same code runs natively, in a web page and in the simulator.
 //!
-//! Start with [`engine`], the protocol of one node. [`msg`] has its messages, [`record`] what it stores, [`routing`] whom
-//! it knows, [`handshake`] and [`shadow`] how a connection is authenticated and encrypted.
+//! Start with [`engine`], the protocol of one node. [`msg`] has its messages, [`record`] what it
+//! stores, [`routing`] whom it knows, [`handshake`] and [`shadow`] how a connection is
+//! authenticated and encrypted.
 
 #![forbid(unsafe_code)]
 

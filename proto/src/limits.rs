@@ -23,26 +23,32 @@ pub struct Limits {
     pub connections_per_peer: usize,
     /// Of these, connections with one host: a newer one is refused.
     pub connections_per_host: usize,
-    /// Messages waiting to be written to one peer, and requests of one peer at the store; past it the peer reads too
-    /// slowly, or asks too much, and is let go. When half of it waits, no more is read from the peer.
+    /// Messages waiting to be written to one peer, and requests of one peer at the store; past it
+    /// the peer reads too slowly, or asks too much, and is let go. When half of it waits, no more
+    /// is read from the peer.
     pub pending_messages: usize,
-    /// Bytes of these, about; past it the peer is let go. When half of it waits, no more is read from the peer.
+    /// Bytes of these, about; past it the peer is let go. When half of it waits, no more is read
+    /// from the peer.
     pub pending_bytes: usize,
-    /// Messages of one peer read and not yet handled; past it no more is read from it, and the others have their turn.
+    /// Messages of one peer read and not yet handled; past it no more is read from it, and the
+    /// others have their turn.
     pub messages_per_turn: u32,
     /// Bytes of these; past it no more is read from the peer.
     pub bytes_in_flight: usize,
-    /// Messages that a connection's reader or writer handles at once, and requests that the store does, before others have
-    /// their turn. For services that are restarted, on a thread that others need too: a page. 0: no bound.
+    /// Messages that a connection's reader or writer handles at once, and requests that the store
+    /// does, before others have their turn. For services that are restarted, on a thread that
+    /// others need too: a page. 0: no bound.
     pub messages_at_once: u32,
-    /// Messages of one peer in a second, and at once after a quiet second; past it no more is read from it for a while.
-    /// 0: no bound.
+    /// Messages of one peer in a second, and at once after a quiet second; past it no more is read
+    /// from it for a while. 0: no bound.
     pub messages_per_second: u32,
     /// Bytes of one message between services of the user's.
     pub app_bytes: usize,
-    /// Bytes of what a node has another node carry to a third, so that they find a way to each other.
+    /// Bytes of what a node has another node carry to a third, so that they find a way to each
+    /// other.
     pub signal_bytes: usize,
-    /// How many of these one peer may have carried, or say itself, in a second; past it they are dropped.
+    /// How many of these one peer may have carried, or say itself, in a second; past it they are
+    /// dropped.
     pub signals_per_second: u32,
     /// Attachments being fetched at once.
     pub downloads: usize,
@@ -52,21 +58,25 @@ pub struct Limits {
     pub parts_in_flight: usize,
     /// How many peers a question may pass on its way, each of which asks others in its own name.
     pub hops: u8,
-    /// How many peers are asked at once while something is searched, when its paths have come to their ends: Kademlia's α.
+    /// How many peers are asked at once while something is searched, when its paths have come to
+    /// their ends: Kademlia's α.
     pub parallel: usize,
-    /// How many paths a search goes first, one question at a time each, that have no peer in common.
+    /// How many paths a search goes first, one question at a time each, that have no peer in
+    /// common.
     pub paths: usize,
     /// How many of the nearest peers are looked for, and told in an answer: Kademlia's k.
     pub closest: usize,
     /// How many of the nearest peers are asked to keep a record.
     pub copies: usize,
-    /// How often what is kept is put again with the nodes that are nearest to it by then. Zero: never.
+    /// How often what is kept is put again with the nodes that are nearest to it by then. Zero:
+    /// never.
     pub republish: Duration,
     /// Bytes of a peer's address.
     pub address_bytes: usize,
     /// Connections being opened at once for searches.
     pub dials: usize,
-    /// Connections held while they are not used; past it those are given up that the routing can best do without.
+    /// Connections held while they are not used; past it those are given up that the routing can
+    /// best do without.
     pub links: usize,
     /// A connection that was not used for so long may be given up.
     pub link_idle: Duration,
@@ -76,7 +86,8 @@ pub struct Limits {
     pub lookups: usize,
     /// Attachments of which the node remembers who has them.
     pub known_providers: usize,
-    /// Providers of one attachment that a node tells of, and that it connects with for one that it fetches.
+    /// Providers of one attachment that a node tells of, and that it connects with for one that it
+    /// fetches.
     pub providers: usize,
     /// What peers say of who has which attachment, kept for those who ask.
     pub provider_records: usize,
@@ -84,7 +95,8 @@ pub struct Limits {
     pub provider_records_per_peer: usize,
     /// What a peer says of what it has is void after so long, unless it says so again.
     pub provider_expiry: Duration,
-    /// Bytes of values that are kept for a while because others looked for them here. 0: none are, nor are others asked to.
+    /// Bytes of values that are kept for a while because others looked for them here. 0: none are,
+    /// nor are others asked to.
     pub cache_bytes: usize,
     /// Records that one peer may put here in a day.
     pub records_per_peer: usize,
@@ -100,9 +112,11 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Without progress while messages wait to be written; past it the peer is let go.
     pub stall_timeout: Duration,
-    /// Longest wait before a service of the node that failed is started again (it doubles from a tenth of a second).
+    /// Longest wait before a service of the node that failed is started again (it doubles from a
+    /// tenth of a second).
     pub service_timeout: Duration,
-    /// Longest wait before a lost bootstrap peer is tried again (it doubles from a quarter of a second).
+    /// Longest wait before a lost bootstrap peer is tried again (it doubles from a quarter of a
+    /// second).
     pub reconnect_timeout: Duration,
     /// From being told to stop to stopping, while answers are still being written.
     pub stop_timeout: Duration,

@@ -7,19 +7,22 @@ use crate::id::PeerId;
 /// What a peer is to a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerPriority {
-    /// It is refused: at its first message, by the id that it claims, and again once the id is proved.
+    /// It is refused: at its first message, by the id that it claims, and again once the id is
+    /// proved.
     Blocked,
     /// It is taken as long as there is room.
     #[default]
     Normal,
-    /// It is taken, and where there is no room (`Limits::connections`) one of a lower priority is let go for it.
+    /// It is taken, and where there is no room (`Limits::connections`) one of a lower priority is
+    /// let go for it.
     Preferred,
 }
 
 /// Decides whom a node talks to (legacy's name; its `challenge`, `signmsg` and `checkmsg` are the
 /// [`handshake`](crate::handshake)'s now).
 ///
-/// It is asked for ids that are only claimed, too: so it should be quick, and remember nothing of what it was asked.
+/// It is asked for ids that are only claimed, too: so it should be quick, and remember nothing of
+/// what it was asked.
 pub trait PeerMgmtMeths: Send {
     /// What `peer` is to this node.
     fn accept(&self, peer: &PeerId) -> PeerPriority;

@@ -90,7 +90,8 @@ impl Record {
         matches!(self.key, Key::Content(hash) if other(hash)) || self.check_seal().is_err()
     }
 
-    /// Checks everything about a record that follows from the record alone: its key, its seal and its lengths.
+    /// Checks everything about a record that follows from the record alone: its key, its seal and
+    /// its lengths.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
@@ -125,7 +126,8 @@ impl Record {
     }
 }
 
-/// Byte strings: raw on a binary wire, hexadecimal in text (a JSON array of numbers is four times the size).
+/// Byte strings: raw on a binary wire, hexadecimal in text (a JSON array of numbers is four times
+/// the size).
 pub(crate) mod bytes_or_hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error, de::Visitor};
 

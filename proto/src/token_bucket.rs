@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// A rate with a burst. Pure: time is an argument and must not go back.
 ///
-/// Implemented by the generic cell rate algorithm (ITU-T I.371, annex A): the only state is the time at which the bucket
-/// will be full again.
+/// Implemented by the generic cell rate algorithm (ITU-T I.371, annex A): the only state is the
+/// time at which the bucket will be full again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,8 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Creates a full bucket that holds `burst` tokens and is filled by `per_second`. Zeros count as one.
+    /// Creates a full bucket that holds `burst` tokens and is filled by `per_second`. Zeros count
+    /// as one.
     pub fn new(per_second: u64, burst: u64) -> Self {
         TokenBucket {
             per_second: Some(NonZeroU64::new(per_second).unwrap_or(NonZeroU64::MIN)),
@@ -54,7 +55,8 @@ impl TokenBucket {
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
-    /// Takes `amount` tokens even if there are fewer, and returns how long the bucket stays overdrawn.
+    /// Takes `amount` tokens even if there are fewer, and returns how long the bucket stays
+    /// overdrawn.
     pub fn charge(&mut self, now: Duration, amount: u64) -> Duration {
         self.full_at = self.full_at.max(now).saturating_add(self.time_of(amount));
         (self.full_at - now).saturating_sub(self.time_of(self.burst))
@@ -131,7 +133,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever waits as told gets at most the burst and the rate, and is never told to wait in vain.
+        /// Whoever waits as told gets at most the burst and the rate, and is never told to wait in
+        /// vain.
         #[test]
         fn never_more_than_the_rate(
             rate in 1u64..10_000,

@@ -35,7 +35,8 @@ impl PreambleOut {
     /// Writes what is left of the preamble.
     ///
     /// # Errors
-    /// Returns what the writer returns; `WriteZero` if it takes nothing. Call again after `WouldBlock`.
+    /// Returns what the writer returns; `WriteZero` if it takes nothing. Call again after
+    /// `WouldBlock`.
     pub fn write_into(&mut self, w: &mut (impl Write + ?Sized)) -> io::Result<()> {
         while self.written < PREAMBLE_LEN {
             match w.write(&self.bytes[self.written..])? {

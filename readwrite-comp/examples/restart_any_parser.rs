@@ -1,7 +1,9 @@
-//! Makes a parser that knows nothing of restart work on a stream that blocks: entries of a zip archive, as they arrive.
+//! Makes a parser that knows nothing of restart work on a stream that blocks: entries of a zip
+//! archive, as they arrive.
 //!
-//! `zip::read::read_zipfile_from_stream` is ordinary synchronous code over `Read`. Here it runs inside a service that
-//! returns to its event loop whenever the network has nothing: no thread, no coroutine, no change to the parser.
+//! `zip::read::read_zipfile_from_stream` is ordinary synchronous code over `Read`. Here it runs
+//! inside a service that returns to its event loop whenever the network has nothing: no thread, no
+//! coroutine, no change to the parser.
 //!
 //! Run it with `cargo run -p readwrite-comp --example restart_any_parser`.
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
@@ -28,8 +30,8 @@ struct Unzip<R> {
 }
 
 impl<R: Read> Unzip<R> {
-    /// The next entry. After `WouldBlock` call it again when the source is ready, or when the loop has nothing else to
-    /// do if [`Replay::deferred`] says so.
+    /// The next entry. After `WouldBlock` call it again when the source is ready, or when the loop
+    /// has nothing else to do if [`Replay::deferred`] says so.
     fn next(&mut self) -> io::Result<Option<(String, Vec<u8>)>> {
         let entry = self.replay.read(&mut self.source, |r| {
             parse_entry(r).map_err(io::Error::other)

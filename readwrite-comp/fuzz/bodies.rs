@@ -60,8 +60,8 @@ fn drain<L: ExtRead>(mut layer: L, data: &[u8], chunk: usize) {
     }
 }
 
-/// Arbitrary bytes into every limiter, the test cipher, their compositions, and every codec with and without frames:
-/// no panic, no endless loop, nothing beyond the limits.
+/// Arbitrary bytes into every limiter, the test cipher, their compositions, and every codec with
+/// and without frames: no panic, no endless loop, nothing beyond the limits.
 pub fn decoders(data: &[u8]) {
     let (chunk, data) = data
         .split_first()
@@ -169,7 +169,8 @@ fn skip_limits(window: u8, check: bool) -> SkipLimits {
     }
 }
 
-/// Writes and reads messages over streams that block on an arbitrary schedule: what comes out is what went in.
+/// Writes and reads messages over streams that block on an arbitrary schedule: what comes out is
+/// what went in.
 pub fn schedules(data: &[u8]) {
     let mut plan = Plan { bytes: data };
     let messages: Vec<Message> = (0..1 + plan.byte() % 4).map(|_| plan.message()).collect();

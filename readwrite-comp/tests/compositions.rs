@@ -1,5 +1,6 @@
-//! Every composition times every layer times every split, as a property: what was written is what is read, whatever the
-//! messages, the stack of layers, the pieces that are written and read, the flushes, and the places to stop.
+//! Every composition times every layer times every split, as a property: what was written is what
+//! is read, whatever the messages, the stack of layers, the pieces that are written and read, the
+//! flushes, and the places to stop.
 //!
 //! `layers.rs` tries the splits one by one on chosen stacks; here the stacks are drawn too.
 #![cfg(test)]
@@ -167,8 +168,8 @@ impl Stack {
         }
     }
 
-    /// Whether it can carry messages: something in it knows where they end, and a known length is that of the plain
-    /// bytes (that of coded ones depends on where a layer cut them).
+    /// Whether it can carry messages: something in it knows where they end, and a known length is
+    /// that of the plain bytes (that of coded ones depends on where a layer cut them).
     fn carries(&self) -> bool {
         let kinds = self.kinds();
         let coded = kinds
@@ -372,7 +373,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// None is left to chance: each layer alone, each pair in both orders and as a stack of a run-time number.
+    /// None is left to chance: each layer alone, each pair in both orders and as a stack of a
+    /// run-time number.
     #[test]
     fn each_layer_and_each_pair_of_layers(plan in plans()) {
         let mut carried = 0;

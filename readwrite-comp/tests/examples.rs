@@ -1,4 +1,5 @@
-//! The example runs: a parser of the registry that knows nothing of restart, over a stream that blocks.
+//! The example runs: a parser of the registry that knows nothing of restart, over a stream that
+//! blocks.
 #![cfg(test)]
 #![cfg(not(target_family = "wasm"))]
 

@@ -1,4 +1,5 @@
-//! Every composition, every layer, every place to stop: the same bytes, nothing lost, nothing twice.
+//! Every composition, every layer, every place to stop: the same bytes, nothing lost, nothing
+//! twice.
 #![cfg(test)]
 
 use readwrite_comp::testing::{Choppy, XorR, XorW};

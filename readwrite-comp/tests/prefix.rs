@@ -1,4 +1,5 @@
-//! A message that changes while it is written: an error, and no byte of the changed one in the sink.
+//! A message that changes while it is written: an error, and no byte of the changed one in the
+//! sink.
 
 mod common;
 
@@ -23,7 +24,8 @@ fn bytes(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
 }
 
-/// Writes `before` until `turns` calls blocked, then `after`; gives what the sink has and how it ended.
+/// Writes `before` until `turns` calls blocked, then `after`; gives what the sink has and how it
+/// ended.
 fn changed(
     window: usize,
     chunk: usize,
@@ -291,8 +293,9 @@ fn an_encoder_that_panics_cuts_the_stream_off() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the encoder's pieces, the window and the sink's gulps are: the sink gets the message, in both checks.
-    /// And if one bit of a piece is another in the second attempt, the sink gets the first message, whole or cut off.
+    /// Whatever the encoder's pieces, the window and the sink's gulps are: the sink gets the
+    /// message, in both checks. And if one bit of a piece is another in the second attempt, the
+    /// sink gets the first message, whole or cut off.
     #[test]
     fn any_pieces(
         pieces in prop::collection::vec(prop_oneof![4 => 0usize..20, 1 => 0usize..40_000], 0..60),

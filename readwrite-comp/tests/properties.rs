@@ -27,7 +27,8 @@ proptest! {
     }
 }
 
-/// Found by fuzzing: the buffer was moved, then the source blocked, and the attempt read beyond what had come.
+/// Found by fuzzing: the buffer was moved, then the source blocked, and the attempt read beyond
+/// what had come.
 #[test]
 fn a_buffer_that_moves_before_the_source_blocks() {
     let found: Vec<u8> = [0xe3, 0x0b, 0x59, 0x59, 0x59, 0x59, 0x0b]

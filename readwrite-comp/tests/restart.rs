@@ -164,8 +164,8 @@ fn framed_above_a_cipher_in_every_order() {
     }
 }
 
-/// One cipher for the whole connection, frames per message: the cipher's state must advance once, whatever is
-/// replayed above it.
+/// One cipher for the whole connection, frames per message: the cipher's state must advance once,
+/// whatever is replayed above it.
 #[test]
 fn a_cipher_below_advances_once() {
     let messages = messages();

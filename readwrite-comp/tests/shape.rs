@@ -18,7 +18,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Sends `messages` in pieces of each length and gives how many attempts the decoder needed at most for one.
+/// Sends `messages` in pieces of each length and gives how many attempts the decoder needed at most
+/// for one.
 fn attempts<T>(messages: &[T]) -> u64
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
@@ -220,7 +221,8 @@ impl Serialize for Versioned {
     }
 }
 
-/// A shape that is wrong, too short and too long: the decoder has the last word, and nothing is held back for ever.
+/// A shape that is wrong, too short and too long: the decoder has the last word, and nothing is
+/// held back for ever.
 #[test]
 fn a_wrong_shape_costs_attempts_and_nothing_else() {
     let messages = [

@@ -1,4 +1,5 @@
-//! Two users that know only each other's id exchange an offer and an answer through a server, in one process.
+//! Two users that know only each other's id exchange an offer and an answer through a server, in
+//! one process.
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;
@@ -20,7 +21,8 @@ fn client(seed: u8) -> Result<Client, Box<dyn Error>> {
     Ok(Client::new(Box::new(key), id_of, servers, seed.into()))
 }
 
-/// Carries what each side wants sent to the other, until nothing is left. Connection `n` is client `n`'s.
+/// Carries what each side wants sent to the other, until nothing is left. Connection `n` is client
+/// `n`'s.
 fn settle(server: &mut Server, clients: &mut [Client], time: Time) {
     let mut quiet = false;
     while !quiet {

@@ -7,7 +7,8 @@ use super::message::PATH;
 use mydht_transports::InvalidAddress;
 use mydht_transports::websocket::WsAddress;
 
-/// A signalling server's address: `ws://HOST[:PORT][/PATH]`, or `wss:`; `http:` and `https:` mean the same.
+/// A signalling server's address: `ws://HOST[:PORT][/PATH]`, or `wss:`; `http:` and `https:` mean
+/// the same.
 ///
 /// ```
 /// use mydht_rendezvous::ServerAddress;

@@ -158,8 +158,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of one of these servers: the first that can be reached, and after a failure the next. `seed` spreads
-    /// reconnections over time and must be random.
+    /// A client of one of these servers: the first that can be reached, and after a failure the
+    /// next. `seed` spreads reconnections over time and must be random.
     ///
     /// It does nothing before the first [`tick`](Client::tick). Without servers it ends at once.
     pub fn new(
@@ -319,8 +319,8 @@ impl Client {
         }
     }
 
-    /// Says something to a user: now, or when there is a connection within 30 s. [`Event::Unreachable`] follows if it
-    /// does not reach it.
+    /// Says something to a user: now, or when there is a connection within 30 s.
+    /// [`Event::Unreachable`] follows if it does not reach it.
     ///
     /// # Errors
     /// When the client has ended, or too much waits to be said.

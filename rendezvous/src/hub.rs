@@ -23,7 +23,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// What waits to be heard by the application, at most; the oldest goes.
 const EVENTS: usize = 4096;
 
-/// A signalling client that a node's transports share with the shell that runs it. Clones are the same.
+/// A signalling client that a node's transports share with the shell that runs it. Clones are the
+/// same.
 pub struct Hub<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
     /// Wakes the shell.

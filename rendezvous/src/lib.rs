@@ -1,9 +1,9 @@
 //! Rendezvous: how two users who know only each other's id find each other and begin to talk.
 //!
-//! A user proves who it is to a server by a signature, is found by its id or in a room, and is redirected to its peer:
-//! offers, answers and candidates are signed end to end, so that the server can drop them but neither forge nor
-//! replay them. Pairs with no direct path use the server as a blind relay. docs/signalling.md writes the protocol
-//! down, with vectors.
+//! A user proves who it is to a server by a signature, is found by its id or in a room, and is
+//! redirected to its peer: offers, answers and candidates are signed end to end, so that the server
+//! can drop them but neither forge nor replay them. Pairs with no direct path use the server as a
+//! blind relay. docs/signalling.md writes the protocol down, with vectors.
 //!
 //! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
 

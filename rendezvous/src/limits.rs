@@ -17,7 +17,8 @@ fn names() -> String {
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $default:expr),* $(,)?) => {
-        /// What a server takes from its users. Past a limit a user is told which one it was, by the name here.
+        /// What a server takes from its users. Past a limit a user is told which one it was, by the
+        /// name here.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits { $($(#[$doc])* pub $name: u64),* }
 
@@ -61,7 +62,8 @@ limits! {
     messages_burst = 200,
     /// Messages refused in a row, because of the two above, before the connection is closed.
     refusals = 100,
-    /// Bytes a second that one connection has relayed, over time. Past it the connection is read more slowly.
+    /// Bytes a second that one connection has relayed, over time. Past it the connection is read
+    /// more slowly.
     relay_bytes_per_second = 4 << 20,
     /// Bytes that one connection has relayed at once.
     relay_burst = 4 << 20,
@@ -73,7 +75,8 @@ limits! {
     pending_logins = 1_000,
     /// Milliseconds that a connection has to prove who it is.
     login_timeout_ms = 10_000,
-    /// Milliseconds without a word after which a connection is given up. Clients say something every 20 s.
+    /// Milliseconds without a word after which a connection is given up. Clients say something
+    /// every 20 s.
     idle_timeout_ms = 60_000,
     /// Bytes that wait to be sent to one connection: past it, it is closed as too slow.
     outgoing_bytes = 8 << 20,

@@ -1,7 +1,7 @@
 //! What clients and servers say to each other.
 //!
-//! Messages are JSON objects in text frames, told apart by `type`; relayed bytes are binary frames. Members that are
-//! not known are ignored, so that a later version may add some.
+//! Messages are JSON objects in text frames, told apart by `type`; relayed bytes are binary frames.
+//! Members that are not known are ignored, so that a later version may add some.
 
 use serde::{Deserialize, Serialize};
 
@@ -261,11 +261,13 @@ pub enum Code {
     WrongServer,
     /// The signature does not prove the key. The connection is closed.
     NotProved,
-    /// Only `hello` is taken from who has not proved who it is, and only once. The connection is closed.
+    /// Only `hello` is taken from who has not proved who it is, and only once. The connection is
+    /// closed.
     OutOfTurn,
     /// The proof did not come in time, or nothing came for too long. The connection is closed.
     TimedOut,
-    /// The same user logged in again: this connection is closed, and must not be opened again by itself.
+    /// The same user logged in again: this connection is closed, and must not be opened again by
+    /// itself.
     Replaced,
     /// The user is not here.
     Absent,

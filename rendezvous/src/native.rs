@@ -18,7 +18,8 @@ use super::secured::Secured;
 use super::shell::{self, Config, Happened, Running, Shell};
 use mydht_transports::websocket::Socket as Tcp;
 
-/// Starts a client. `listener` hears what the application should, on the client's thread; it must not block.
+/// Starts a client. `listener` hears what the application should, on the client's thread; it must
+/// not block.
 ///
 /// # Errors
 /// When no thread or event loop can be had.

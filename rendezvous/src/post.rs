@@ -6,13 +6,15 @@ use super::replay::{LIFETIME_MS, ReplayGuard};
 use super::user::{IdOf, Identity, PublicKey, Signature, UserId, verify};
 use mydht_transports::signaller::MAX_BODY;
 
-/// What such messages are signed for: one that went over a server is of no use here, and the other way round.
+/// What such messages are signed for: one that went over a server is of no use here, and the other
+/// way round.
 pub const CARRIED: &str = "mydht-signal 1 carried";
 
 /// Bytes before the body: key, kind, number, when it is void, signature.
 const HEADER: usize = 32 + 1 + 8 + 8 + 64;
 
-/// Seals what one user says to others, and opens what they say to it, whoever carries it. Pure: time is an argument.
+/// Seals what one user says to others, and opens what they say to it, whoever carries it. Pure:
+/// time is an argument.
 ///
 /// ```
 /// # use ed25519_dalek::SigningKey;

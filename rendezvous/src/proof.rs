@@ -11,9 +11,11 @@ pub const HELLO: &str = "mydht-signal 1 hello";
 /// What messages between users are signed for.
 pub const SEALED: &str = "mydht-signal 1 sealed";
 
-/// What a client signs to log in, for [`HELLO`]: the server as the client knows it, the server's nonce, and its own key.
+/// What a client signs to log in, for [`HELLO`]: the server as the client knows it, the server's
+/// nonce, and its own key.
 ///
-/// The name is in it so that a server cannot pass another server's challenge on and log in there as its user.
+/// The name is in it so that a server cannot pass another server's challenge on and log in there as
+/// its user.
 pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Longer than 2^32 no message is.
@@ -24,8 +26,8 @@ pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
     bytes
 }
 
-/// What a user signs to say something to another, for [`SEALED`]: who says it to whom, of what kind, its number, when it is void, and
-/// the body, which is the rest.
+/// What a user signs to say something to another, for [`SEALED`]: who says it to whom, of what
+/// kind, its number, when it is void, and the body, which is the rest.
 pub fn sealed_bytes(
     from: &PublicKey,
     to: &UserId,
@@ -104,8 +106,8 @@ impl Sealed {
         }
     }
 
-    /// Whether `from`, whose key this is said to be, said it to `own`. A [`ReplayGuard`](super::ReplayGuard) says
-    /// whether it is new.
+    /// Whether `from`, whose key this is said to be, said it to `own`. A
+    /// [`ReplayGuard`](super::ReplayGuard) says whether it is new.
     ///
     /// # Errors
     /// Why not.

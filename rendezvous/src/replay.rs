@@ -20,8 +20,8 @@ const WINDOW: u64 = 64;
 
 /// Remembers the numbers of what was said for as long as it would be valid.
 ///
-/// Each sender has a sliding window of numbers (RFC 4303, section 3.4.3), so that messages that went different ways
-/// may overtake each other. What it remembers is bounded.
+/// Each sender has a sliding window of numbers (RFC 4303, section 3.4.3), so that messages that
+/// went different ways may overtake each other. What it remembers is bounded.
 #[derive(Debug, Default)]
 pub struct ReplayGuard {
     senders: HashMap<UserId, Window>,
@@ -37,7 +37,8 @@ struct Window {
 }
 
 impl ReplayGuard {
-    /// Takes a message of `from` that [`check`](Sealed::check) has passed. `now` is in milliseconds since 1970.
+    /// Takes a message of `from` that [`check`](Sealed::check) has passed. `now` is in milliseconds
+    /// since 1970.
     ///
     /// # Errors
     /// When it is void, or was here before.

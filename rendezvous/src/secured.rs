@@ -20,8 +20,9 @@ pub(super) enum Secured {
 }
 
 impl Secured {
-    /// Over a connection that may still be opening. The server must have a certificate for the address's host that this
-    /// computer trusts: by the system's store, or the file that the environment variable `SSL_CERT_FILE` names.
+    /// Over a connection that may still be opening. The server must have a certificate for the
+    /// address's host that this computer trusts: by the system's store, or the file that the
+    /// environment variable `SSL_CERT_FILE` names.
     ///
     /// # Errors
     /// When TLS is asked for and there is none in this build, or no certificate is trusted here.

@@ -99,7 +99,8 @@ hexadecimal!(
     "nonce"
 );
 
-/// How an id follows from a key: a collision-resistant hash of it, or the key itself. `None` for what is no key.
+/// How an id follows from a key: a collision-resistant hash of it, or the key itself. `None` for
+/// what is no key.
 pub type IdOf = fn(&PublicKey) -> Option<UserId>;
 
 /// Someone who can sign.
@@ -132,8 +133,8 @@ impl Identity for ed25519_dalek::SigningKey {
     }
 }
 
-/// Whether `signature` is `key`'s over `message`. Keys and signatures that RFC 8032 lets pass but that stand for more
-/// than one message or key (small orders) are refused.
+/// Whether `signature` is `key`'s over `message`. Keys and signatures that RFC 8032 lets pass but
+/// that stand for more than one message or key (small orders) are refused.
 pub fn verify(
     key: &PublicKey,
     context: &'static str,
@@ -163,7 +164,8 @@ pub(crate) mod tests {
         ed25519_dalek::SigningKey::from_bytes(&[n; 32])
     }
 
-    /// In tests the id is the key with its bits turned over, so that nobody takes one for the other.
+    /// In tests the id is the key with its bits turned over, so that nobody takes one for the
+    /// other.
     pub(crate) fn id_of(key: &PublicKey) -> Option<UserId> {
         (key.0 != [0; 32]).then(|| UserId(key.0.map(|byte| !byte)))
     }

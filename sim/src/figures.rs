@@ -124,7 +124,8 @@ pub struct Figures {
     pub copies: Distribution,
     /// Values looked up.
     pub lookups: Tally,
-    /// Of those found, which were not at the node that was asked itself: how many nodes one after the other were asked.
+    /// Of those found, which were not at the node that was asked itself: how many nodes one after
+    /// the other were asked.
     pub hops: Distribution,
     /// Of the same: virtual milliseconds.
     pub latency: Distribution,

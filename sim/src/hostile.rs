@@ -1,5 +1,5 @@
-//! Nodes that lie. They are nodes as all others, except that what they say goes through a [`Tongue`] and what they are to
-//! keep into a [`Shelf`].
+//! Nodes that lie. They are nodes as all others, except that what they say goes through a
+//! [`Tongue`] and what they are to keep into a [`Shelf`].
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,8 @@ impl Gang {
         members.retain(|member| member.id != *id);
     }
 
-    /// Members near `target`, nearest first. Those that share its first bits stand around its place in their order.
+    /// Members near `target`, nearest first. Those that share its first bits stand around its place
+    /// in their order.
     fn near(&self, target: &Hash, count: usize) -> Vec<Contact> {
         let members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = members.partition_point(|member| member.id.0 < *target);
@@ -43,8 +44,8 @@ impl Gang {
 
 /// What a node speaks: the truth, or as a member of a gang.
 ///
-/// A liar names members of its gang where an honest node names those that are near (the eclipse of S/Kademlia §3), and
-/// answers with another value than was asked for where it knows one.
+/// A liar names members of its gang where an honest node names those that are near (the eclipse of
+/// S/Kademlia §3), and answers with another value than was asked for where it knows one.
 #[derive(Clone, Debug, Default)]
 pub struct Tongue(pub(super) Option<Gang>);
 

@@ -1,8 +1,10 @@
-//! Whole networks in one process: the same nodes, on a virtual clock and a network in memory that has latency, loss,
-//! partitions and hostile members. Everything is decided by a [`Scenario`] and its seed: the same seed gives the same run,
-//! natively and in a browser, and a hash of everything that happened says so.
+//! Whole networks in one process: the same nodes, on a virtual clock and a network in memory that
+//! has latency, loss, partitions and hostile members. Everything is decided by a [`Scenario`] and
+//! its seed: the same seed gives the same run, natively and in a browser, and a hash of everything
+//! that happened says so.
 //!
-//! Nothing waits: time jumps to what happens next, and a step costs what happens in it, however many nodes there are.
+//! Nothing waits: time jumps to what happens next, and a step costs what happens in it, however
+//! many nodes there are.
 //!
 //! ```
 //! use mydht_sim::{Scenario, Simulation};

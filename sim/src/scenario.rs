@@ -21,7 +21,8 @@ pub struct Split {
 /// What is simulated: all of it, and the seed, decide the run.
 ///
 /// 1. Nodes join, one after the other, each by one that is there.
-/// 2. After a rest, values are put through nodes at random. If there is a [`Split`], it lasts meanwhile.
+/// 2. After a rest, values are put through nodes at random. If there is a [`Split`], it lasts
+///    meanwhile.
 /// 3. Values are looked up through nodes at random, while nodes are replaced by others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
@@ -41,17 +42,18 @@ pub struct Scenario {
     pub lookups: usize,
     /// Over how long.
     pub lookup_for: Duration,
-    /// Which share of the nodes is replaced in an hour, while values are looked up. Half of those that go say so, the
-    /// others lose power.
+    /// Which share of the nodes is replaced in an hour, while values are looked up. Half of those
+    /// that go say so, the others lose power.
     pub churn: f64,
-    /// Which share of the nodes is hostile: they name nobody but each other, forge what they are asked for, and keep
-    /// nothing that they were to keep.
+    /// Which share of the nodes is hostile: they name nobody but each other, forge what they are
+    /// asked for, and keep nothing that they were to keep.
     pub hostile: f64,
     /// A network in two halves.
     pub split: Option<Split>,
     /// How long what is sent is on its way.
     pub weather: Weather,
-    /// Contacts in a bucket of the routing table, and contacts that a search looks for: Kademlia's k.
+    /// Contacts in a bucket of the routing table, and contacts that a search looks for: Kademlia's
+    /// k.
     pub bucket: usize,
     /// What a node takes and holds.
     pub limits: Limits,

@@ -7,8 +7,8 @@ use mydht_transports::memory::{Delivery, Parcel};
 use mydht_proto::engine::Event;
 use mydht_proto::id::Hash;
 
-/// Everything that arrived and every answer that a user heard, each with its time: two runs with the same hash went the
-/// same way.
+/// Everything that arrived and every answer that a user heard, each with its time: two runs with
+/// the same hash went the same way.
 ///
 /// Of what arrives its length counts and not its bytes, because a handshake has random ones.
 #[derive(Default)]

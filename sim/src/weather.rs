@@ -6,8 +6,8 @@ use mydht_transports::memory::MemoryAddress;
 
 use mydht_proto::id::Hash;
 
-/// A round world: every address has a place on it, and what is sent takes its time by the distance. Now and then it takes a
-/// little longer, or is lost on the way and sent again.
+/// A round world: every address has a place on it, and what is sent takes its time by the distance.
+/// Now and then it takes a little longer, or is lost on the way and sent again.
 ///
 /// All of its arithmetic is the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +18,8 @@ pub struct Weather {
     pub span: Duration,
     /// What any way may take beside that.
     pub jitter: Duration,
-    /// The share of the pieces that are lost, and sent again after [`RETRANSMIT`], after twice that, and so on.
+    /// The share of the pieces that are lost, and sent again after [`RETRANSMIT`], after twice
+    /// that, and so on.
     pub loss: f64,
 }
 
@@ -29,7 +30,8 @@ pub const RETRANSMIT: Duration = Duration::from_millis(200);
 const MOST_LOST: u32 = 6;
 
 impl Default for Weather {
-    /// 5 to 105 ms one way, as between hosts all over the world, and one piece in two hundred is lost.
+    /// 5 to 105 ms one way, as between hosts all over the world, and one piece in two hundred is
+    /// lost.
     fn default() -> Self {
         Weather {
             nearest: Duration::from_millis(5),

@@ -22,9 +22,11 @@ pub fn split_port(authority: &str) -> Option<(&str, &str)> {
     (!port.contains(']')).then_some((host, port))
 }
 
-/// Returns true if `name` can be the name of a host: 1 to 253 letters, digits, `-`, `.` and `_` of ASCII.
+/// Returns true if `name` can be the name of a host: 1 to 253 letters, digits, `-`, `.` and `_` of
+/// ASCII.
 ///
-/// An underscore is no part of a host name (RFC 952), but resolvers of private networks know such names.
+/// An underscore is no part of a host name (RFC 952), but resolvers of private networks know such
+/// names.
 pub fn is_host_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     (1..=253).contains(&name.len()) && name.bytes().all(is_allowed)

@@ -1,9 +1,11 @@
-//! Small pieces that several crates of MyDHT share: sorted maps and sets that are small to download,
-//! addresses in text ([`WsAddress`], [`InvalidAddress`]), and [`Excerpt`], untrusted text in errors.
+//! Small pieces that several crates of MyDHT share: sorted maps and sets that are small to
+//! download, addresses in text ([`WsAddress`], [`InvalidAddress`]), and [`Excerpt`], untrusted text
+//! in errors.
 //!
-//! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In wasm, [`BTreeMap`] and
-//! [`BTreeSet`] are sorted vectors with as much of the same interface as a node uses; everywhere else they are the standard
-//! library's. Inserting and removing moves what is behind: they are for what a page has some thousands of at most.
+//! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In
+//! wasm, [`BTreeMap`] and [`BTreeSet`] are sorted vectors with as much of the same interface as a
+//! node uses; everywhere else they are the standard library's. Inserting and removing moves what is
+//! behind: they are for what a page has some thousands of at most.
 
 #![forbid(unsafe_code)]
 

@@ -9,10 +9,11 @@ use crate::straight::{Parts, Start};
 
 /// Runs a service to its end on the caller's thread, inside `spawn`.
 ///
-/// A yield waits (as [`with_wait`](Self::with_wait) says; [`new`](Self::new) gives up the time slice) and tries again,
-/// so something else must make the service go on: another thread, or the wait itself, which may turn an event loop.
-/// In a browser nothing else runs meanwhile: use it there for services that never wait, and
-/// [`RestartOrError`](crate::RestartOrError) for the others.
+/// A yield waits (as [`with_wait`](Self::with_wait) says; [`new`](Self::new) gives up the time
+/// slice) and tries again, so something else must make the service go on: another thread, or the
+/// wait itself, which may turn an event loop. In a browser nothing else runs meanwhile: use it
+/// there for services that never wait, and [`RestartOrError`](crate::RestartOrError) for the
+/// others.
 ///
 /// ```
 /// use mydht_spawner::channel::{NoRecv, NoSend};
@@ -168,8 +169,8 @@ impl SpawnUnyield for EndedWeak {
 
 impl SpawnWeakUnyield for EndedWeak {}
 
-/// Starts nothing: the service ends where it stands, with no command run. For a part of a configuration that is not
-/// used.
+/// Starts nothing: the service ends where it stands, with no command run. For a part of a
+/// configuration that is not used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoSpawn;
 

@@ -42,7 +42,8 @@ pub struct SendError<C> {
 
 /// The sending end.
 pub trait SpawnSend<C> {
-    /// False for ends that drop what they are given: a service can skip making a result nobody reads.
+    /// False for ends that drop what they are given: a service can skip making a result nobody
+    /// reads.
     const CAN_SEND: bool;
 
     /// Hands `command` over. It never blocks.
@@ -51,8 +52,9 @@ pub trait SpawnSend<C> {
     /// `Error::Closed` when the receiver is gone, `Error::Full` when a bounded channel has no room.
     fn send(&mut self, command: C) -> Result<()>;
 
-    /// As [`send`](Self::send), but the command comes back when it could not be handed over. A sender that can say
-    /// `Error::Full` must implement it: a spawner keeps a result that did not fit and tries it again.
+    /// As [`send`](Self::send), but the command comes back when it could not be handed over. A
+    /// sender that can say `Error::Full` must implement it: a spawner keeps a result that did not
+    /// fit and tries it again.
     ///
     /// # Errors
     /// As [`send`](Self::send).

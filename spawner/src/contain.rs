@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 
 /// Runs `f`; a panic in it is an error. Where panics abort (wasm32) nothing can be caught.
 ///
-/// A panic may leave what `f` borrows in the middle of a change: the caller must not run that service again.
+/// A panic may leave what `f` borrows in the middle of a change: the caller must not run that
+/// service again.
 ///
 /// # Errors
 /// Any error of `f`, and [`Error::Panicked`].

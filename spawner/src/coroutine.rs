@@ -14,15 +14,17 @@ use crate::service::{Service, SpawnHandle, SpawnUnyield, Spawner, SpawnerYield, 
 use crate::straight::{Parts, Start};
 use crate::weak::{self, weak_handle};
 
-/// A stack for each service; a yield switches back to whoever unyielded it. Everything runs on the caller's thread.
+/// A stack for each service; a yield switches back to whoever unyielded it. Everything runs on the
+/// caller's thread.
 ///
-/// Services need not be restartable: a yield comes back as `Loop`, in the middle of a serialisation if need be. The price is
-/// a stack for each suspended service, and stack switching, which wasm32 has not: there the type is absent, and
-/// [`RestartOrError`](crate::RestartOrError) is what to use. Over the crate corosensei, behind the feature `coroutine`.
+/// Services need not be restartable: a yield comes back as `Loop`, in the middle of a serialisation
+/// if need be. The price is a stack for each suspended service, and stack switching, which wasm32
+/// has not: there the type is absent, and [`RestartOrError`](crate::RestartOrError) is what to use.
+/// Over the crate corosensei, behind the feature `coroutine`.
 ///
-/// An unyield from inside the service's own call is remembered: it goes on at once when it yields next. Dropping
-/// the handle unwinds the service's stack from where it is suspended, so its destructors run; with `panic = "abort"`, drop
-/// only handles of finished services.
+/// An unyield from inside the service's own call is remembered: it goes on at once when it yields
+/// next. Dropping the handle unwinds the service's stack from where it is suspended, so its
+/// destructors run; with `panic = "abort"`, drop only handles of finished services.
 #[derive(Clone, Debug)]
 pub struct Coroutine {
     stack_size: usize,
@@ -42,13 +44,15 @@ impl fmt::Debug for Spare {
 }
 
 impl Coroutine {
-    /// Stacks of 64 KiB (only the pages that are touched take memory); 64 stacks of ended services are kept.
+    /// Stacks of 64 KiB (only the pages that are touched take memory); 64 stacks of ended services
+    /// are kept.
     pub fn new() -> Self {
         Self::with_stacks(64 * 1024, 64)
     }
 
-    /// Stacks of `stack_size` bytes, rounded up to pages and to a minimum; at most `keep` of ended services are kept for
-    /// the next ones. A service that needs more meets the guard page below its stack: the process ends.
+    /// Stacks of `stack_size` bytes, rounded up to pages and to a minimum; at most `keep` of ended
+    /// services are kept for the next ones. A service that needs more meets the guard page below
+    /// its stack: the process ends.
     pub fn with_stacks(stack_size: usize, keep: usize) -> Self {
         Coroutine {
             // Far from the end of the address space, where rounding up would overflow.
@@ -213,7 +217,8 @@ impl<S, D, R> SpawnHandle<S, D, R> for CoroutineHandle<S, D, R> {
     type Weak = CoroutineWeak<S, D, R>;
 
     /// # Errors
-    /// `Error::Running` if the service has not ended: its state is on its stack, and is dropped with it.
+    /// `Error::Running` if the service has not ended: its state is on its stack, and is dropped
+    /// with it.
     fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
         let Ok(mut stage) = self.shared.stage.try_borrow_mut() else {
             return Err(Error::Running);

@@ -21,8 +21,9 @@ pub enum Error {
     Panicked(String),
     /// The service is running: the request needs it suspended or finished.
     Running,
-    /// The service returned `Yield` to a spawner that cannot restart it: on such a spawner a service waits inside
-    /// [`SpawnerYield::spawn_yield`](crate::SpawnerYield::spawn_yield), and goes on after `Loop`.
+    /// The service returned `Yield` to a spawner that cannot restart it: on such a spawner a
+    /// service waits inside [`SpawnerYield::spawn_yield`](crate::SpawnerYield::spawn_yield), and
+    /// goes on after `Loop`.
     NotRestartable,
     /// Reading or writing failed.
     Io(io::Error),
@@ -41,7 +42,8 @@ impl Error {
         matches!(self, Error::Yield | Error::End)
     }
 
-    /// Copies kind and message. An error that cannot be cloned (a service's own) keeps its message only.
+    /// Copies kind and message. An error that cannot be cloned (a service's own) keeps its message
+    /// only.
     pub(crate) fn copy(&self) -> Self {
         match self {
             Error::Yield => Error::Yield,

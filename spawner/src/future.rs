@@ -12,16 +12,19 @@ use crate::service::{Service, ServiceRestartable, SpawnHandle, SpawnUnyield, Spa
 use crate::task::{Counters, Meter, RestartYield, Stop, Task};
 use crate::weak::{self, weak_handle};
 
-/// Calls and restarts that a service makes in one poll, before the executor's other tasks get their turn.
+/// Calls and restarts that a service makes in one poll, before the executor's other tasks get their
+/// turn.
 pub const POLL_BUDGET: u32 = 64;
 
 /// Runs restartable services as futures on a single-threaded executor.
 ///
-/// [`RestartOrError`](crate::RestartOrError) inside a future, by the same rules, but nothing runs inside `spawn` and `unyield`: they wake the
-/// future, and the executor polls it. Every [`POLL_BUDGET`] commands the executor gets its turn.
+/// [`RestartOrError`](crate::RestartOrError) inside a future, by the same rules, but nothing runs
+/// inside `spawn` and `unyield`: they wake the future, and the executor polls it. Every
+/// [`POLL_BUDGET`] commands the executor gets its turn.
 ///
-/// Dropping the handle drops the service; its future is then ready. Behind the feature `future`, with an executor for tokio
-/// (natively) and for the browser (wasm32); any other is a [`LocalExecutor`] of one line.
+/// Dropping the handle drops the service; its future is then ready. Behind the feature `future`,
+/// with an executor for tokio (natively) and for the browser (wasm32); any other is a
+/// [`LocalExecutor`] of one line.
 #[derive(Clone, Debug, Default)]
 pub struct FutureSpawner<E> {
     executor: E,
@@ -117,7 +120,8 @@ where
     }
 }
 
-/// A service as a future, with the handle that wakes it; for executors that want to see the future's type.
+/// A service as a future, with the handle that wakes it; for executors that want to see the
+/// future's type.
 ///
 /// The future is ready when the service has ended or the handle is gone.
 pub fn service_future<S, D, R>(

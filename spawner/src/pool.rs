@@ -19,12 +19,14 @@ pub const POOL_BUDGET: u32 = 64;
 
 /// Runs restartable services on the threads of a pool.
 ///
-/// [`RestartOrError`](crate::RestartOrError) over several threads: a suspended service holds no thread; `unyield` queues it, and
-/// whichever thread is free runs it until it waits, by the same rules. A service runs on one thread at a time. One
-/// that has much to do gives others their turn every [`POOL_BUDGET`] commands.
+/// [`RestartOrError`](crate::RestartOrError) over several threads: a suspended service holds no
+/// thread; `unyield` queues it, and whichever thread is free runs it until it waits, by the same
+/// rules. A service runs on one thread at a time. One that has much to do gives others their turn
+/// every [`POOL_BUDGET`] commands.
 ///
-/// Dropping the handle drops the service, between two commands if it is running. Over the crate rayon, behind the feature
-/// `pool`; absent on wasm32, where [`RestartOrError`](crate::RestartOrError) is what to use.
+/// Dropping the handle drops the service, between two commands if it is running. Over the crate
+/// rayon, behind the feature `pool`; absent on wasm32, where
+/// [`RestartOrError`](crate::RestartOrError) is what to use.
 #[derive(Clone, Debug)]
 pub struct Pool {
     pool: Arc<ThreadPool>,
@@ -119,7 +121,8 @@ impl<S: Service, D, R> Shared<S, D, R> {
     }
 }
 
-/// Returns the guard, also of a poisoned lock: no code of a service runs under it, so no change was left halfway.
+/// Returns the guard, also of a poisoned lock: no code of a service runs under it, so no change was
+/// left halfway.
 fn guard<G>(result: LockResult<G>) -> G {
     result.unwrap_or_else(PoisonError::into_inner)
 }

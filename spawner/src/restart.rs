@@ -11,28 +11,32 @@ use crate::weak::{self, weak_handle};
 
 /// Runs restartable services on the caller's thread, inside `spawn` and `unyield`.
 ///
-/// A yield gives the service's state back to the handle; `unyield` starts it again. It needs neither threads nor
-/// stack switching, so it is the spawner for the browser, and the cheapest one everywhere else.
+/// A yield gives the service's state back to the handle; `unyield` starts it again. It needs
+/// neither threads nor stack switching, so it is the spawner for the browser, and the cheapest one
+/// everywhere else.
 ///
 /// Each `unyield` does this, in this order:
 /// 1. a result that the out channel had no room for is sent;
 /// 2. a command that yielded is restarted;
-/// 3. commands are taken from the receiver until there is none (wait), it is closed (end), or `nb_loop` were completed
-///    (end). `first` counts as a command, and so does one whose `restart` gave `None`.
+/// 3. commands are taken from the receiver until there is none (wait), it is closed (end), or
+///    `nb_loop` were completed (end). `first` counts as a command, and so does one whose `restart`
+///    gave `None`.
 ///
-/// `Error::End` ends the service, any other error or a panic fails it. `unyield` of the handle gives the failure once;
-/// `unwrap_state` gives it as well (its message, if `unyield` had the original), with the service and both channel ends:
-/// nothing is lost. An out channel that is closed is a failure, `Error::Closed`.
+/// `Error::End` ends the service, any other error or a panic fails it. `unyield` of the handle
+/// gives the failure once; `unwrap_state` gives it as well (its message, if `unyield` had the
+/// original), with the service and both channel ends: nothing is lost. An out channel that is
+/// closed is a failure, `Error::Closed`.
 ///
-/// An unyield that comes from inside the service's own call (through a weak unyielder) is remembered: the service runs
-/// again at once when it comes back. A chain of services that unyield each other therefore nests no deeper than
-/// there are services. A service is dropped with its handle; if its own call drops the handle, it is dropped as soon as
-/// it comes back.
+/// An unyield that comes from inside the service's own call (through a weak unyielder) is
+/// remembered: the service runs again at once when it comes back. A chain of services that unyield
+/// each other therefore nests no deeper than there are services. A service is dropped with its
+/// handle; if its own call drops the handle, it is dropped as soon as it comes back.
 ///
 /// # Budget
-/// Without a budget, `unyield` runs until the service waits: two services that answer each other for ever through
-/// [`HandleSend`](crate::channel::HandleSend) never come back. [`with_budget`](Self::with_budget) bounds one run; whoever
-/// sets it must look at [`SpawnUnyield::wants_unyield`] after each unyield, because what is left in the channel will not
+/// Without a budget, `unyield` runs until the service waits: two services that answer each other
+/// for ever through [`HandleSend`](crate::channel::HandleSend) never come back.
+/// [`with_budget`](Self::with_budget) bounds one run; whoever sets it must look at
+/// [`SpawnUnyield::wants_unyield`] after each unyield, because what is left in the channel will not
 /// wake the service again.
 ///
 /// # Example
@@ -108,8 +112,8 @@ where
     type Handle = RestartHandle<S, D, R>;
     type Yield = RestartYield;
 
-    /// Runs the service until it waits. It never fails: a service that fails at once gives a finished handle, and its
-    /// failure at the next `unyield`.
+    /// Runs the service until it waits. It never fails: a service that fails at once gives a
+    /// finished handle, and its failure at the next `unyield`.
     fn spawn(
         &mut self,
         service: S,
@@ -127,7 +131,8 @@ where
     }
 }
 
-/// Place of the service, which moves to the heap when the first weak unyielder is made, and never if none is.
+/// Place of the service, which moves to the heap when the first weak unyielder is made, and never
+/// if none is.
 enum Place<S: Service, D, R> {
     Own(Task<S, D, R>, Meter),
     Shared(Rc<Shared<S, D, R>>),
@@ -268,7 +273,8 @@ where
     type Weak = RestartWeak<S, D, R>;
 
     /// # Errors
-    /// `Error::Running` when it is called from inside the service's own call: the service is dropped when it comes back.
+    /// `Error::Running` when it is called from inside the service's own call: the service is
+    /// dropped when it comes back.
     fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
         match self.place.replace(Place::Moving) {
             Place::Own(task, _) => Ok(task.into_parts()),

@@ -7,7 +7,8 @@ const QUEUED: u8 = 1;
 const AGAIN: u8 = 2;
 const DONE: u8 = 3;
 
-/// At most one job is queued or running for a service, and a wake that comes meanwhile is remembered, one of them.
+/// At most one job is queued or running for a service, and a wake that comes meanwhile is
+/// remembered, one of them.
 ///
 /// ```text
 /// IDLE ── wake ──▶ QUEUED ── wake ──▶ AGAIN
@@ -35,7 +36,8 @@ impl RunState {
         woken == Ok(IDLE)
     }
 
-    /// The job has found nothing more to do. True if it must be queued again, because of a wake since it was queued.
+    /// The job has found nothing more to do. True if it must be queued again, because of a wake
+    /// since it was queued.
     pub fn rest(&self) -> bool {
         let rested =
             self.0

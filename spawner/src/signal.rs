@@ -1,4 +1,5 @@
-//! Notifications of a thread, apart from its own parking, whose token other code on the thread may consume.
+//! Notifications of a thread, apart from its own parking, whose token other code on the thread may
+//! consume.
 
 use crate::sync::{AtomicBool, Ordering};
 
@@ -15,8 +16,8 @@ pub enum Wake {
 
 /// The state that a service's thread shares with those who wake it.
 ///
-/// A notification is remembered until the next wait, so that one that comes between "there was nothing" and "sleep" is not
-/// lost. Whoever sets a flag unparks the thread after it.
+/// A notification is remembered until the next wait, so that one that comes between "there was
+/// nothing" and "sleep" is not lost. Whoever sets a flag unparks the thread after it.
 #[derive(Debug)]
 pub struct Signal {
     notified: AtomicBool,
@@ -33,8 +34,8 @@ impl Signal {
         }
     }
 
-    /// True if the thread must be unparked. False if somebody else has notified it and it has not looked since: that one
-    /// unparks it.
+    /// True if the thread must be unparked. False if somebody else has notified it and it has not
+    /// looked since: that one unparks it.
     ///
     /// After its wait, the thread sees everything that the notifier wrote before.
     pub fn notify(&self) -> bool {
@@ -57,7 +58,8 @@ impl Signal {
         self.finished.load(Ordering::Acquire)
     }
 
-    /// Waits with `sleep(0)`, `sleep(1)` and so on, which may come back for no reason; false gives up.
+    /// Waits with `sleep(0)`, `sleep(1)` and so on, which may come back for no reason; false gives
+    /// up.
     pub fn wait(&self, mut sleep: impl FnMut(usize) -> bool) -> Wake {
         let mut nth = 0;
         loop {

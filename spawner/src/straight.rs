@@ -23,8 +23,8 @@ where
     D: SpawnSend<S::CommandOut>,
     R: SpawnRecv<S::CommandIn>,
 {
-    /// Runs to the end of the service, waiting in `async_yield` where there is nothing to do. `cancelled` says that
-    /// the owner is gone: then a yield is the end.
+    /// Runs to the end of the service, waiting in `async_yield` where there is nothing to do.
+    /// `cancelled` says that the owner is gone: then a yield is the end.
     pub(crate) fn run<Y: SpawnerYield>(
         mut self,
         async_yield: &mut Y,

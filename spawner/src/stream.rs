@@ -4,10 +4,11 @@ use std::io::{self, Read, Write};
 
 use crate::service::{SpawnerYield, YieldReturn};
 
-/// Reads; at `WouldBlock` it asks the spawner, and tries again (`Loop`) or gives `WouldBlock` back (`Return`).
+/// Reads; at `WouldBlock` it asks the spawner, and tries again (`Loop`) or gives `WouldBlock` back
+/// (`Return`).
 ///
-/// On a restarting spawner, what `read_exact` and its like had read before they came back is lost with their buffer:
-/// put a replay reader above.
+/// On a restarting spawner, what `read_exact` and its like had read before they came back is lost
+/// with their buffer: put a replay reader above.
 ///
 /// ```
 /// # use std::io::Read;
@@ -38,9 +39,11 @@ impl<R: Read + ?Sized, Y: SpawnerYield> Read for ReadYield<'_, R, Y> {
     }
 }
 
-/// Writes; at `WouldBlock` it asks the spawner, and tries again (`Loop`) or gives `WouldBlock` back (`Return`).
+/// Writes; at `WouldBlock` it asks the spawner, and tries again (`Loop`) or gives `WouldBlock` back
+/// (`Return`).
 ///
-/// On a restarting spawner, how much `write_all` had written before it came back is lost: put a skip writer above.
+/// On a restarting spawner, how much `write_all` had written before it came back is lost: put a
+/// skip writer above.
 #[derive(Debug)]
 pub struct WriteYield<'a, W: ?Sized, Y> {
     write: &'a mut W,

@@ -1,4 +1,5 @@
-//! A restartable service with its two channel ends: the state machine that every restarting spawner drives.
+//! A restartable service with its two channel ends: the state machine that every restarting spawner
+//! drives.
 
 use std::cell::Cell;
 
@@ -54,7 +55,8 @@ fn count(counter: &Cell<u64>) {
     counter.set(counter.get() + 1);
 }
 
-/// Number of calls and restarts that a run may make. Shared, so that it can be set to zero while the service runs.
+/// Number of calls and restarts that a run may make. Shared, so that it can be set to zero while
+/// the service runs.
 pub(crate) trait Budget {
     /// False when the run must stop here.
     fn is_left(&self) -> bool;
@@ -99,7 +101,8 @@ enum Phase {
     Failed,
 }
 
-/// A service and all that is needed to go on with it. Whatever happens inside a run, it stays whole.
+/// A service and all that is needed to go on with it. Whatever happens inside a run, it stays
+/// whole.
 pub(crate) struct Task<S: Service, D, R> {
     pub(crate) service: S,
     out: D,
@@ -135,7 +138,8 @@ where
         }
     }
 
-    /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic ends it.
+    /// Runs until the service waits or has ended, or `budget` calls and restarts were made. A panic
+    /// ends it.
     pub(crate) fn run(
         &mut self,
         first: Option<S::CommandIn>,
@@ -247,7 +251,8 @@ where
         self.wants
     }
 
-    /// The failure, the first time that it is asked for. A copy stays for [`into_parts`](Self::into_parts).
+    /// The failure, the first time that it is asked for. A copy stays for
+    /// [`into_parts`](Self::into_parts).
     pub(crate) fn report(&mut self) -> Result<()> {
         if self.phase != Phase::Failed {
             return Ok(());

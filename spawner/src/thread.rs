@@ -14,13 +14,13 @@ use crate::straight::{Parts, Start};
 
 /// A thread for each service, which sleeps at a yield until it is unyielded.
 ///
-/// Nothing but `unyield` (and dropping the handle) wakes it, so every channel and every stream of the service must
-/// unyield it: a [`HandleSend`](crate::channel::HandleSend), or a loop that unyields at readiness. An unyield that comes
-/// while the service runs is remembered, one of them.
+/// Nothing but `unyield` (and dropping the handle) wakes it, so every channel and every stream of
+/// the service must unyield it: a [`HandleSend`](crate::channel::HandleSend), or a loop that
+/// unyields at readiness. An unyield that comes while the service runs is remembered, one of them.
 ///
-/// Dropping the handle ends the service at its next yield or between two commands; nobody waits for that. Services need
-/// not be restartable: a yield comes back as `Loop`. Only while the service is being ended does it come back as
-/// `Return`: hand `Error::Yield` on then.
+/// Dropping the handle ends the service at its next yield or between two commands; nobody waits for
+/// that. Services need not be restartable: a yield comes back as `Loop`. Only while the service is
+/// being ended does it come back as `Return`: hand `Error::Yield` on then.
 ///
 /// Absent on wasm32, which has no threads: use [`RestartOrError`](crate::RestartOrError) there.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,8 @@ impl ThreadPark {
         }
     }
 
-    /// Threads with a name (`name` must have no NUL) and stacks of `stack_size` bytes (`None`: the standard library's).
+    /// Threads with a name (`name` must have no NUL) and stacks of `stack_size` bytes (`None`: the
+    /// standard library's).
     pub fn with_threads(name: &str, stack_size: Option<usize>) -> Self {
         ThreadPark {
             threads: Threads::named(name, stack_size),
@@ -76,9 +77,10 @@ where
 
 /// A thread for each service, which looks again after a pause at each yield.
 ///
-/// A service needs nobody to unyield it: the pause ends by itself, and earlier when it is unyielded. So it works with
-/// any channel and any non-blocking stream, for the price of the pauses' latency and of waking for nothing.
-/// A service whose streams and channels truly block never yields, and then its thread is an ordinary blocking one.
+/// A service needs nobody to unyield it: the pause ends by itself, and earlier when it is
+/// unyielded. So it works with any channel and any non-blocking stream, for the price of the
+/// pauses' latency and of waking for nothing. A service whose streams and channels truly block
+/// never yields, and then its thread is an ordinary blocking one.
 ///
 /// Otherwise as [`ThreadPark`]: dropping the handle ends the service, and it is absent on wasm32.
 #[derive(Clone, Debug)]
@@ -101,7 +103,8 @@ impl ThreadBlock {
         }
     }
 
-    /// Threads with a name (`name` must have no NUL) and stacks of `stack_size` bytes (`None`: the standard library's).
+    /// Threads with a name (`name` must have no NUL) and stacks of `stack_size` bytes (`None`: the
+    /// standard library's).
     pub fn with_threads(mut self, name: &str, stack_size: Option<usize>) -> Self {
         self.threads = Threads::named(name, stack_size);
         self
@@ -206,7 +209,8 @@ impl Threads {
 
 /// Strategy of a thread that waits at a yield: [`Park`] or [`Pause`].
 pub trait Wait: Clone + sealed::Sealed {
-    /// Waits on the current thread, for the `nth` time (from 0) at this yield. False: it has waited enough.
+    /// Waits on the current thread, for the `nth` time (from 0) at this yield. False: it has waited
+    /// enough.
     #[doc(hidden)]
     fn wait(&self, nth: usize) -> bool;
 }
@@ -274,7 +278,8 @@ impl<S, D, R> ThreadHandle<S, D, R> {
     /// [`unwrap_state`](SpawnHandle::unwrap_state) does.
     ///
     /// # Errors
-    /// `Error::Panicked` if even the thread's own closing failed (a service that panics gives its state back).
+    /// `Error::Panicked` if even the thread's own closing failed (a service that panics gives its
+    /// state back).
     pub fn join(mut self) -> Result<(S, D, R, Result<()>)> {
         match self.join.take().map(JoinHandle::join) {
             Some(Ok(parts)) => Ok(parts),
@@ -315,8 +320,8 @@ impl<S, D, R> SpawnHandle<S, D, R> for ThreadHandle<S, D, R> {
     /// A service that panicked is given back as well.
     ///
     /// # Errors
-    /// `Error::Running` if the service has not ended: it is ended then, and its state is dropped. To wait for it, use
-    /// [`join`](Self::join).
+    /// `Error::Running` if the service has not ended: it is ended then, and its state is dropped.
+    /// To wait for it, use [`join`](Self::join).
     fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
         if self.waker.signal.is_finished() {
             self.join()

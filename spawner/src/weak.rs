@@ -16,9 +16,11 @@ pub(crate) trait Strong {
     }
 }
 
-/// Defines a weak handle that holds a `Weak`. Once the owner is gone, the service is finished and unyielding does nothing.
+/// Defines a weak handle that holds a `Weak`. Once the owner is gone, the service is finished and
+/// unyielding does nothing.
 ///
-/// A macro and not a generic type: the pointer's target is private to the spawner, and would show in the type's name.
+/// A macro and not a generic type: the pointer's target is private to the spawner, and would show
+/// in the type's name.
 macro_rules! weak_handle {
     (
         $(#[$attribute:meta])*

@@ -12,7 +12,8 @@ use mydht_spawner::{
 struct Counting;
 
 thread_local! {
-    /// Calls of this thread, and its bytes in use (with what malloc adds to a block: 8 bytes, multiples of 16).
+    /// Calls of this thread, and its bytes in use (with what malloc adds to a block: 8 bytes,
+    /// multiples of 16).
     static COUNT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
@@ -116,8 +117,9 @@ fn a_weak_unyielder_costs_one_allocation_for_all() {
 
 type Handle = RestartHandle<Once, LocalRcSend<u32>, LocalRcRecv<u32>>;
 
-/// The requirement is 200 bytes for each suspended service beyond its own state. It holds with a command channel of its own
-/// (the result channel is shared, as it is in a node), and, without that channel, for a service with a weak unyielder.
+/// The requirement is 200 bytes for each suspended service beyond its own state. It holds with a
+/// command channel of its own (the result channel is shared, as it is in a node), and, without that
+/// channel, for a service with a weak unyielder.
 #[test]
 fn a_suspended_service_takes_at_most_200_bytes_beyond_its_state() {
     const N: usize = 10_000;

@@ -14,8 +14,8 @@ use mydht_spawner::{
     YieldReturn,
 };
 
-/// Writes its command as two halves into a log, and yields between them while the sink is blocked. It fails at a restart
-/// if it is told to.
+/// Writes its command as two halves into a log, and yields between them while the sink is blocked.
+/// It fails at a restart if it is told to.
 struct Halves {
     log: Vec<(u32, char)>,
     blocked: Rc<Cell<bool>>,

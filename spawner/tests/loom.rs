@@ -121,7 +121,8 @@ fn a_wait_gives_up_when_it_is_told_to() {
     });
 }
 
-/// A pool of two wakers that run what they queue: never two at a time, and no command is left behind.
+/// A pool of two wakers that run what they queue: never two at a time, and no command is left
+/// behind.
 #[test]
 fn one_job_at_a_time_and_no_wake_is_lost() {
     struct Shared {

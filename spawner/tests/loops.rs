@@ -1,4 +1,5 @@
-//! Services that are woken by nothing but an event loop, over evented channels: both of evloop's loops.
+//! Services that are woken by nothing but an event loop, over evented channels: both of evloop's
+//! loops.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -30,8 +31,8 @@ impl ServiceRestartable for Tagger {
     }
 }
 
-/// Runs the services until all of them have ended, with `send` called once before and once after each poll. Gives what each
-/// one answered.
+/// Runs the services until all of them have ended, with `send` called once before and once after
+/// each poll. Gives what each one answered.
 fn run<P, Ch>(
     poll: &P,
     channel: Ch,

@@ -1,4 +1,5 @@
-//! `RestartOrError` where it differs from other spawners: re-entrancy, weak unyielders, budgets, its handle.
+//! `RestartOrError` where it differs from other spawners: re-entrancy, weak unyielders, budgets,
+//! its handle.
 #![cfg(test)]
 
 use std::cell::{Cell, RefCell};

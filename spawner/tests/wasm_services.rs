@@ -1,5 +1,6 @@
-//! The conformance suite in Node and in a browser: the spawners and channels that are there, and services as futures on the
-//! browser's own microtasks. Panics abort there, so the cases that catch one are left out.
+//! The conformance suite in Node and in a browser: the spawners and channels that are there, and
+//! services as futures on the browser's own microtasks. Panics abort there, so the cases that catch
+//! one are left out.
 #![cfg(target_arch = "wasm32")]
 
 #[allow(dead_code)]

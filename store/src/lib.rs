@@ -14,13 +14,14 @@
 //!         native   native    browser       browser
 //! ```
 //!
-//! A store that has to wait returns `WouldBlock` and wakes its caller. The feature `testing` exports
-//! the conformance suites that all of these pass.
+//! A store that has to wait returns `WouldBlock` and wakes its caller. The feature `testing`
+//! exports the conformance suites that all of these pass.
 //!
 //! Start here:
 //!
 //! * [`KVStore`]: a map from bytes to bytes with expiry and limits. [`MemoryKV`] is the simplest.
-//! * [`Backend`]: the interface to implement for a store of your own. [`Kv`] makes it a [`KVStore`].
+//! * [`Backend`]: the interface to implement for a store of your own. [`Kv`] makes it a
+//!   [`KVStore`].
 //! * [`AttachmentStore`]: content in verified parts. [`MemoryAttachments`] is the simplest.
 //! * [`Chunks`]: attachments in any [`Backend`].
 

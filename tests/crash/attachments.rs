@@ -39,8 +39,8 @@ fn round(store: &mut FileAttachments, from: u64) -> u64 {
         .unwrap()
 }
 
-/// Fetches one attachment after the other, from round `from` on, until it is killed; says, after each sync, the round
-/// and the parts kept.
+/// Fetches one attachment after the other, from round `from` on, until it is killed; says, after
+/// each sync, the round and the parts kept.
 pub fn write(path: &Path, from: u64) {
     let mut store = FileAttachments::open(path).unwrap();
     for n in round(&mut store, from).. {
@@ -63,7 +63,8 @@ pub fn write(path: &Path, from: u64) {
     }
 }
 
-/// What is there of an attachment is right, and a partial one is not whole. Gives how many parts there are.
+/// What is there of an attachment is right, and a partial one is not whole. Gives how many parts
+/// there are.
 fn check(store: &mut FileAttachments, id: &AttachmentId, content: &[u8]) -> u64 {
     let whole = store.is_whole(id).unwrap();
     let path = store.path(id).unwrap();

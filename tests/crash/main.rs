@@ -1,7 +1,8 @@
-//! Stores on disk whose process is killed while it writes, or finds the disk full: what was committed is there, and
-//! nothing is half there.
+//! Stores on disk whose process is killed while it writes, or finds the disk full: what was
+//! committed is there, and nothing is half there.
 //!
-//! `MYDHT_CRASH_KILLS=1000 cargo test --all-features --test crash` kills each kind of store so often.
+//! `MYDHT_CRASH_KILLS=1000 cargo test --all-features --test crash` kills each kind of store so
+//! often.
 #![cfg(test)]
 #![cfg(all(unix, feature = "redb"))]
 
@@ -38,7 +39,8 @@ impl Random {
     }
 }
 
-/// This program again, doing `job` with the store at `path`; `shell` is run before it in its process.
+/// This program again, doing `job` with the store at `path`; `shell` is run before it in its
+/// process.
 fn start(job: &str, path: &Path, shell: &str) -> Child {
     let program = std::env::current_exe().unwrap();
     Command::new("sh")
@@ -60,7 +62,8 @@ fn kept(line: &str) -> Option<u64> {
     line.trim().strip_prefix("kept ")?.parse().ok()
 }
 
-/// Lets a child do `job`, kills it at a moment that `random` chooses, and gives the last that it said was kept.
+/// Lets a child do `job`, kills it at a moment that `random` chooses, and gives the last that it
+/// said was kept.
 fn kill(job: &str, path: &Path, random: &mut Random) -> u64 {
     let mut child = start(job, path, "");
     let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -16,7 +16,8 @@ pub fn file(path: &Path) -> Box<dyn KVStore> {
     Box::new(when_free(|| FileKV::open(path)))
 }
 
-/// A process that another test starts has this one's locks for a moment, until it is another program.
+/// A process that another test starts has this one's locks for a moment, until it is another
+/// program.
 fn when_free<T>(open: impl Fn() -> io::Result<T>) -> T {
     loop {
         match open() {

@@ -1,4 +1,5 @@
-//! Who is at the other end is proved for one channel: a handshake that is carried from one into another fails.
+//! Who is at the other end is proved for one channel: a handshake that is carried from one into
+//! another fails.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use mydht_evloop::traits::{Ready, Registerable, Token};
 use mydht_transports::tcp::{Tcp, TcpAddress, TcpConnection};
 use mydht_transports::{Stream, Transport};
 
-/// TCP whose connections say that they are carried by this channel, as soon as something was read and no sooner.
+/// TCP whose connections say that they are carried by this channel, as soon as something was read
+/// and no sooner.
 struct Bound(Tcp, &'static [u8]);
 
 struct BoundStream {
@@ -140,7 +142,8 @@ fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (Node<Conf>, Metrics) {
     (Runner::<Conf>::start(parts).unwrap().0, metrics)
 }
 
-/// Whether a node whose connections are carried by `near` becomes the peer of one that sees them carried by `far`.
+/// Whether a node whose connections are carried by `near` becomes the peer of one that sees them
+/// carried by `far`.
 fn is_a_peer(near: &'static [u8], far: &'static [u8]) -> bool {
     let tcp = Tcp::listen("tcp:127.0.0.1:0".parse().unwrap()).unwrap();
     let address = Transport::<Poll>::local_address(&tcp).unwrap();

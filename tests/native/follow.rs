@@ -96,8 +96,9 @@ fn a_message_is_followed_from_its_reading_to_the_answer() {
     assert_eq!(of("STORED"), ["read", "protocol"]);
 }
 
-/// The simplest put: two nodes that are connected, a small value. Every passing through a queue of either node counts, and
-/// so does the answer to the user. It took 28 when the protocol and the handshakes were services.
+/// The simplest put: two nodes that are connected, a small value. Every passing through a queue of
+/// either node counts, and so does the answer to the user. It took 28 when the protocol and the
+/// handshakes were services.
 #[test]
 fn the_simplest_put_passes_through_14_queues() {
     let follow = Follow::default();

@@ -1,7 +1,8 @@
-//! Native tests of nodes, all in one program: nodes are generic, and each program that runs them compiles them again.
+//! Native tests of nodes, all in one program: nodes are generic, and each program that runs them
+//! compiles them again.
 //!
-//! Nodes in memory and over TCP, WebSocket and WebRTC are in modules by what is tested of them. Tests that run the `mydht`
-//! command are in `cli/tests`, those of the simulator in `sim/tests`.
+//! Nodes in memory and over TCP, WebSocket and WebRTC are in modules by what is tested of them.
+//! Tests that run the `mydht` command are in `cli/tests`, those of the simulator in `sim/tests`.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 

@@ -27,7 +27,8 @@ fn names(tree: &str) -> impl Iterator<Item = &str> {
     tree.lines().filter_map(|line| line.split(' ').next())
 }
 
-/// Bindings to the system's own interface and to JavaScript: declarations in Rust, no C is compiled for them.
+/// Bindings to the system's own interface and to JavaScript: declarations in Rust, no C is compiled
+/// for them.
 const DECLARATIONS: [&str; 4] = ["windows-sys", "linux-raw-sys", "js-sys", "web-sys"];
 
 #[test]

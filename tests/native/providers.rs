@@ -42,7 +42,8 @@ fn last(events: &Receiver<Event>) -> Event {
     events.try_iter().last().expect("an answer")
 }
 
-/// The nodes near a file's hash would not keep it. The first to get it has it from its owner alone, the second from both.
+/// The nodes near a file's hash would not keep it. The first to get it has it from its owner alone,
+/// the second from both.
 #[test]
 fn a_file_is_had_from_its_owner_and_then_from_who_got_it_too() {
     const OWNER: usize = 4;

@@ -51,8 +51,8 @@ fn lives_alone(node: &NativeNode) {
     assert!(node.await_peer(Duration::from_millis(1)).wait().is_err());
 }
 
-/// Passes on what two ends say to each other, through `change`, which is told the direction (0: from who connected)
-/// and the place in it of what passes.
+/// Passes on what two ends say to each other, through `change`, which is told the direction (0:
+/// from who connected) and the place in it of what passes.
 fn between(
     target: TcpAddress,
     change: impl Fn(usize, usize, &mut [u8]) + Send + Sync + 'static,

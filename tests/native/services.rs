@@ -1,4 +1,5 @@
-//! The user's own services, and what happens to a service that fails: on a virtual clock, and on threads where it matters.
+//! The user's own services, and what happens to a service that fails: on a virtual clock, and on
+//! threads where it matters.
 
 mod two;
 

@@ -1,5 +1,5 @@
-//! The same nodes with all of their services under each spawner: on one thread and restarted, on one thread and on
-//! stacks of their own, each on a thread of its own, and mixed.
+//! The same nodes with all of their services under each spawner: on one thread and restarted, on
+//! one thread and on stacks of their own, each on a thread of its own, and mixed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -262,8 +262,8 @@ fn value(text: &str) -> Record {
     Record::by_content(Value::Bytes(text.into()))
 }
 
-/// A value and a file are put on the first of three nodes in a row, which gives one of the others a copy, and got from
-/// both.
+/// A value and a file are put on the first of three nodes in a row, which gives one of the others a
+/// copy, and got from both.
 fn exchange<MC: MyDHTConf>(nodes: &[Running<MC>; 3], file_len: usize) {
     nodes[0].await_peer();
     nodes[2].await_peer();

@@ -71,8 +71,8 @@ fn node(
     (memory::node_of(parts).unwrap(), handle)
 }
 
-/// Gives each node its turns while it has something to do, and then the next one, to which as much has come meanwhile as
-/// can: the longest turn, and how many of them did something.
+/// Gives each node its turns while it has something to do, and then the next one, to which as much
+/// has come meanwhile as can: the longest turn, and how many of them did something.
 fn turns(clock: &VirtualClock, nodes: &mut [(Slowly, Handle)]) -> (Duration, u32) {
     let (mut longest, mut count) = (Duration::ZERO, 0);
     loop {
@@ -94,7 +94,8 @@ fn turns(clock: &VirtualClock, nodes: &mut [(Slowly, Handle)]) -> (Duration, u32
     }
 }
 
-/// Puts a file, which moves to the other node; gives the longest turn of the two, and how many there were.
+/// Puts a file, which moves to the other node; gives the longest turn of the two, and how many
+/// there were.
 fn moved(at_once: u32) -> (Duration, u32) {
     let clock = VirtualClock::new(1);
     let network = Network::new();

@@ -1,4 +1,5 @@
-//! A node over a store that has to wait for everything, as IndexedDB does, and that fails when it is told to.
+//! A node over a store that has to wait for everything, as IndexedDB does, and that fails when it
+//! is told to.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -190,8 +191,8 @@ fn a_full_store_is_an_error_of_the_put_and_the_node_lives() {
 
 type FilesConf = Conf<Bincode, NoShadow, MemoryKV, Chunks<Waiting>>;
 
-/// Once, a node over IndexedDB never began with a file that it was given: it asked the store two things in one request, and
-/// each time the first anew.
+/// Once, a node over IndexedDB never began with a file that it was given: it asked the store two
+/// things in one request, and each time the first anew.
 #[test]
 fn a_file_goes_from_one_store_that_waits_to_another() {
     let clock = VirtualClock::new(4);

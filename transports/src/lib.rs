@@ -27,10 +27,11 @@
 //!
 //! The rest is for whoever writes a transport:
 //!
-//! * [`session`]: streams with credits and a heartbeat over any carrier of messages; [`single`]: one
-//!   such stream as a connection.
+//! * [`session`]: streams with credits and a heartbeat over any carrier of messages; [`single`]:
+//!   one such stream as a connection.
 //! * [`either`]: two transports as one; [`many`]: any number of one kind.
-//! * [`signaller`]: the exchange between peers that have no connection yet and are about to make one.
+//! * [`signaller`]: the exchange between peers that have no connection yet and are about to make
+//!   one.
 //! * `testing` (feature `testing`): the conformance suite.
 
 #![forbid(unsafe_code)]

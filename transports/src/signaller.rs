@@ -1,7 +1,7 @@
 //! How two peers that have no connection yet exchange what they need to make one.
 //!
-//! A [`Signaller`] carries short texts between peers that know each other's names: over a server, through nodes that
-//! know both, or inside one page ([`SignalHub`]). The texts are nothing to it.
+//! A [`Signaller`] carries short texts between peers that know each other's names: over a server,
+//! through nodes that know both, or inside one page ([`SignalHub`]). The texts are nothing to it.
 
 mod hub;
 
@@ -26,8 +26,8 @@ pub const MAX_NAME: usize = 128;
 /// Form of an [`RtcAddress`], for errors.
 const RTC_FORM: &str = "rtc:NAME with at most 128 visible ASCII characters";
 
-/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written `rtc:NAME`. A name without a
-/// colon is read without the `rtc:` too.
+/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written
+/// `rtc:NAME`. A name without a colon is read without the `rtc:` too.
 ///
 /// ```
 /// use mydht_transports::signaller::RtcAddress;
@@ -149,12 +149,12 @@ pub enum Signal {
 
 /// Carries signals between this end and its peers.
 ///
-/// It is registered under the token of the transport that it belongs to, and reported readable when there is
-/// something to [`receive`](Signaller::receive), or something for it to do itself: it does that inside `receive`,
-/// which is called until it says `WouldBlock`.
+/// It is registered under the token of the transport that it belongs to, and reported readable when
+/// there is something to [`receive`](Signaller::receive), or something for it to do itself: it does
+/// that inside `receive`, which is called until it says `WouldBlock`.
 ///
-/// Signals of one peer to another arrive once and in the order in which they were sent, or not at all. One that
-/// reconnects keeps what it is given meanwhile, up to a bound of its own.
+/// Signals of one peer to another arrive once and in the order in which they were sent, or not at
+/// all. One that reconnects keeps what it is given meanwhile, up to a bound of its own.
 pub trait Signaller<P: Poll>: Registerable<P> {
     /// Who this end is to its peers; `None` while that is not settled.
     fn local(&self) -> Option<RtcAddress>;

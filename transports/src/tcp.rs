@@ -200,7 +200,8 @@ where
         listener.local_addr().ok().map(TcpAddress)
     }
 
-    /// Who listens on all its interfaces is found at the address that it was seen at, on the port that it listens on.
+    /// Who listens on all its interfaces is found at the address that it was seen at, on the port
+    /// that it listens on.
     fn address_of(&self, claimed: TcpAddress, observed: &TcpAddress) -> TcpAddress {
         match claimed.0.ip().is_unspecified() {
             true => TcpAddress(SocketAddr::new(observed.0.ip(), claimed.0.port())),

@@ -109,8 +109,8 @@ impl Inventory {
         }
     }
 
-    /// Reads what is here of a record's content and checks it: why it is damaged, if it is. `progress` hears the bytes
-    /// that were read of it.
+    /// Reads what is here of a record's content and checks it: why it is damaged, if it is.
+    /// `progress` hears the bytes that were read of it.
     ///
     /// # Errors
     /// What the browser says.

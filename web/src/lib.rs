@@ -1,7 +1,7 @@
 //! A MyDHT node for web pages: a full member of the network, in JavaScript's terms.
 //!
-//! It is compiled for wasm32 only; `cargo xtask web` makes the npm package and the page of it. web/README.md shows how
-//! it is used.
+//! It is compiled for wasm32 only; `cargo xtask web` makes the npm package and the page of it.
+//! web/README.md shows how it is used.
 
 #![forbid(unsafe_code)]
 

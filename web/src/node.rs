@@ -89,11 +89,12 @@ impl Node {
         Node::start(Identity::from_seed(&seed), stores, None, options, listener)
     }
 
-    /// Starts a node whose identity and records the browser keeps (IndexedDB), so that it is the same when the page is
-    /// opened again. Tabs that are open at the same time are different nodes: each has a profile to itself.
+    /// Starts a node whose identity and records the browser keeps (IndexedDB), so that it is the
+    /// same when the page is opened again. Tabs that are open at the same time are different nodes:
+    /// each has a profile to itself.
     ///
-    /// It fails where the browser keeps nothing, as in a private window, and when the identity that it keeps is damaged:
-    /// that is never written over.
+    /// It fails where the browser keeps nothing, as in a private window, and when the identity that
+    /// it keeps is damaged: that is never written over.
     pub async fn open(options: KeptOptions, listener: Option<Listener>) -> Result<Node, JsError> {
         let profile = Profile::take(options.profile()).await.map_err(error)?;
         let identity = profile.identity().await.map_err(error)?;
@@ -186,17 +187,18 @@ impl Node {
         }
     }
 
-    /// Keeps bytes here and with peers, under `name` or the hash of themselves. Gives the key to get them by, and how many
-    /// peers keep a copy.
+    /// Keeps bytes here and with peers, under `name` or the hash of themselves. Gives the key to
+    /// get them by, and how many peers keep a copy.
     pub async fn put(&self, bytes: &[u8], name: Option<String>) -> Result<Kept, JsError> {
         let value = Value::Bytes(bytes.to_vec());
         self.store(value, None, name, None).await
     }
 
-    /// The same for a file, which can be larger: it is read where it is, and never in memory as a whole. `progress` hears
-    /// how much of it has moved to a peer.
+    /// The same for a file, which can be larger: it is read where it is, and never in memory as a
+    /// whole. `progress` hears how much of it has moved to a peer.
     ///
-    /// A node that is kept keeps the file too; where the browser has no room for it, `unkept` says so.
+    /// A node that is kept keeps the file too; where the browser has no room for it, `unkept` says
+    /// so.
     #[wasm_bindgen(js_name = putFile)]
     pub async fn put_file(
         &self,
@@ -224,7 +226,8 @@ impl Node {
         Ok(kept)
     }
 
-    /// What is under a key, or a name; `undefined` if nobody has it. Of a file, `progress` hears how much has come.
+    /// What is under a key, or a name; `undefined` if nobody has it. Of a file, `progress` hears
+    /// how much has come.
     pub async fn get(
         &self,
         key: String,
@@ -401,8 +404,8 @@ async fn finish<T>(call: Call<T>, progress: Option<Progress>) -> Result<T, JsErr
     result.map_err(error)
 }
 
-/// Tells `progress` the latest of what is set, until `None` is: what the node calls may not hold anything that belongs to
-/// JavaScript.
+/// Tells `progress` the latest of what is set, until `None` is: what the node calls may not hold
+/// anything that belongs to JavaScript.
 fn tell_latest(progress: Progress) -> Answer<Option<(u64, u64)>> {
     let latest = Answer::<Option<(u64, u64)>>::new();
     let hear = latest.clone();

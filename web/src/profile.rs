@@ -20,8 +20,8 @@ const PATIENCE: u32 = 20;
 
 const IDENTITY: &[u8] = b"identity";
 
-/// A place in this origin's storage that one tab has at a time. Its databases are `mydht NAME`, `mydht NAME records`,
-/// `mydht NAME attachments` and `mydht NAME files`.
+/// A place in this origin's storage that one tab has at a time. Its databases are `mydht NAME`,
+/// `mydht NAME records`, `mydht NAME attachments` and `mydht NAME files`.
 pub(crate) struct Profile {
     pub(crate) name: String,
     /// Given back when the node is dropped, or with the tab.
@@ -29,7 +29,8 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// The profile `wanted`; without one that which this tab had before, or else the first that no tab has.
+    /// The profile `wanted`; without one that which this tab had before, or else the first that no
+    /// tab has.
     ///
     /// # Errors
     /// When another tab has it, or this browser does not say who has.
@@ -65,7 +66,8 @@ impl Profile {
         }))
     }
 
-    /// The key that is kept in it; a new one, if there is none. One that is damaged is left as it is.
+    /// The key that is kept in it; a new one, if there is none. One that is damaged is left as it
+    /// is.
     ///
     /// # Errors
     /// When it cannot be read or kept.
@@ -99,8 +101,8 @@ impl Profile {
         IndexedDbKV::open(&format!("mydht {} records", self.name))
     }
 
-    /// Where its attachments are: those that came from others, and the files that its user put, which are read where the
-    /// browser has them. Also, what is not there although it was put.
+    /// Where its attachments are: those that came from others, and the files that its user put,
+    /// which are read where the browser has them. Also, what is not there although it was put.
     ///
     /// # Errors
     /// When this browser keeps no files.
@@ -122,7 +124,8 @@ impl Profile {
         WebFiles::open(&format!("mydht {} files", self.name)).await
     }
 
-    /// Keeps a file, so that it is there when the page is opened again. It is copied by the browser, not by this page.
+    /// Keeps a file, so that it is there when the page is opened again. It is copied by the
+    /// browser, not by this page.
     ///
     /// # Errors
     /// When the browser does not keep it: there is no more room, say.

@@ -11,7 +11,8 @@ use crate::node::{Node, error};
 
 #[wasm_bindgen]
 impl Node {
-    /// What it has in this browser: all records, with how much of their content is here. Nothing of a node that keeps nothing.
+    /// What it has in this browser: all records, with how much of their content is here. Nothing of
+    /// a node that keeps nothing.
     pub async fn stored(&self) -> Result<StoredList, JsError> {
         let (listed, damaged) = match &self.profile {
             Some(profile) => {
@@ -35,8 +36,8 @@ impl Node {
         .unchecked_into())
     }
 
-    /// Reads all that it has in this browser and checks it against its hashes: what is damaged, and why. `progress` hears how
-    /// much was read.
+    /// Reads all that it has in this browser and checks it against its hashes: what is damaged, and
+    /// why. `progress` hears how much was read.
     #[wasm_bindgen(js_name = verifyStored)]
     pub async fn verify_stored(&self, progress: Option<Progress>) -> Result<Verified, JsError> {
         let mut right = 0;

@@ -17,12 +17,13 @@ const MIO: &str = "0.6.23";
 /// Where it is said what is not there.
 const PAGE: &str = "evloop/docs/migrating-from-mio-0.6.md";
 
-/// Compare the API of mydht-evloop, and of the drop-in package `mio` over it, with that of mio 0.6.23.
+/// Compare the API of mydht-evloop, and of the drop-in package `mio` over it, with that of mio
+/// 0.6.23.
 ///
-/// Fails if an item of mio that is neither deprecated nor hidden is missing, or has another signature, or lacks an
-/// implementation or an auto trait; and if a deprecated or hidden one is missing that
-/// evloop/docs/migrating-from-mio-0.6.md does not name. Both sides are described by rustdoc, as JSON, on this
-/// machine's platform.
+/// Fails if an item of mio that is neither deprecated nor hidden is missing, or has another
+/// signature, or lacks an implementation or an auto trait; and if a deprecated or hidden one is
+/// missing that evloop/docs/migrating-from-mio-0.6.md does not name. Both sides are described by
+/// rustdoc, as JSON, on this machine's platform.
 #[derive(clap::Args)]
 pub struct Args {
     /// Print every item that was compared.
@@ -116,7 +117,8 @@ fn is_named(page: &str, name: &str) -> bool {
         .any(|word| word == name)
 }
 
-/// The registry's mio, as a dependency of an empty package: cargo documents what is in its graph only.
+/// The registry's mio, as a dependency of an empty package: cargo documents what is in its graph
+/// only.
 fn registry_mio(scratch: &Path) -> Result<Crate> {
     let folder = scratch.join("registry");
     std::fs::create_dir_all(folder.join("src"))?;

@@ -41,11 +41,13 @@ const BENCHES: &[(&str, &str, &str)] = &[
 ///
 /// spawn: the spawners
 ///
-/// store: records in redb and in IndexedDB beside these alone, attachments on disk, and then all of transfer
+/// store: records in redb and in IndexedDB beside these alone, attachments on disk, and then all of
+/// transfer
 ///
 /// transfer: a file from node to node
 ///
-/// webrtc: data channels beside the browser's own in Chromium, and a file from page to page beside these
+/// webrtc: data channels beside the browser's own in Chromium, and a file from page to page beside
+/// these
 #[derive(clap::Args)]
 pub struct Args {
     /// Which one.
@@ -129,8 +131,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns cargo's arguments that select the package of this manifest. At the root of the workspace, `--manifest-path`
-/// alone would select all default members, and build with the features of each.
+/// Returns cargo's arguments that select the package of this manifest. At the root of the
+/// workspace, `--manifest-path` alone would select all default members, and build with the features
+/// of each.
 fn package(manifest: &Path) -> &'static [&'static str] {
     match manifest == root().join("Cargo.toml") {
         true => &["--package", "mydht"],
@@ -144,7 +147,8 @@ const SIMD: &str = "-Ctarget-feature=+simd128";
 /// The same without it, which .cargo/config.toml asks for.
 const NO_SIMD: &str = "-Ctarget-feature=-simd128";
 
-/// Runs the package's figures in wasm, built with these flags of rustc's, and keeps the tables that they print.
+/// Runs the package's figures in wasm, built with these flags of rustc's, and keeps the tables that
+/// they print.
 fn wasm_tables(
     manifest: &Path,
     test: &str,

@@ -1,4 +1,5 @@
-//! The crates that are published: complete, independent of those that are not, and buildable from their packages.
+//! The crates that are published: complete, independent of those that are not, and buildable from
+//! their packages.
 
 use crate::run::Cmd;
 use crate::step::Outcome;
@@ -19,8 +20,9 @@ const FIELDS: &[&str] = &[
 
 /// Packages every published crate and builds it from its package; prints what is wrong.
 ///
-/// The builds share one folder and the dev profile: `cargo package` alone would compile the dependencies anew for each crate.
-/// Uncommitted changes are packaged too, so that the step can be run before a commit.
+/// The builds share one folder and the dev profile: `cargo package` alone would compile the
+/// dependencies anew for each crate. Uncommitted changes are packaged too, so that the step can be
+/// run before a commit.
 pub fn check(workspace: &Workspace, target_dir: &Path) -> Result<Outcome> {
     let text = Cmd::cargo(["metadata", "--no-deps", "--format-version", "1"]).capture_stdout()?;
     let metadata: Value = serde_json::from_str(&text).context("cargo metadata printed no JSON")?;
@@ -51,8 +53,9 @@ pub fn check(workspace: &Workspace, target_dir: &Path) -> Result<Outcome> {
 
 /// Removes what an earlier run has left of these packages.
 ///
-/// cargo takes a package that has been published for unchangeable: it unpacks and compiles a version once. The packages
-/// of this step keep their version from run to run, so a crate would be built against those of an earlier one.
+/// cargo takes a package that has been published for unchangeable: it unpacks and compiles a
+/// version once. The packages of this step keep their version from run to run, so a crate would be
+/// built against those of an earlier one.
 fn forget_earlier(packages: &[&str], builds: &Path, unpacked: &Path) -> Result<()> {
     let is_one = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -91,9 +94,10 @@ fn unpacked_sources() -> Result<PathBuf> {
 fn is_of(package: &str, folder: &str) -> bool {
     let rest = folder.strip_prefix(package);
     let rest = rest.and_then(|rest| rest.strip_prefix('-'));
-    rest.is_some_and(|rest| {
-        rest.starts_with(|first: char| first.is_ascii_hexdigit()) && !rest.contains('-')
-    })
+    let is_version =
+        |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit()) && rest.contains('.');
+    let is_hash = |rest: &str| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    rest.is_some_and(|rest| is_version(rest) || is_hash(rest))
 }
 
 /// Returns the paths in a folder, none if it is not there.
@@ -121,12 +125,14 @@ fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
     metadata["packages"].as_array().into_iter().flatten()
 }
 
-/// Returns the packages that do not say `publish = false`, which cargo gives as an empty list of registries.
+/// Returns the packages that do not say `publish = false`, which cargo gives as an empty list of
+/// registries.
 fn published(metadata: &Value) -> impl Iterator<Item = &Value> {
     packages(metadata).filter(|package| !package["publish"].is_array())
 }
 
-/// Returns a line for each field that a published crate lacks, and for each of its dependencies that is not published.
+/// Returns a line for each field that a published crate lacks, and for each of its dependencies
+/// that is not published.
 fn problems(metadata: &Value) -> Vec<String> {
     let is_private = |name: &Value| {
         packages(metadata).any(|package| package["name"] == *name && package["publish"].is_array())

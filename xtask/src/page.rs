@@ -41,12 +41,14 @@ impl Page {
         })
     }
 
-    /// Two tabs and a native node: `file` goes from one to the others. Screenshots go into `folder`.
+    /// Two tabs and a native node: `file` goes from one to the others. Screenshots go into
+    /// `folder`.
     pub fn demo(&self, file: &Path, folder: &Path) -> Result<bool> {
         self.script("demo.mjs", &[file.as_os_str(), folder.as_os_str()])
     }
 
-    /// Servers, tabs and networks that go away, and peers that lie: all of it, or what takes seconds.
+    /// Servers, tabs and networks that go away, and peers that lie: all of it, or what takes
+    /// seconds.
     pub fn faults(&self, folder: &Path, all: bool) -> Result<bool> {
         let all: &[&OsStr] = if all { &["--all".as_ref()] } else { &[] };
         self.script("faults.mjs", &[&[folder.as_os_str()], all].concat())
@@ -67,7 +69,8 @@ impl Page {
         self.script("churn.mjs", &args)
     }
 
-    /// What a file moves at between two pages, as a table: of a size and in rounds to be published, or quickly.
+    /// What a file moves at between two pages, as a table: of a size and in rounds to be published,
+    /// or quickly.
     pub fn transfer(&self, quick: bool) -> Result<String> {
         let [mebibytes, rounds]: [u64; 2] = if quick { [8, 1] } else { [50, 7] };
         let [bytes, rounds] = [mebibytes << 20, rounds].map(|number| number.to_string());

@@ -11,9 +11,10 @@ const PACKAGES: &[&str] = &["mydht-evloop"];
 
 /// Run the native tests of the packages with `unsafe` under a sanitizer, on nightly.
 ///
-/// AddressSanitizer (with LeakSanitizer) needs nothing but the nightly toolchain. ThreadSanitizer needs the standard
-/// library's source too (`rustup component add rust-src --toolchain nightly`): a standard library that was compiled
-/// without it hides what its locks order, and every mutex would look like a race.
+/// AddressSanitizer (with LeakSanitizer) needs nothing but the nightly toolchain. ThreadSanitizer
+/// needs the standard library's source too (`rustup component add rust-src --toolchain nightly`): a
+/// standard library that was compiled without it hides what its locks order, and every mutex would
+/// look like a race.
 #[derive(clap::Args)]
 pub struct Args {
     /// ThreadSanitizer instead of AddressSanitizer.

@@ -293,7 +293,8 @@ pub fn chromium() -> Result<()> {
     )
 }
 
-/// Sees to it that a Redis is there where it can be installed; where it cannot, the tests that need one say so.
+/// Sees to it that a Redis is there where it can be installed; where it cannot, the tests that need
+/// one say so.
 pub fn redis() {
     if on_path("redis-server") || !can_apt() {
         return;

@@ -6,10 +6,11 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Simulate large networks: quiet, with churn, with liars, and in halves; and twice the same, which must go the same way.
+/// Simulate large networks: quiet, with churn, with liars, and in halves; and twice the same, which
+/// must go the same way.
 ///
-/// Each is a run of `mydht sim`, which prints its table; its plots and what is needed to run it again go to
-/// target/sim/NAME. It fails if less was found than is expected.
+/// Each is a run of `mydht sim`, which prints its table; its plots and what is needed to run it
+/// again go to target/sim/NAME. It fails if less was found than is expected.
 #[derive(clap::Args)]
 pub struct Args {
     /// Nodes of each network.
@@ -26,7 +27,8 @@ pub struct Args {
     scale: Option<u32>,
 }
 
-/// The networks: what they are called, their options, the share of the lookups that must find what was put.
+/// The networks: what they are called, their options, the share of the lookups that must find what
+/// was put.
 const SCHEDULES: [(&str, &[&str], &str); 5] = [
     ("quiet", &[], "1"),
     ("churn", &["--churn", "0.1", "--minutes", "60"], "0.995"),

@@ -5,9 +5,11 @@ use crate::workspace::root;
 use anyhow::Result;
 use std::process::ExitCode;
 
-/// A node under load, in memory and over TCP: every honest question answered, no panic, memory bounded.
+/// A node under load, in memory and over TCP: every honest question answered, no panic, memory
+/// bounded.
 ///
-/// One peer in ten is hostile. Fails if the node did not keep its promises; writes docs/benchmarks/soak.md if it did.
+/// One peer in ten is hostile. Fails if the node did not keep its promises; writes
+/// docs/benchmarks/soak.md if it did.
 #[derive(clap::Args)]
 pub struct Args {
     /// How long, for each transport.

@@ -24,22 +24,24 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How long one example may run before it is killed.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Features that change what the rest relies on: lints and tests run a second time with each, for its
-/// package alone. All other features are on in every native step.
+/// Features that change what the rest relies on: lints and tests run a second time with each, for
+/// its package alone. All other features are on in every native step.
 const APART: &[(&str, &str)] = &[("mydht-evloop", "strict-compat")];
 
-/// Packages with a workspace of their own whose tests belong to the rest, and how they are built: the drop-in is named
-/// as the crate that it is compared with, and loom's models are slow without optimisation.
+/// Packages with a workspace of their own whose tests belong to the rest, and how they are built:
+/// the drop-in is named as the crate that it is compared with, and loom's models are slow without
+/// optimisation.
 const BESIDE: &[(&str, &[&str])] = &[("evloop/mio", &[]), ("evloop/loom", &["--release"])];
 
 /// Check everything that can be checked here: what CI runs.
 ///
 /// Every step runs even after one has failed; at the end each is told with its time, and the tests
 /// that ran are added up. What a step needs and does not find is installed if that can be done
-/// without asking (cargo, rustup; apt-get as root), or else the step fails and says what to install.
+/// without asking (cargo, rustup; apt-get as root), or else the step fails and says what to
+/// install.
 ///
-/// With CI=true the build goes into a target folder under ~/.cache/mydht, which the next clone's run
-/// takes over.
+/// With CI=true the build goes into a target folder under ~/.cache/mydht, which the next clone's
+/// run takes over.
 #[derive(clap::Args)]
 pub struct Args {
     /// Run only this step (can be given several times).

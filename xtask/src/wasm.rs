@@ -50,8 +50,8 @@ pub enum Host {
     Chromium,
 }
 
-/// Sees to it that Chromium is there; what makes a command run its suites in it, in a network namespace of their own
-/// where that can be.
+/// Sees to it that Chromium is there; what makes a command run its suites in it, in a network
+/// namespace of their own where that can be.
 pub fn in_chromium() -> Result<impl Fn(Cmd) -> Cmd> {
     setup::chromium()?;
     Ok(|cmd: Cmd| in_network(cmd.env("WASM_BINDGEN_USE_BROWSER", "1")))

@@ -9,11 +9,13 @@ use std::process::ExitCode;
 
 /// Make the node for web pages: the page, and the npm package with its types.
 ///
-/// Both are in web/dist. A `mydht signal` that is built afterwards has them inside; `npm pack ./web/dist` packs the package.
+/// Both are in web/dist. A `mydht signal` that is built afterwards has them inside; `npm pack
+/// ./web/dist` packs the package.
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// What the wasm may have to be downloaded, in bytes: what was reached, rounded up. The aim is 350,000.
+/// What the wasm may have to be downloaded, in bytes: what was reached, rounded up. The aim is
+/// 350,000.
 const MOST_GZIPPED: usize = 420_000;
 
 /// Runs it.

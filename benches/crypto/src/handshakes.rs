@@ -32,7 +32,8 @@ fn ours(credentials: &[Arc<Credentials>; 2]) {
 struct Noise {
     pattern: &'static str,
     statics: [Vec<u8>; 2],
-    /// Each side signs its static key and checks the other's, as libp2p does: what binds an ed25519 identity.
+    /// Each side signs its static key and checks the other's, as libp2p does: what binds an ed25519
+    /// identity.
     identities: Option<[SigningKey; 2]>,
 }
 

@@ -1,7 +1,8 @@
 //! Record layers beside the bare primitives, and the handshake beside snow's Noise XX.
 //!
-//! The same code runs natively and in wasm. Contenders take turns, round by round, so that what else the machine does
-//! meets them all; a figure is the median of its rounds, a ratio the median of the rounds' ratios.
+//! The same code runs natively and in wasm. Contenders take turns, round by round, so that what
+//! else the machine does meets them all; a figure is the median of its rounds, a ratio the median
+//! of the rounds' ratios.
 
 mod handshakes;
 mod records;

@@ -12,7 +12,8 @@ use sha2::Sha256;
 
 use crate::{Row, duel};
 
-/// Records a round. What is read is 512 KiB, which stays near the processor as what a socket gave does.
+/// Records a round. What is read is 512 KiB, which stays near the processor as what a socket gave
+/// does.
 const RECORDS: usize = 32;
 
 /// Takes everything.

@@ -133,7 +133,8 @@ fn message(data: Vec<Value>) -> Option<(String, Vec<u8>)> {
     Some((String::from_utf8(topic).ok()?, bytes))
 }
 
-/// Carries commands out in their order, as many publications as follow each other in one round trip.
+/// Carries commands out in their order, as many publications as follow each other in one round
+/// trip.
 async fn carry_out(
     place: &Place,
     connection: &mut MultiplexedConnection,

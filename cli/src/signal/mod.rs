@@ -31,15 +31,16 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Run a signalling server until it is stopped (Ctrl-C, or a SIGTERM).
 ///
-/// Nodes and browsers that know only each other's id find each other here, exchange what they need for a direct
-/// connection, and have their bytes relayed where there is none. It also serves the page: open the address that it
-/// prints.
+/// Nodes and browsers that know only each other's id find each other here, exchange what they need
+/// for a direct connection, and have their bytes relayed where there is none. It also serves the
+/// page: open the address that it prints.
 ///
-/// It is trusted with little: what its users say to each other is signed by them, and what it relays is encrypted by
-/// them. The protocol is in docs/signalling.md.
+/// It is trusted with little: what its users say to each other is signed by them, and what it
+/// relays is encrypted by them. The protocol is in docs/signalling.md.
 ///
-/// The first line printed says where it listens: `listening http://127.0.0.1:PORT`. When it stops, it tells its users to come
-/// back after a moment, each after another, so it can be replaced at any time.
+/// The first line printed says where it listens: `listening http://127.0.0.1:PORT`. When it stops,
+/// it tells its users to come back after a moment, each after another, so it can be replaced at any
+/// time.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -56,15 +57,17 @@ pub struct Args {
     /// Where to listen, as IP:PORT; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// What clients call this server, as HOST:PORT (with the port also where it is the usual one); may be given several
-    /// times. A client's login is for one name only, so that nobody can pass it on. The address that a connection
-    /// comes in at, and localhost, are names anyway.
+    /// What clients call this server, as HOST:PORT (with the port also where it is the usual one);
+    /// may be given several times. A client's login is for one name only, so that nobody can pass
+    /// it on. The address that a connection comes in at, and localhost, are names anyway.
     #[arg(long, value_name = "HOST:PORT")]
     name: Vec<String>,
-    /// Take a client's address from the last entry of X-Forwarded-For: only behind a proxy that writes it.
+    /// Take a client's address from the last entry of X-Forwarded-For: only behind a proxy that
+    /// writes it.
     #[arg(long)]
     behind_proxy: bool,
-    /// A Redis or Valkey (6 or newer), as redis://HOST:PORT, by which several servers are one: their users find each other.
+    /// A Redis or Valkey (6 or newer), as redis://HOST:PORT, by which several servers are one:
+    /// their users find each other.
     #[arg(long, value_name = "URL")]
     backplane: Option<String>,
     /// Change a limit; may be given several times. `--limit list` shows all, with their values.

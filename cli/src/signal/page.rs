@@ -40,7 +40,8 @@ pub(super) async fn file(uri: Uri) -> Response {
     (headers, file.data).into_response()
 }
 
-/// The media type of the page's kinds of files. Browsers take wasm and modules under the right one only.
+/// The media type of the page's kinds of files. Browsers take wasm and modules under the right one
+/// only.
 fn kind(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, end)| end) {
         "html" => "text/html; charset=utf-8",

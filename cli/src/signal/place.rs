@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use mydht_rendezvous::{ClusterCommand, ConnId, Frame, Nonce, Output, Server};
 use tokio::sync::{mpsc, watch};
 
-/// What a connection's writer is to do. What waits for it is bounded by the server (`outgoing_bytes`).
+/// What a connection's writer is to do. What waits for it is bounded by the server
+/// (`outgoing_bytes`).
 pub(super) enum ToClient {
     Frame(Frame),
     Close(u16, String),

@@ -27,8 +27,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub(super) struct TlsArgs {
-    /// Speak TLS, with this certificate and those that lead to one that clients trust: a file in PEM, the server's own
-    /// first. Read once: restart the server when it has changed.
+    /// Speak TLS, with this certificate and those that lead to one that clients trust: a file in
+    /// PEM, the server's own first. Read once: restart the server when it has changed.
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
     /// The certificate's private key: a file in PEM.
@@ -69,8 +69,8 @@ fn unusable(what: &str, path: &Path, why: &dyn std::fmt::Display) -> io::Error {
     )
 }
 
-/// Gives connections whose handshake is done. Each has its handshake for itself, so that one who is slow is waited for by
-/// nobody.
+/// Gives connections whose handshake is done. Each has its handshake for itself, so that one who is
+/// slow is waited for by nobody.
 pub(super) struct TlsListener {
     address: SocketAddr,
     accepted: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,

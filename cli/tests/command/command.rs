@@ -405,8 +405,8 @@ fn a_get_that_is_killed_goes_on_where_it_was() {
     node.stop();
 }
 
-/// Puts a file of `len` zero bytes into a node and gets it out; gives the most memory that any of the three
-/// processes had, in bytes.
+/// Puts a file of `len` zero bytes into a node and gets it out; gives the most memory that any of
+/// the three processes had, in bytes.
 fn peak_memory(len: u64) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str| dir.path().join(name);

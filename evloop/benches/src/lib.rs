@@ -29,7 +29,8 @@ pub fn cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The median of `samples` measurements, in nanoseconds per event. Every measurement takes about 30 ms.
+/// The median of `samples` measurements, in nanoseconds per event. Every measurement takes about 30
+/// ms.
 pub fn measure<C: Contender>(sources: usize, ready: usize, samples: usize) -> Option<f64> {
     if sources > C::MOST {
         return None;

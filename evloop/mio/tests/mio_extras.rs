@@ -1,5 +1,5 @@
-//! mio-extras 2.0.6 from the registry, built over this package by `[patch.crates-io]`: its channels and timers are
-//! made of `Registration`, `SetReadiness` and threads of their own.
+//! mio-extras 2.0.6 from the registry, built over this package by `[patch.crates-io]`: its channels
+//! and timers are made of `Registration`, `SetReadiness` and threads of their own.
 
 use mio::{Events, Poll, PollOpt, Ready, Token};
 use mio_extras::{channel, timer};

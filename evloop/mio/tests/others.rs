@@ -1,5 +1,5 @@
-//! Crates of others that were written for mio 0.6, from the registry, built over this package by `[patch.crates-io]`:
-//! tokio 0.1, with its threads and without, and ws 0.9.
+//! Crates of others that were written for mio 0.6, from the registry, built over this package by
+//! `[patch.crates-io]`: tokio 0.1, with its threads and without, and ws 0.9.
 
 use futures::{Future, Stream, future};
 use std::io;

@@ -1,8 +1,9 @@
 //! The state machine: which sources are watched, which of them are ready, what is due when.
 //!
-//! Nothing here performs I/O, reads a clock or calls user code while it works: readiness comes in by
-//! [`Core::wake`], [`Core::set`] and [`Core::update`], events go out by [`Core::harvest`], and time is an
-//! argument. Every driver and both handles (the one for threads and the one for a single thread) stand on it.
+//! Nothing here performs I/O, reads a clock or calls user code while it works: readiness comes in
+//! by [`Core::wake`], [`Core::set`] and [`Core::update`], events go out by [`Core::harvest`], and
+//! time is an argument. Every driver and both handles (the one for threads and the one for a single
+//! thread) stand on it.
 //!
 //! ```
 //! use mydht_evloop::core::{Core, Interest, Trigger};

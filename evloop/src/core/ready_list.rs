@@ -1,8 +1,9 @@
 //! The queue of ready sources, in the order in which they became ready.
 //!
-//! Keys in one piece of memory instead of links in the slots: a harvest reads ahead of itself, so that the slots of
-//! many sources are fetched at once, and a slot is 8 bytes smaller. The price is that a source that is removed
-//! leaves its key behind; such keys are passed over, and swept out once they are the majority.
+//! Keys in one piece of memory instead of links in the slots: a harvest reads ahead of itself, so
+//! that the slots of many sources are fetched at once, and a slot is 8 bytes smaller. The price is
+//! that a source that is removed leaves its key behind; such keys are passed over, and swept out
+//! once they are the majority.
 
 use super::slot::{After, Cause, Fired, Key, Slot};
 use super::slots::Slots;
@@ -85,15 +86,15 @@ impl ReadyList {
         self.pulses = self.pulses + usize::from(is_pulse) - usize::from(was_pulse);
     }
 
-    /// The entries from the head to the tail, for a caller who takes them out at the front and says so with
-    /// [`advance`](ReadyList::advance).
+    /// The entries from the head to the tail, for a caller who takes them out at the front and says
+    /// so with [`advance`](ReadyList::advance).
     #[inline]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.head..self.queue.len()
     }
 
-    /// Takes entry `at` out and returns what it reports. A level-triggered source goes to the tail. `sample` says to what
-    /// a sampled source is set now.
+    /// Takes entry `at` out and returns what it reports. A level-triggered source goes to the tail.
+    /// `sample` says to what a sampled source is set now.
     #[inline]
     pub fn take(
         &mut self,
@@ -148,7 +149,8 @@ impl ReadyList {
         found
     }
 
-    /// Moves the head to entry `head`; what is before it is forgotten as soon as that costs no more than it saves.
+    /// Moves the head to entry `head`; what is before it is forgotten as soon as that costs no more
+    /// than it saves.
     #[inline]
     pub fn advance(&mut self, head: usize) {
         let rest = self.queue.len() - head;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Names a slot. A key outlives its slot harmlessly: the generation tells the old source from a new one that
-/// took the same index.
+/// Names a slot. A key outlives its slot harmlessly: the generation tells the old source from a new
+/// one that took the same index.
 // One word, so that a key is stored and loaded whole: two narrower stores would stall the load that follows them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(u64);
@@ -57,8 +57,8 @@ pub enum Trigger {
     Level,
     /// Once per wake.
     Edge,
-    /// Once per wake, and the readiness is forgotten when it was reported: for sources whose true state lives
-    /// elsewhere (the operating system) and would be stale here.
+    /// Once per wake, and the readiness is forgotten when it was reported: for sources whose true
+    /// state lives elsewhere (the operating system) and would be stale here.
     Pulse,
 }
 
@@ -153,7 +153,8 @@ const CAUSE: u64 = 0xff << CAUSE_SHIFT;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub token: usize,
-    /// Readiness, mask, trigger, flags and cause: most steps test and change several of them at once.
+    /// Readiness, mask, trigger, flags and cause: most steps test and change several of them at
+    /// once.
     word: u64,
     pub generation: u32,
 }
@@ -230,7 +231,8 @@ impl Slot {
         self.word = self.word & !CAUSE | (cause as u64) << CAUSE_SHIFT | LINKED;
     }
 
-    /// Replaces the readiness, and links the slot if `wake` is true and it is not linked yet. True if it was.
+    /// Replaces the readiness, and links the slot if `wake` is true and it is not linked yet. True
+    /// if it was.
     #[inline]
     pub fn set_and_link(&mut self, ready: u16, wake: bool) -> bool {
         // Written once: this is most of what setting a source costs.
@@ -243,7 +245,8 @@ impl Slot {
         links
     }
 
-    /// Unlinks and reports a plain edge with something to report, and leaves any other slot as it was.
+    /// Unlinks and reports a plain edge with something to report, and leaves any other slot as it
+    /// was.
     #[inline]
     pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
         if self.word & (LEVEL | PULSE | ONESHOT | SAMPLED) != 0 || self.effective() == 0 {

@@ -1,7 +1,7 @@
 //! Where the slots are: a vector with a free list, whose keys carry a generation.
 //!
-//! Not the `slab` crate: its check of what is vacant and ours of the generation are the same question, asked twice
-//! for every event.
+//! Not the `slab` crate: its check of what is vacant and ours of the generation are the same
+//! question, asked twice for every event.
 
 use super::slot::{Fired, Key, Slot};
 
@@ -10,7 +10,8 @@ const NIL: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// A vacant slot has the generation of its next use, which no key has yet, and in `token` the next vacant index.
+    /// A vacant slot has the generation of its next use, which no key has yet, and in `token` the
+    /// next vacant index.
     slots: Vec<Slot>,
     free: usize,
     len: usize,
@@ -61,8 +62,8 @@ impl Slots {
         }
     }
 
-    /// Reports a slot that came off the ready list, if it is a plain edge with something to report: no other has more to
-    /// do than that. `None` leaves it as it was.
+    /// Reports a slot that came off the ready list, if it is a plain edge with something to report:
+    /// no other has more to do than that. `None` leaves it as it was.
     #[inline]
     pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
         self.get_mut(key)?.report_plain(key)

@@ -64,16 +64,17 @@ impl Core {
         key
     }
 
-    /// Watches a source whose readiness is cleared elsewhere, without a word here: it is asked for before it is reported.
-    /// The source has no token and is ready for nothing yet.
+    /// Watches a source whose readiness is cleared elsewhere, without a word here: it is asked for
+    /// before it is reported. The source has no token and is ready for nothing yet.
     pub(crate) fn insert_sampled(&mut self, interest: Interest) -> Key {
         let mut slot = Slot::new(0, interest, 0);
         slot.sample();
         self.slots.insert(slot)
     }
 
-    /// Replaces token and interest, arms a disarmed source again and samples its readiness: what is ready and of
-    /// interest is reported by the next harvest, what is not of interest any more is not.
+    /// Replaces token and interest, arms a disarmed source again and samples its readiness: what is
+    /// ready and of interest is reported by the next harvest, what is not of interest any more is
+    /// not.
     ///
     /// # Errors
     /// [`Stale`] if it was removed.
@@ -104,8 +105,8 @@ impl Core {
         Ok(())
     }
 
-    /// Removes a source, but puts it on the ready list if it is not there: the harvest that comes to its place passes
-    /// over it. Until then [`is_queued`](Core::is_queued) counts it.
+    /// Removes a source, but puts it on the ready list if it is not there: the harvest that comes
+    /// to its place passes over it. Until then [`is_queued`](Core::is_queued) counts it.
     ///
     /// # Errors
     /// [`Stale`] if it was removed before.
@@ -146,16 +147,17 @@ impl Core {
         }
     }
 
-    /// Replaces a source's readiness and reports it (edge: again) if any of it is of interest. Cleared before the
-    /// harvest, it is not reported.
+    /// Replaces a source's readiness and reports it (edge: again) if any of it is of interest.
+    /// Cleared before the harvest, it is not reported.
     #[inline]
     pub fn set(&mut self, key: Key, ready: u16) {
         // A source that is gone has nothing to be reported.
         let _ = self.update(key, ready, ready);
     }
 
-    /// Replaces a source's readiness by `ready`, but wakes it only for the bits `woken`: what a wait queue with a
-    /// wake-up mask does. An event then carries all of `ready` that is of interest. True if it was woken.
+    /// Replaces a source's readiness by `ready`, but wakes it only for the bits `woken`: what a
+    /// wait queue with a wake-up mask does. An event then carries all of `ready` that is of
+    /// interest. True if it was woken.
     ///
     /// # Errors
     /// [`Stale`] if it was removed.
@@ -169,8 +171,9 @@ impl Core {
         Ok(hit)
     }
 
-    /// As [`wake`](Core::wake) if the source is already waiting to be reported, as [`set`](Core::set) if not: an
-    /// event carries what became ready since the last one, and nothing that is older.
+    /// As [`wake`](Core::wake) if the source is already waiting to be reported, as
+    /// [`set`](Core::set) if not: an event carries what became ready since the last one, and
+    /// nothing that is older.
     ///
     /// # Errors
     /// [`Stale`] if it was removed.
@@ -181,17 +184,19 @@ impl Core {
         self.update(key, pending | ready, ready).map(drop)
     }
 
-    /// Reports at most `capacity` ready sources, each at most once and the longest waiting first, and gives how
-    /// many it reported. Level-triggered sources go to the tail; those that were not reached keep the head.
+    /// Reports at most `capacity` ready sources, each at most once and the longest waiting first,
+    /// and gives how many it reported. Level-triggered sources go to the tail; those that were not
+    /// reached keep the head.
     ///
-    /// It visits at most the sources that were ready when it was called, so it ends however much is woken later.
+    /// It visits at most the sources that were ready when it was called, so it ends however much is
+    /// woken later.
     #[inline]
     pub fn harvest(&mut self, capacity: usize, mut sink: impl FnMut(Fired)) -> usize {
         self.harvest_of(capacity, |_| u16::MAX, |_, fired| sink(fired))
     }
 
-    /// As [`harvest`](Core::harvest) for a core with sampled sources: `sample` returns which of their bits were not
-    /// cleared. `sink` gets the number of each report too.
+    /// As [`harvest`](Core::harvest) for a core with sampled sources: `sample` returns which of
+    /// their bits were not cleared. `sink` gets the number of each report too.
     #[inline]
     pub(crate) fn harvest_of(
         &mut self,
@@ -247,8 +252,9 @@ impl Core {
         reported
     }
 
-    /// [`set`](Core::set) and [`harvest`](Core::harvest) of one source in one step, for a caller who knows that
-    /// nothing else waits: the same, without a way through the ready list. `None` if there is nothing to report.
+    /// [`set`](Core::set) and [`harvest`](Core::harvest) of one source in one step, for a caller
+    /// who knows that nothing else waits: the same, without a way through the ready list. `None` if
+    /// there is nothing to report.
     #[inline]
     pub fn set_and_report(&mut self, key: Key, ready: u16) -> Option<Fired> {
         let slot = self.slots.get_mut(key)?;
@@ -280,8 +286,8 @@ impl Core {
         self.list.lasting() > 0
     }
 
-    /// True if a harvest would report something. Sources that were cleared since are taken off the list on the
-    /// way, so this is O(1) amortised and consumes no edge.
+    /// True if a harvest would report something. Sources that were cleared since are taken off the
+    /// list on the way, so this is O(1) amortised and consumes no edge.
     pub fn has_ready(&mut self) -> bool {
         self.has_ready_of(|_| u16::MAX)
     }

@@ -1,4 +1,5 @@
-//! A channel whose receiver is a source: readable while something is in it, or when the last sender is gone.
+//! A channel whose receiver is a source: readable while something is in it, or when the last sender
+//! is gone.
 
 use crate::event::Evented;
 use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};
@@ -10,8 +11,8 @@ use std::sync::mpsc;
 use std::{error, fmt, io};
 
 struct Shared {
-    /// What was sent and not yet received, by the count of both ends; the last sender's end counts as one. A receiver may
-    /// be ahead of the count of who sent: it wraps around, and back.
+    /// What was sent and not yet received, by the count of both ends; the last sender's end counts
+    /// as one. A receiver may be ahead of the count of who sent: it wraps around, and back.
     pending: AtomicUsize,
     senders: AtomicUsize,
     readiness: SetReadiness,

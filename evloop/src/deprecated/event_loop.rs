@@ -24,7 +24,8 @@ pub trait Handler: Sized {
     /// Called when a timeout has passed.
     fn timeout(&mut self, event_loop: &mut EventLoop<Self>, timeout: Self::Timeout) {}
 
-    /// Called when a signal ends the wait. Polls go on after a signal, here and in mio 0.6, so that does not happen.
+    /// Called when a signal ends the wait. Polls go on after a signal, here and in mio 0.6, so that
+    /// does not happen.
     fn interrupted(&mut self, event_loop: &mut EventLoop<Self>) {}
 
     /// Called at the end of a tick, when all that was ready has been handled.

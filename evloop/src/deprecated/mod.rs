@@ -1,5 +1,6 @@
-//! The deprecated part of mio's API, which programs of its time still name (tokio 0.1 and ws 0.9 do). With the
-//! feature `with-deprecated`, mio's own module `deprecated` too: the event loop of mio 0.5, with its pipes and Unix sockets.
+//! The deprecated part of mio's API, which programs of its time still name (tokio 0.1 and ws 0.9
+//! do). With the feature `with-deprecated`, mio's own module `deprecated` too: the event loop of
+//! mio 0.5, with its pipes and Unix sockets.
 
 pub mod channel;
 #[cfg(feature = "with-deprecated")]

@@ -1,4 +1,5 @@
-//! Timeouts with a value each, to the nearest tick: over the loop's own [`Timer`](crate::Timer), where mio had a thread.
+//! Timeouts with a value each, to the nearest tick: over the loop's own [`Timer`](crate::Timer),
+//! where mio had a thread.
 
 use crate::event::Evented;
 use crate::{Poll, PollOpt, Ready, Token};

@@ -10,8 +10,9 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Virtual time for any number of loops on one thread: nothing waits, time jumps to the next deadline, and a seed
-/// decides what order is not promised. The same seed and the same calls give the same run.
+/// Virtual time for any number of loops on one thread: nothing waits, time jumps to the next
+/// deadline, and a seed decides what order is not promised. The same seed and the same calls give
+/// the same run.
 ///
 /// ```
 /// use mydht_evloop::{Events, VirtualClock};
@@ -52,8 +53,8 @@ impl VirtualClock {
         VirtualClock::with(seed, Journal::Off)
     }
 
-    /// The same, and what the polls of its loops give is [recorded](VirtualClock::recording). Same-thread sources
-    /// ([`local`](crate::local)) are not: nothing is left to chance there.
+    /// The same, and what the polls of its loops give is [recorded](VirtualClock::recording).
+    /// Same-thread sources ([`local`](crate::local)) are not: nothing is left to chance there.
     ///
     /// ```
     /// use mydht_evloop::driver::Recording;
@@ -88,14 +89,14 @@ impl VirtualClock {
         VirtualClock::with(seed, Journal::Record(Recording::new(seed)))
     }
 
-    /// A clock at zero with the seed of a recording. A poll that does not give what was recorded is an error of
-    /// kind `InvalidData` that says what was expected.
+    /// A clock at zero with the seed of a recording. A poll that does not give what was recorded is
+    /// an error of kind `InvalidData` that says what was expected.
     pub fn replay(recording: Recording) -> Self {
         VirtualClock::with(recording.seed(), Journal::replay(recording))
     }
 
-    /// What was recorded so far, or of what is replayed the part that was confirmed: the run is complete when that
-    /// equals the whole. `None` for a clock that does neither.
+    /// What was recorded so far, or of what is replayed the part that was confirmed: the run is
+    /// complete when that equals the whole. `None` for a clock that does neither.
     pub fn recording(&self) -> Option<Recording> {
         self.time().journal.so_far()
     }
@@ -159,9 +160,9 @@ impl VirtualClock {
         (driver, id, seed)
     }
 
-    /// A loop that has something to do: one of which a source became ready while it was idle, or whose deadline has
-    /// passed. It is named once: whoever asks polls it. Loops take turns by their numbers, so that those that keep each
-    /// other busy do not starve the others.
+    /// A loop that has something to do: one of which a source became ready while it was idle, or
+    /// whose deadline has passed. It is named once: whoever asks polls it. Loops take turns by
+    /// their numbers, so that those that keep each other busy do not starve the others.
     ///
     /// With many loops on one clock, a step then costs what happens in it, not their number.
     ///
@@ -198,8 +199,8 @@ impl VirtualClock {
         Some(id)
     }
 
-    /// True if [`take_turn`](VirtualClock::take_turn) has a loop to name, deadlines that passed since it was last asked
-    /// aside.
+    /// True if [`take_turn`](VirtualClock::take_turn) has a loop to name, deadlines that passed
+    /// since it was last asked aside.
     pub fn any_woken(&self) -> bool {
         !self.time().woken.is_empty()
     }

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Waits by parking the thread: for loops with user sources and timers only. It needs nothing of the operating
-/// system but a condition variable.
+/// Waits by parking the thread: for loops with user sources and timers only. It needs nothing of
+/// the operating system but a condition variable.
 #[derive(Debug)]
 pub struct Park {
     epoch: Instant,
@@ -18,7 +18,8 @@ pub struct Park {
 #[derive(Debug, Default)]
 struct State {
     notified: bool,
-    /// A thread is parked. Notifying a condition variable costs a system call, whether anybody waits or not.
+    /// A thread is parked. Notifying a condition variable costs a system call, whether anybody
+    /// waits or not.
     parked: bool,
 }
 

@@ -14,13 +14,14 @@ const BLOCKED: u64 = u64::MAX;
 /// Magic, version, seed.
 const HEADER: usize = 24;
 
-/// What the polls of all loops of a [`VirtualClock`](super::VirtualClock) gave, in the order in which they gave it.
+/// What the polls of all loops of a [`VirtualClock`](super::VirtualClock) gave, in the order in
+/// which they gave it.
 ///
 /// # Format
-/// `evlooprc`, then numbers of eight bytes, little-endian: the version (1), the seed of the clock, and for each
-/// poll the number of its loop (from 1, in the order in which the loops were made), the clock's time in
-/// nanoseconds, how many events it gave (all bits set if it said `WouldBlock`), and for each event its token and its
-/// readiness ([`Ready::as_usize`]).
+/// `evlooprc`, then numbers of eight bytes, little-endian: the version (1), the seed of the clock,
+/// and for each poll the number of its loop (from 1, in the order in which the loops were made),
+/// the clock's time in nanoseconds, how many events it gave (all bits set if it said `WouldBlock`),
+/// and for each event its token and its readiness ([`Ready::as_usize`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
     bytes: Vec<u8>,

@@ -10,8 +10,8 @@ use web_time::Instant;
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// A driver that never blocks: `poll` says `WouldBlock` when nothing is ready, and whoever owns the thread calls
-/// again when it was asked to (see [`on_wake`](Turns::on_wake)) or when the
+/// A driver that never blocks: `poll` says `WouldBlock` when nothing is ready, and whoever owns the
+/// thread calls again when it was asked to (see [`on_wake`](Turns::on_wake)) or when the
 /// [deadline](crate::Handle::next_deadline) has passed. In the browser `js` does that.
 ///
 /// Clones share their state: keep one to set the hook after the loop was made.
@@ -36,8 +36,9 @@ impl Turns {
         }
     }
 
-    /// `wake` is called when a source of an idle loop becomes ready, at most once until the loop was polled again.
-    /// It runs inside the call that made the source ready: let it schedule a turn, not run one.
+    /// `wake` is called when a source of an idle loop becomes ready, at most once until the loop
+    /// was polled again. It runs inside the call that made the source ready: let it schedule a
+    /// turn, not run one.
     pub fn on_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
         *lock(&self.wake) = Some(Arc::new(wake));
     }

@@ -10,8 +10,8 @@ pub enum Error {
     Exists,
     /// `ENOENT`: it is not.
     NotFound,
-    /// `EINVAL`: an unknown operation, a combination of flags that makes no sense, an epoll added to itself, a wait
-    /// for no events.
+    /// `EINVAL`: an unknown operation, a combination of flags that makes no sense, an epoll added
+    /// to itself, a wait for no events.
     Invalid,
     /// `EPERM`: the source cannot be polled.
     NotPollable,

@@ -25,8 +25,8 @@ pub const CTL_MOD: i32 = 3;
 
 /// An epoll in userspace.
 ///
-/// May be shared between threads. It waits with the [`Driver`] it was made with; on one that may not block, `wait`
-/// says `WouldBlock` as [`Poll`](crate::Poll) does.
+/// May be shared between threads. It waits with the [`Driver`] it was made with; on one that may
+/// not block, `wait` says `WouldBlock` as [`Poll`](crate::Poll) does.
 pub struct Epoll {
     instance: Arc<Instance>,
     /// Its own readiness, for those who watch it.
@@ -76,7 +76,8 @@ impl Epoll {
         Epoll::with_driver(crate::driver::Turns::new())
     }
 
-    /// `epoll_ctl`: [`add`](Epoll::add), [`modify`](Epoll::modify) or [`delete`](Epoll::delete) by its number.
+    /// `epoll_ctl`: [`add`](Epoll::add), [`modify`](Epoll::modify) or [`delete`](Epoll::delete) by
+    /// its number.
     ///
     /// # Errors
     /// As those; [`Error::Invalid`] for any other number.
@@ -98,17 +99,20 @@ impl Epoll {
         }
     }
 
-    /// Watches a source. If it is ready already, it is reported, and a sleeping [`wait`](Epoll::wait) wakes.
+    /// Watches a source. If it is ready already, it is reported, and a sleeping
+    /// [`wait`](Epoll::wait) wakes.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::NotPollable`]; [`Error::Loop`] and [`Error::Invalid`] for epolls (see
-    /// [`Error`]); [`Error::Invalid`] for `EXCLUSIVE` with `ONESHOT`, `RDHUP`, `PRI` or an epoll.
+    /// [`Error::Exists`], [`Error::NotPollable`]; [`Error::Loop`] and [`Error::Invalid`] for epolls
+    /// (see [`Error`]); [`Error::Invalid`] for `EXCLUSIVE` with `ONESHOT`, `RDHUP`, `PRI` or an
+    /// epoll.
     pub fn add(&self, target: &(impl Pollable + ?Sized), event: Event) -> Result<(), Error> {
         self.ctl(CTL_ADD, target, event)
     }
 
-    /// Replaces flags and data, arms a oneshot entry again and samples the source: what is ready and watched for
-    /// is reported (edge-triggered: again), what is not watched for any more is not.
+    /// Replaces flags and data, arms a oneshot entry again and samples the source: what is ready
+    /// and watched for is reported (edge-triggered: again), what is not watched for any more is
+    /// not.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] if the entry is or would be `EXCLUSIVE`.
@@ -124,8 +128,8 @@ impl Epoll {
         self.ctl(CTL_DEL, target, Event::default())
     }
 
-    /// `epoll_wait`: waits until something is ready or `timeout` has passed (`None`: for ever), fills `events` from
-    /// the front and says how many there are.
+    /// `epoll_wait`: waits until something is ready or `timeout` has passed (`None`: for ever),
+    /// fills `events` from the front and says how many there are.
     ///
     /// # Errors
     /// `InvalidInput` for an empty slice; `WouldBlock` where nothing may block.

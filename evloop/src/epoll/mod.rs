@@ -1,8 +1,9 @@
-//! Linux's epoll, in userspace: interest lists of sources that are not descriptors, with the kernel's semantics.
+//! Linux's epoll, in userspace: interest lists of sources that are not descriptors, with the
+//! kernel's semantics.
 //!
-//! For code that comes from C, for sources that need several loops, and for nesting. [`Source`] is what the kernel
-//! calls a wait queue: whoever owns it says what it is ready for ([`Source::set`], [`Source::clear`]) and whom a
-//! change wakes ([`Source::wake`]). An [`Epoll`] is a source itself.
+//! For code that comes from C, for sources that need several loops, and for nesting. [`Source`] is
+//! what the kernel calls a wait queue: whoever owns it says what it is ready for ([`Source::set`],
+//! [`Source::clear`]) and whom a change wakes ([`Source::wake`]). An [`Epoll`] is a source itself.
 //!
 //! ```
 //! use mydht_evloop::epoll::{Epoll, Event, Flags, Source};
@@ -21,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! The rules are those of `fs/eventpoll.c`, measured on Linux 6.18: see `docs/specification.md` of this crate.
+//! The rules are those of `fs/eventpoll.c`, measured on Linux 6.18: see `docs/specification.md` of
+//! this crate.
 
 mod error;
 mod flags;

@@ -26,7 +26,8 @@ pub(super) fn check(outer: &Arc<dyn Watcher>, inner: &Arc<dyn Watcher>) -> Resul
     Ok(())
 }
 
-/// The longest chain of epolls from `instance` down, counting it. Finding `outer` there is a circle.
+/// The longest chain of epolls from `instance` down, counting it. Finding `outer` there is a
+/// circle.
 fn depth(
     instance: &Arc<dyn Watcher>,
     outer: &Arc<dyn Watcher>,

@@ -9,7 +9,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-/// Numbers for queues and handles: never used twice, so that a new source is never taken for an old one.
+/// Numbers for queues and handles: never used twice, so that a new source is never taken for an old
+/// one.
 pub(super) fn unique() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -23,8 +24,9 @@ pub trait Pollable {
 
 /// A handle to a wait queue: a descriptor, as it were, of an open file.
 ///
-/// [`duplicate`](Source::duplicate) makes a second handle to the same queue, which can be watched under its own
-/// interest. When the last handle is dropped, the queue leaves all interest lists and what was pending is gone.
+/// [`duplicate`](Source::duplicate) makes a second handle to the same queue, which can be watched
+/// under its own interest. When the last handle is dropped, the queue leaves all interest lists and
+/// what was pending is gone.
 pub struct Source {
     pub(super) queue: Arc<Queue>,
     handle: u64,
@@ -83,14 +85,14 @@ impl Source {
         Flags::from_core(self.queue.lock().ready)
     }
 
-    /// It is ready for exactly this now. Whoever watches for any of it is woken, even if nothing changed: an edge
-    /// is a notification, not a transition.
+    /// It is ready for exactly this now. Whoever watches for any of it is woken, even if nothing
+    /// changed: an edge is a notification, not a transition.
     pub fn set(&self, ready: Flags) {
         self.queue.update(|_| ready.core(), ready.core());
     }
 
-    /// It is ready for `ready` too; whoever watches for any of that is woken. An edge-triggered event carries all
-    /// that the source is ready for then.
+    /// It is ready for `ready` too; whoever watches for any of that is woken. An edge-triggered
+    /// event carries all that the source is ready for then.
     pub fn wake(&self, ready: Flags) {
         self.queue.update(|old| old | ready.core(), ready.core());
     }
@@ -100,8 +102,9 @@ impl Source {
         self.queue.update(|old| old & !ready.core(), 0);
     }
 
-    /// It is ready for exactly `ready` now, and whoever watches for any of `woken` is woken. What the kernel does
-    /// when it wakes a queue with a mask; a file that is closed wakes with all of it.
+    /// It is ready for exactly `ready` now, and whoever watches for any of `woken` is woken. What
+    /// the kernel does when it wakes a queue with a mask; a file that is closed wakes with all of
+    /// it.
     pub fn update(&self, ready: Flags, woken: Flags) {
         self.queue.update(|_| ready.core(), woken.core());
     }
@@ -124,10 +127,11 @@ impl Queue {
 }
 
 impl State {
-    /// Tells the watchers what the queue is ready for, and wakes those who watch for any of `woken`.
+    /// Tells the watchers what the queue is ready for, and wakes those who watch for any of
+    /// `woken`.
     ///
-    /// Locks are taken from the source outwards: a queue's own is held while its watchers are told, so that two
-    /// threads cannot tell them in the wrong order; circles do not exist.
+    /// Locks are taken from the source outwards: a queue's own is held while its watchers are told,
+    /// so that two threads cannot tell them in the wrong order; circles do not exist.
     pub fn tell(&mut self, woken: u16) {
         let mut exclusive_done = false;
         for waiter in &self.waiters {

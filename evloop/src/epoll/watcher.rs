@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 /// An epoll behind the queues that it watches.
 ///
-/// A trait, so that queues and the rules of nesting do not depend on the interest list, which depends on both.
+/// A trait, so that queues and the rules of nesting do not depend on the interest list, which
+/// depends on both.
 pub(super) trait Watcher: Send + Sync + fmt::Debug {
-    /// Notes that the entry `key` is ready for `ready`, and wakes the epoll if it watches for any of `woken`. True if
-    /// that ended a sleep.
+    /// Notes that the entry `key` is ready for `ready`, and wakes the epoll if it watches for any
+    /// of `woken`. True if that ended a sleep.
     fn update(&self, key: Key, ready: u16, woken: u16) -> bool;
 
     /// Removes the entries of the queue `id`, which is gone.

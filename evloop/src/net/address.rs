@@ -11,7 +11,8 @@ pub(super) fn socket(address: &SocketAddr, kind: Type, protocol: Protocol) -> io
     Ok(socket)
 }
 
-/// Starts to connect; the socket becomes writable when it is done, and `take_error` says how it went.
+/// Starts to connect; the socket becomes writable when it is done, and `take_error` says how it
+/// went.
 pub(super) fn connect(socket: &Socket, address: &SocketAddr) -> io::Result<()> {
     match socket.connect(&SockAddr::from(*address)) {
         Err(error) if in_progress(&error) => Ok(()),

@@ -71,7 +71,8 @@ macro_rules! evented_socket {
             /// Takes a descriptor over. It must not block already.
             ///
             /// # Safety
-            /// As for the standard library's type: the descriptor is open, of the right kind, and nobody else's.
+            /// As for the standard library's type: the descriptor is open, of the right kind, and
+            /// nobody else's.
             unsafe fn from_raw_fd(fd: std::os::fd::RawFd) -> Self {
                 // SAFETY: the caller's.
                 let socket = unsafe { <$inner as std::os::fd::FromRawFd>::from_raw_fd(fd) };

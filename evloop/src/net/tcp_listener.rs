@@ -9,7 +9,8 @@ use std::net::{self, SocketAddr};
 
 /// A non-blocking TCP listener.
 ///
-/// Readable when a connection can be accepted. Register it edge-triggered and accept until `WouldBlock`.
+/// Readable when a connection can be accepted. Register it edge-triggered and accept until
+/// `WouldBlock`.
 pub struct TcpListener {
     socket: Registered<net::TcpListener>,
 }
@@ -48,14 +49,15 @@ impl TcpListener {
     /// Takes a connection; it does not block either.
     ///
     /// # Errors
-    /// `WouldBlock` if there is none; others (a connection that was reset, no more descriptors) do not harm the
-    /// listener.
+    /// `WouldBlock` if there is none; others (a connection that was reset, no more descriptors) do
+    /// not harm the listener.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, address) = self.accept_std()?;
         Ok((TcpStream::from_stream(stream)?, address))
     }
 
-    /// Takes a connection as a stream of the standard library; whether it blocks depends on the platform.
+    /// Takes a connection as a stream of the standard library; whether it blocks depends on the
+    /// platform.
     ///
     /// # Errors
     /// As [`accept`](TcpListener::accept).
@@ -71,7 +73,8 @@ impl TcpListener {
         self.socket.local_addr()
     }
 
-    /// A second handle to the same listener, which can only be registered on the same [`Poll`](crate::Poll).
+    /// A second handle to the same listener, which can only be registered on the same
+    /// [`Poll`](crate::Poll).
     ///
     /// # Errors
     /// When there are no more descriptors.

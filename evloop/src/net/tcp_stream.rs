@@ -72,7 +72,8 @@ impl TcpStream {
         self.socket.local_addr()
     }
 
-    /// A second handle to the same connection, which can only be registered on the same [`Poll`](crate::Poll).
+    /// A second handle to the same connection, which can only be registered on the same
+    /// [`Poll`](crate::Poll).
     ///
     /// # Errors
     /// When there are no more descriptors.

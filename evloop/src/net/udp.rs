@@ -48,7 +48,8 @@ impl UdpSocket {
         })
     }
 
-    /// A second handle to the same socket, which can only be registered on the same [`Poll`](crate::Poll).
+    /// A second handle to the same socket, which can only be registered on the same
+    /// [`Poll`](crate::Poll).
     ///
     /// # Errors
     /// When there are no more descriptors.
@@ -63,7 +64,8 @@ impl UdpSocket {
         fn local_addr() -> SocketAddr = |socket| socket.local_addr();
         /// Sends a datagram to `target`; `WouldBlock` if there is no room.
         fn send_to(buf: &[u8], target: &SocketAddr) -> usize = |socket| socket.send_to(buf, target);
-        /// Receives a datagram and says from where; what does not fit is lost. `WouldBlock` if there is none.
+        /// Receives a datagram and says from where; what does not fit is lost. `WouldBlock` if
+        /// there is none.
         fn recv_from(buf: &mut [u8]) -> (usize, SocketAddr) = |socket| socket.recv_from(buf);
         /// Sends a datagram to the connected address; `WouldBlock` if there is no room.
         fn send(buf: &[u8]) -> usize = |socket| socket.send(buf);

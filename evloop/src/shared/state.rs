@@ -84,7 +84,8 @@ impl<S: Linked> State<S> {
         key
     }
 
-    /// Gives the reference to the source of a slot back. Drop it outside of the lock: it may be the last one.
+    /// Gives the reference to the source of a slot back. Drop it outside of the lock: it may be the
+    /// last one.
     pub fn forget_user(&mut self, key: Key) -> Option<Arc<S>> {
         // Keys that name nothing have no place here, and a slot is not used again before its source was forgotten.
         self.users.get_mut(key.index() as usize)?.take()
@@ -94,8 +95,8 @@ impl<S: Linked> State<S> {
         self.streak >= self.os_budget && self.os_len() > 0
     }
 
-    /// Notes what a poll that may not block waits for. The same call again, because of a spurious turn, goes on with
-    /// the time that remains.
+    /// Notes what a poll that may not block waits for. The same call again, because of a spurious
+    /// turn, goes on with the time that remains.
     pub(super) fn note(&mut self, now: Duration, timeout: Option<Duration>) {
         if self.noted.is_none_or(|noted| noted.timeout != timeout) {
             self.noted = Some(Noted {
@@ -142,8 +143,9 @@ impl<S: Linked> State<S> {
         }
     }
 
-    /// Takes in what the setters said and reports it in one step, if nothing else has a say in what is reported
-    /// next and there is room for all of it. The same as taking it in and harvesting, for less.
+    /// Takes in what the setters said and reports it in one step, if nothing else has a say in what
+    /// is reported next and there is room for all of it. The same as taking it in and harvesting,
+    /// for less.
     #[inline]
     pub(super) fn pass_on(
         &mut self,

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub const NOW: Option<Duration> = Some(Duration::ZERO);
 pub const LONG: Option<Duration> = Some(Duration::from_secs(60));
 
-/// A blocking driver whose time passes only while it waits, and which wakes up spuriously after each `step`.
+/// A blocking driver whose time passes only while it waits, and which wakes up spuriously after
+/// each `step`.
 #[derive(Clone, Debug)]
 pub struct Scripted {
     inner: Arc<Script>,
@@ -85,8 +86,8 @@ impl Driver for Scripted {
     }
 }
 
-/// A parking driver that counts how often it was woken, and says when its thread is about to park. It can be kept from
-/// waking up.
+/// A parking driver that counts how often it was woken, and says when its thread is about to park.
+/// It can be kept from waking up.
 #[derive(Clone, Debug, Default)]
 pub struct Counted {
     inner: Arc<Counts>,

@@ -112,13 +112,15 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
     }
 
-    /// Someone is asked by `to` from now on, and no more by `from`: what was asked there is asked again.
+    /// Someone is asked by `to` from now on, and no more by `from`: what was asked there is asked
+    /// again.
     pub fn replace_provider(&mut self, from: C, to: C) {
         self.dismiss(from);
         self.add_provider(to);
     }
 
-    /// Someone who is gone, or does not do what was asked: what they were asked for is asked of others.
+    /// Someone who is gone, or does not do what was asked: what they were asked for is asked of
+    /// others.
     pub fn remove_provider(&mut self, conn: C) {
         self.dismiss(conn);
         self.refused.insert(conn);
@@ -137,8 +139,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
     }
 
-    /// Whom to ask for which part, if there is someone with fewer than `most_in_flight` requests: one that was asked
-    /// before or is wanted, then those `below` in their order.
+    /// Whom to ask for which part, if there is someone with fewer than `most_in_flight` requests:
+    /// one that was asked before or is wanted, then those `below` in their order.
     pub fn next_request(&mut self, most_in_flight: usize, below: u64) -> Option<(C, u64)> {
         let free = self
             .providers
@@ -243,7 +245,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is lost, answered twice or cut off: every part arrives once as long as one provider stays.
+        /// Whatever is lost, answered twice or cut off: every part arrives once as long as one
+        /// provider stays.
         #[test]
         fn every_part_arrives_once(
             parts in 1u64..80,

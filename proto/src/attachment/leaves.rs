@@ -24,7 +24,8 @@ impl Default for Leaves {
 }
 
 impl Leaves {
-    /// Takes the next part: [`PART_LEN`] bytes, fewer only of the last. Gives the bytes taken so far.
+    /// Takes the next part: [`PART_LEN`] bytes, fewer only of the last. Gives the bytes taken so
+    /// far.
     pub fn push(&mut self, part: &[u8]) -> u64 {
         if self.leaves.is_empty() {
             self.alone.update(part);

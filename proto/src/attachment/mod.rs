@@ -1,8 +1,9 @@
 //! Attachments: content that travels after a message, as bytes only, never encoded.
 //!
-//! An attachment is cut into [parts](tree::PART_LEN). Each is asked for, sent, checked against the attachment's
-//! hash and stored alone, so that a transfer can stop anywhere and go on later, from anyone, without trusting
-//! them, and so that a long one never holds up other messages for longer than a part takes.
+//! An attachment is cut into [parts](tree::PART_LEN). Each is asked for, sent, checked against the
+//! attachment's hash and stored alone, so that a transfer can stop anywhere and go on later, from
+//! anyone, without trusting them, and so that a long one never holds up other messages for longer
+//! than a part takes.
 
 pub mod fetch;
 pub mod leaves;
@@ -15,10 +16,11 @@ pub use part::{Part, ReceivedPart};
 
 use std::io::{self, Read, Write};
 
-/// Bytes that follow a message. Message encodings know nothing of them, and they know nothing of encodings.
+/// Bytes that follow a message. Message encodings know nothing of them, and they know nothing of
+/// encodings.
 ///
-/// Both methods are restartable by an index: stopped by `WouldBlock` at any byte, they keep how far they came and
-/// go on from there when called again.
+/// Both methods are restartable by an index: stopped by `WouldBlock` at any byte, they keep how far
+/// they came and go on from there when called again.
 pub trait Attachment {
     /// Length in bytes.
     fn len(&self) -> u64;

@@ -44,7 +44,8 @@ impl Part {
         }
     }
 
-    /// A part to be received: number `index` of its attachment, `len` bytes; `only` if it is the only one.
+    /// A part to be received: number `index` of its attachment, `len` bytes; `only` if it is the
+    /// only one.
     ///
     /// # Errors
     /// `InvalidData` if no part has so many bytes.

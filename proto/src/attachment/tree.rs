@@ -1,8 +1,9 @@
 //! The hash tree of an attachment: each part can be checked alone, as it arrives.
 //!
-//! An attachment's hash is BLAKE3 of its content, and BLAKE3 is itself a Merkle tree over 1,024-byte chunks, so
-//! the chaining values of its subtrees prove a part without any hash of our own (the BLAKE3 paper, section 2.1;
-//! the same idea as Bao's). A part is a complete subtree of 64 chunks; the last may be shorter.
+//! An attachment's hash is BLAKE3 of its content, and BLAKE3 is itself a Merkle tree over
+//! 1,024-byte chunks, so the chaining values of its subtrees prove a part without any hash of our
+//! own (the BLAKE3 paper, section 2.1; the same idea as Bao's). A part is a complete subtree of 64
+//! chunks; the last may be shorter.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,8 @@ use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_ro
 use crate::id::Hash;
 use crate::record::AttachmentId;
 
-/// Bytes of a part: what is asked for, sent, checked and stored at once. A power of two of BLAKE3 chunks.
+/// Bytes of a part: what is asked for, sent, checked and stored at once. A power of two of BLAKE3
+/// chunks.
 pub const PART_LEN: usize = 64 * 1024;
 
 /// The most hashes a proof can have: one for each halving of 2^64 bytes in parts.
@@ -41,14 +43,14 @@ impl AttachmentId {
         Some(usize::try_from(rest).unwrap_or(PART_LEN).min(PART_LEN))
     }
 
-    /// Whether `node` is part `index` of this attachment, `proof` being the nodes beside the path from it up to
-    /// the root.
+    /// Whether `node` is part `index` of this attachment, `proof` being the nodes beside the path
+    /// from it up to the root.
     pub fn verify(&self, index: u64, node: &Node, proof: &[Node]) -> bool {
         self.climb(index, node, proof, |_, _, _| ()).is_some()
     }
 
-    /// Walks from a leaf to the root and shows every (level, index, node) that the proof names or implies.
-    /// `None` if it does not end in the root.
+    /// Walks from a leaf to the root and shows every (level, index, node) that the proof names or
+    /// implies. `None` if it does not end in the root.
     fn climb(
         &self,
         index: u64,
@@ -175,9 +177,11 @@ fn learn(level: &mut Level, index: u64, node: &Node) -> bool {
     new
 }
 
-/// The tree of an attachment as far as it is known: whole for one that is here, partly for one on its way.
+/// The tree of an attachment as far as it is known: whole for one that is here, partly for one on
+/// its way.
 ///
-/// Its memory follows what is known, not what a peer says the length is: about 64 bytes a part where all are known.
+/// Its memory follows what is known, not what a peer says the length is: about 64 bytes a part
+/// where all are known.
 #[derive(Clone, Debug)]
 pub struct Tree {
     id: AttachmentId,
@@ -211,7 +215,8 @@ impl Tree {
         self.id
     }
 
-    /// Takes a part's node and its proof, if they lead to the root; `new` hears the nodes that were not known before.
+    /// Takes a part's node and its proof, if they lead to the root; `new` hears the nodes that were
+    /// not known before.
     pub fn insert(
         &mut self,
         index: u64,

@@ -32,7 +32,8 @@ impl Admission {
         }
     }
 
-    /// Keeps a record for a peer and stores copies of it, unless it is refused. `searches` is how many are under way.
+    /// Keeps a record for a peer and stores copies of it, unless it is refused. `searches` is how
+    /// many are under way.
     pub(super) fn propagate(
         &mut self,
         cx: &mut Context,

@@ -1,5 +1,5 @@
-//! Announcements: attachments that are here are announced to the nodes nearest to their hash, which name the provider to
-//! requesters (libp2p's provider records, BEP 5's `announce_peer`).
+//! Announcements: attachments that are here are announced to the nodes nearest to their hash, which
+//! name the provider to requesters (libp2p's provider records, BEP 5's `announce_peer`).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use mydht_small::BTreeMap;
 /// Delay of an announcement: a node that is gone sooner announces nothing.
 const DELAY: Duration = Duration::from_secs(30);
 
-/// Maximum attachments whose delay has not elapsed. Further ones are announced when they are republished.
+/// Maximum attachments whose delay has not elapsed. Further ones are announced when they are
+/// republished.
 const WAITING: usize = 1024;
 
 /// The attachments that are to be announced.
@@ -43,7 +44,8 @@ impl Announcements {
         }
     }
 
-    /// Begins the announcement of an attachment whose delay has elapsed. Returns false if there is none.
+    /// Begins the announcement of an attachment whose delay has elapsed. Returns false if there is
+    /// none.
     pub(super) fn next(&mut self, cx: &mut Context, searches: &mut Searches) -> bool {
         if self.next_deadline().is_none_or(|at| at > cx.now) {
             return false;
@@ -57,7 +59,8 @@ impl Announcements {
         true
     }
 
-    /// Announces the attachment whose search is done to the nearest nodes. Returns false if there is none.
+    /// Announces the attachment whose search is done to the nearest nodes. Returns false if there
+    /// is none.
     pub(super) fn done(
         &mut self,
         cx: &mut Context,

@@ -1,5 +1,5 @@
-//! Cache of records that others have looked for in vain here and found elsewhere: kept for a while, so that popular
-//! records are found sooner (Maymounkov and Mazières, *Kademlia* (2002), §2.3).
+//! Cache of records that others have looked for in vain here and found elsewhere: kept for a while,
+//! so that popular records are found sooner (Maymounkov and Mazières, *Kademlia* (2002), §2.3).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use mydht_small::BTreeSet;
 /// Divisor of the cache's bytes that gives the maximum of one peer.
 const SHARES: usize = 8;
 
-/// Time for which a node caches a record if it is among those that keep it; half of it for each node that is nearer.
+/// Time for which a node caches a record if it is among those that keep it; half of it for each
+/// node that is nearer.
 const AMONG_KEEPERS: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
@@ -50,7 +51,8 @@ fn weight(record: &Record) -> usize {
 }
 
 impl Cache {
-    /// Keeps a record that `from` gave until `until`, within `most` bytes. Records that expire sooner are evicted for it.
+    /// Keeps a record that `from` gave until `until`, within `most` bytes. Records that expire
+    /// sooner are evicted for it.
     fn put(&mut self, record: Record, from: PeerId, until: Duration, most: usize) {
         let (key, bytes) = (record.key, weight(&record));
         if self.kept.get(&key).is_some_and(|kept| kept.until >= until) {
@@ -149,7 +151,8 @@ impl Cache {
     }
 }
 
-/// Returns for how long a node caches a record that `nearer` nodes are nearer to, of which `copies` keep it.
+/// Returns for how long a node caches a record that `nearer` nodes are nearer to, of which `copies`
+/// keep it.
 fn time(nearer: usize, copies: usize) -> Duration {
     let farther = u32::try_from(nearer.saturating_sub(copies)).unwrap_or(u32::MAX);
     AMONG_KEEPERS / 1_u32.checked_shl(farther).unwrap_or(u32::MAX)

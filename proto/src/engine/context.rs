@@ -20,7 +20,8 @@ use crate::routing::{Contact, Distance};
 /// Forged records after which a peer is disconnected.
 const MAX_FORGED: u32 = 3;
 
-/// Requests that were given up, beside those of downloads that ended, and that a peer may leave unanswered.
+/// Requests that were given up, beside those of downloads that ended, and that a peer may leave
+/// unanswered.
 pub(super) const MAX_OWED: usize = 1024;
 
 /// State and acts that all organs share.
@@ -28,7 +29,8 @@ pub(super) const MAX_OWED: usize = 1024;
 pub(super) struct Context {
     pub(super) own: PeerId,
     pub(super) limits: Arc<Limits>,
-    /// Start of the engine's time, since 1970 (UTC): records expire by the clock that everybody has.
+    /// Start of the engine's time, since 1970 (UTC): records expire by the clock that everybody
+    /// has.
     epoch: Duration,
     /// Time of the input that is being handled. Never goes back.
     pub(super) now: Duration,
@@ -154,8 +156,8 @@ impl Context {
         }
     }
 
-    /// Connects with a peer so that `search` can ask it, as soon as the limit `dials` allows. Returns false if that is
-    /// impossible.
+    /// Connects with a peer so that `search` can ask it, as soon as the limit `dials` allows.
+    /// Returns false if that is impossible.
     pub(super) fn dial(&mut self, contact: Contact, search: SearchId) -> bool {
         match self.dials.dial(contact, search, self.limits.dials) {
             Dial::Connect(Contact { id, addresses }) => {
@@ -181,7 +183,8 @@ impl Context {
         all
     }
 
-    /// Returns the contacts nearest to `target` that this node names to `conn`, without `conn` itself.
+    /// Returns the contacts nearest to `target` that this node names to `conn`, without `conn`
+    /// itself.
     pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact> {
         let asker = self.peers.id(conn);
         let mut nodes = self.table.closest(target, self.limits.closest + 1);

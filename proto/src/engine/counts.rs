@@ -3,8 +3,8 @@
 /// Counts of events since they were last taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Hops to each record that was found for the user at another node: nodes that were asked one after the other up to the
-    /// one that had it.
+    /// Hops to each record that was found for the user at another node: nodes that were asked one
+    /// after the other up to the one that had it.
     pub hops: Vec<u32>,
     /// Forged records of peers.
     pub records_forged: u64,

@@ -11,8 +11,8 @@ use crate::routing::Contact;
 pub(super) struct Dials {
     /// Searches that wait, by the peer that is being connected with.
     open: HashMap<PeerId, Vec<SearchId>>,
-    /// Peers to connect with when fewer connections are being opened, first come first served. No longer than all
-    /// searches may ask at once.
+    /// Peers to connect with when fewer connections are being opened, first come first served. No
+    /// longer than all searches may ask at once.
     queue: VecDeque<(Contact, SearchId)>,
 }
 
@@ -28,7 +28,8 @@ pub(super) enum Dial {
 }
 
 impl Dials {
-    /// Registers that `search` wants to ask `contact`. At most `most` connections are opened at once.
+    /// Registers that `search` wants to ask `contact`. At most `most` connections are opened at
+    /// once.
     pub(super) fn dial(&mut self, contact: Contact, search: SearchId, most: usize) -> Dial {
         if let Some(waiting) = self.open.get_mut(&contact.id) {
             waiting.push(search);

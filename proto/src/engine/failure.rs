@@ -4,11 +4,13 @@ use crate::record::InvalidRecord;
 
 /// Reason for which a request of the node's user failed.
 ///
-/// "Nobody has it" is not among them: a lookup that asked everybody has succeeded, and found nothing.
+/// "Nobody has it" is not among them: a lookup that asked everybody has succeeded, and found
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// Invalid record: one that the user puts, or one that was found and is over a limit of this node.
+    /// Invalid record: one that the user puts, or one that was found and is over a limit of this
+    /// node.
     #[error(transparent)]
     Record(#[from] InvalidRecord),
     /// Record whose expiry has passed.

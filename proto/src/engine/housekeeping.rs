@@ -14,7 +14,8 @@ use mydht_small::BTreeSet;
 const MAX_STRIKES: u32 = 3;
 
 impl Engine {
-    /// Returns the earliest deadline of all organs. Every one of them knows its own without looking for it.
+    /// Returns the earliest deadline of all organs. Every one of them knows its own without looking
+    /// for it.
     pub(super) fn earliest_deadline(&self) -> Option<Duration> {
         let cx = &self.cx;
         // Without peers neither a refresh nor an announcement comes of it.
@@ -38,7 +39,8 @@ impl Engine {
         }
     }
 
-    /// Returns true if a deadline has passed, or if organs have something to tidy up that nobody waits for.
+    /// Returns true if a deadline has passed, or if organs have something to tidy up that nobody
+    /// waits for.
     fn is_due(&self) -> bool {
         let (cx, now) = (&self.cx, self.cx.now);
         let has_passed = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= now);

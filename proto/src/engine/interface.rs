@@ -30,12 +30,13 @@ pub enum Command {
     Put {
         /// The record.
         record: Record,
-        /// The whole tree of its attachment, if it has one. The content stays with whoever asks the engine: the store is
-        /// told to link it by [`StoreOp::Link`], which carries this command's ticket.
+        /// The whole tree of its attachment, if it has one. The content stays with whoever asks the
+        /// engine: the store is told to link it by [`StoreOp::Link`], which carries this command's
+        /// ticket.
         tree: Option<Tree>,
     },
-    /// Keep a record here, and have the nearest neighbours store the copies, each in its own name: for a node that can open
-    /// no connections. Not for attachments.
+    /// Keep a record here, and have the nearest neighbours store the copies, each in its own name:
+    /// for a node that can open no connections. Not for attachments.
     Propagate {
         /// The record.
         record: Record,
@@ -77,7 +78,8 @@ pub enum Event {
         /// Bytes in all.
         total: u64,
     },
-    /// The record; its attachment is here as a whole, unless [only the record](Query::record_only) was asked for.
+    /// The record; its attachment is here as a whole, unless [only the record](Query::record_only)
+    /// was asked for.
     Found(Record),
     /// Neither this node nor any peer that it asked has such a record.
     NotFound,
@@ -127,7 +129,8 @@ pub enum Input {
     PeerUp(ConnId, PeerId, u8),
     /// A connection has ended.
     PeerDown(ConnId),
-    /// A dial of the node itself has failed, for this reason. The flag is set if no other is under way.
+    /// A dial of the node itself has failed, for this reason. The flag is set if no other is under
+    /// way.
     ConnectFailed(String, bool),
     /// A dial of `Connect` has failed, or has reached another peer.
     Unreachable(PeerId),
@@ -154,8 +157,8 @@ pub enum Output {
     Disconnect(ConnId, String),
     /// Close a connection that is not needed any more.
     Leave(ConnId),
-    /// Connect with a peer at one of its addresses, the first that leads to it. Answered by `PeerUp` or, whatever goes
-    /// wrong, by `Unreachable`.
+    /// Connect with a peer at one of its addresses, the first that leads to it. Answered by
+    /// `PeerUp` or, whatever goes wrong, by `Unreachable`.
     Connect(PeerId, Addresses),
     /// Ask the store.
     Store(StoreTicket, StoreOp),

@@ -13,7 +13,8 @@ struct Known {
     conns: Vec<ConnId>,
 }
 
-/// Attachments that were heard of last, with the connections that have them. `known` and `order` name the same attachments.
+/// Attachments that were heard of last, with the connections that have them. `known` and `order`
+/// name the same attachments.
 #[derive(Debug, Default)]
 pub(super) struct KnownProviders {
     next: u64,

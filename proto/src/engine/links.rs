@@ -21,7 +21,8 @@ pub(super) struct Links {
 impl Links {
     /// Returns the next time at which a connection may have to be closed.
     ///
-    /// A worse connection on which something is under way has none: the end of that is an input of its own.
+    /// A worse connection on which something is under way has none: the end of that is an input of
+    /// its own.
     pub(super) fn next_deadline(&self, cx: &Context) -> Option<Duration> {
         let quiet = quiet(cx);
         let worse = cx.peers.worse();
@@ -43,7 +44,8 @@ impl Links {
         }
     }
 
-    /// Returns the worse connections of peers that have a better one, on which nothing is under way in either direction.
+    /// Returns the worse connections of peers that have a better one, on which nothing is under way
+    /// in either direction.
     pub(super) fn quiet_worse(
         &self,
         cx: &Context,
@@ -58,8 +60,9 @@ impl Links {
         over
     }
 
-    /// Returns connections to close while there are more than the limit `links`: those that were not used for long, the
-    /// least useful ones first. Connections of `served` have still to be answered, and peers of `wanted` will be asked.
+    /// Returns connections to close while there are more than the limit `links`: those that were
+    /// not used for long, the least useful ones first. Connections of `served` have still to be
+    /// answered, and peers of `wanted` will be asked.
     pub(super) fn trim(
         &mut self,
         cx: &Context,
@@ -90,7 +93,8 @@ impl Links {
     }
 }
 
-/// Returns the time within which a request of a peer is answered or given up, whatever is asked of others for it.
+/// Returns the time within which a request of a peer is answered or given up, whatever is asked of
+/// others for it.
 fn quiet(cx: &Context) -> Duration {
     let hops = u32::from(cx.limits.hops).saturating_add(1);
     cx.limits.find_timeout.saturating_mul(hops)

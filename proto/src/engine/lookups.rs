@@ -31,7 +31,8 @@ struct Lookup {
     key: Key,
     /// `None` once the requester was answered: later answers only name more providers.
     origin: Option<Origin>,
-    /// The newest signed record so far. A peer may have a newer one, so it is given when all have answered.
+    /// The newest signed record so far. A peer may have a newer one, so it is given when all have
+    /// answered.
     newest: Option<Record>,
     /// Reason why a record that was found could not be taken.
     trouble: Option<Failure>,
@@ -64,7 +65,8 @@ impl Lookups {
         cx.ask_store(StoreOp::Get(key), AfterStore::LocalGet(ticket, key, query));
     }
 
-    /// Looks for a record in the network. `here` is the one that is kept here, of which a peer may have a newer version.
+    /// Looks for a record in the network. `here` is the one that is kept here, of which a peer may
+    /// have a newer version.
     pub(super) fn begin_for_user(
         &mut self,
         cx: &mut Context,
@@ -271,7 +273,8 @@ impl Lookup {
     }
 }
 
-/// Gives a record to its requester. While `search` goes on, it may name more providers of the attachment.
+/// Gives a record to its requester. While `search` goes on, it may name more providers of the
+/// attachment.
 fn give(cx: &mut Context, origin: Origin, record: Record, search: Option<SearchId>) {
     match (origin, record.value.attachment()) {
         (Origin::Peer(conn, query), _) => {

@@ -81,7 +81,8 @@ impl Engine {
         }
     }
 
-    /// Routes an answer to the organ that made the request. The answer to an abandoned request is ignored.
+    /// Routes an answer to the organ that made the request. The answer to an abandoned request is
+    /// ignored.
     fn answer(
         &mut self,
         conn: ConnId,
@@ -157,8 +158,8 @@ impl Engine {
         }
     }
 
-    /// Goes on with a search after a queried peer has answered, and has named these nodes. An invalid answer disconnects
-    /// the peer.
+    /// Goes on with a search after a queried peer has answered, and has named these nodes. An
+    /// invalid answer disconnects the peer.
     fn search_goes_on(
         &mut self,
         conn: ConnId,

@@ -1,16 +1,18 @@
 //! The protocol of a node, without any I/O: its answer to messages, requests and time.
 //!
-//! [`Engine::handle`] takes an event and its time, and [`Engine::next_output`] returns what to do. The services around
-//! the engine carry it out. So every case is tested without a socket or a clock.
+//! [`Engine::handle`] takes an event and its time, and [`Engine::next_output`] returns what to do.
+//! The services around the engine carry it out. So every case is tested without a socket or a
+//! clock.
 //!
-//! Every request of the user ends in exactly one last [`Event`], whatever peers and the store do. The store must
-//! answer in the order in which it was asked.
+//! Every request of the user ends in exactly one last [`Event`], whatever peers and the store do.
+//! The store must answer in the order in which it was asked.
 //!
 //! # Organs
 //!
-//! Each of searches, lookups, puts, transfers, provider records, announcements, republishing and links owns its state and
-//! the methods on it. They share a `Context` and do not know each other: an organ leaves a `Task` for another, and the
-//! [`Engine`] routes inputs and tasks. A search reports to the organ that began it.
+//! Each of searches, lookups, puts, transfers, provider records, announcements, republishing and
+//! links owns its state and the methods on it. They share a `Context` and do not know each other:
+//! an organ leaves a `Task` for another, and the [`Engine`] routes inputs and tasks. A search
+//! reports to the organ that began it.
 
 mod admission;
 mod after_store;
@@ -95,8 +97,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Creates the node `own`, without peers; it will know those that `route` keeps. `epoch` is when its time began, since
-    /// 1970 (UTC): records expire by the clock that everybody has.
+    /// Creates the node `own`, without peers; it will know those that `route` keeps. `epoch` is
+    /// when its time began, since 1970 (UTC): records expire by the clock that everybody has.
     pub fn new(
         own: PeerId,
         limits: impl Into<Arc<Limits>>,
@@ -195,7 +197,8 @@ impl Engine {
         }
     }
 
-    /// Carries out the tasks that organs have left, in order. Tasks that one of them leaves come before the rest.
+    /// Carries out the tasks that organs have left, in order. Tasks that one of them leaves come
+    /// before the rest.
     fn run(&mut self) {
         for task in std::mem::take(&mut self.cx.tasks) {
             self.carry_out(task);

@@ -11,7 +11,8 @@ const NAMED_BY_ONE: usize = 4;
 pub(super) struct Named(Vec<PeerId>);
 
 impl Named {
-    /// Adds the contacts that a peer names, `most` in all and without the node `own`. Returns those that are new.
+    /// Adds the contacts that a peer names, `most` in all and without the node `own`. Returns those
+    /// that are new.
     pub(super) fn add(
         &mut self,
         contacts: Vec<Contact>,

@@ -41,14 +41,16 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_conn: BTreeMap<ConnId, Peer>,
-    /// The connections of `by_conn`, by peer: the best first; of equally good ones, the oldest. No list is empty.
+    /// The connections of `by_conn`, by peer: the best first; of equally good ones, the oldest. No
+    /// list is empty.
     by_id: BTreeMap<PeerId, Vec<(Reverse<u8>, ConnId)>>,
     /// Connections of peers that have a better one.
     worse: BTreeSet<ConnId>,
 }
 
 impl Peers {
-    /// Adds a connection with `id`. Returns the connection that was the peer's best, if the new one is better.
+    /// Adds a connection with `id`. Returns the connection that was the peer's best, if the new one
+    /// is better.
     pub(super) fn add(
         &mut self,
         conn: ConnId,
@@ -166,7 +168,8 @@ impl Peers {
         self.worse.iter().filter_map(peer)
     }
 
-    /// Returns the connected peers, nearest to `target` first. A peer that named no address has none.
+    /// Returns the connected peers, nearest to `target` first. A peer that named no address has
+    /// none.
     pub(super) fn near(&self, target: &Hash) -> Vec<Contact> {
         let contact = |conns: &Vec<(_, ConnId)>| {
             let peer = self.by_conn.get(&conns.first()?.1)?;

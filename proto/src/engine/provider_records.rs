@@ -19,11 +19,13 @@ struct Provider {
 
 /// Announcements of peers, bounded in all, by attachment and by peer.
 ///
-/// A peer speaks for itself only, so nobody can send those who ask to somebody else. It is not written down: whoever
-/// provides says so again each hour, and the others that were told still know.
+/// A peer speaks for itself only, so nobody can send those who ask to somebody else. It is not
+/// written down: whoever provides says so again each hour, and the others that were told still
+/// know.
 #[derive(Debug, Default)]
 pub(super) struct ProviderRecords {
-    /// Providers by the distance of the attachment's hash from this node: the farthest is evicted for a nearer one.
+    /// Providers by the distance of the attachment's hash from this node: the farthest is evicted
+    /// for a nearer one.
     kept: BTreeMap<Distance, Vec<Provider>>,
     by_peer: HashMap<PeerId, usize>,
     count: usize,
@@ -128,7 +130,8 @@ impl ProviderRecords {
         }
     }
 
-    /// Returns the providers of the attachment that lies at `distance`, without `asker`, the latest first.
+    /// Returns the providers of the attachment that lies at `distance`, without `asker`, the latest
+    /// first.
     fn of(&self, distance: &Distance, asker: Option<&PeerId>) -> Vec<Contact> {
         let kept = self.kept.get(distance).map_or(&[][..], Vec::as_slice);
         let others = kept.iter().filter(|p| Some(&p.contact.id) != asker);

@@ -247,7 +247,8 @@ impl Puts {
         }
     }
 
-    /// Stores copies at connected peers instead of searching for the nearest ones: the node is about to stop.
+    /// Stores copies at connected peers instead of searching for the nearest ones: the node is
+    /// about to stop.
     pub(super) fn stop(&mut self, cx: &mut Context, searches: &mut Searches) {
         for (search, located) in std::mem::take(&mut self.searches) {
             searches.cancel(search);

@@ -4,13 +4,16 @@
 /// [docs/routing.md](https://github.com/cheme/mydht/blob/main/docs/routing.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueryMode {
-    /// The requester does all the work: queried peers answer from their store, or name nearer nodes, and it asks these itself.
+    /// The requester does all the work: queried peers answer from their store, or name nearer
+    /// nodes, and it asks these itself.
     Asynch,
-    /// The requester and the queried peers share the work: each peer asks its nearest neighbours, which ask theirs, so many
-    /// hops deep, as far as the [`Limits::hops`](crate::Limits::hops) of each allow.
+    /// The requester and the queried peers share the work: each peer asks its nearest neighbours,
+    /// which ask theirs, so many hops deep, as far as the [`Limits::hops`](crate::Limits::hops) of
+    /// each allow.
     AMix(u8),
-    /// The neighbours do all the work, in their own names and as deep as [`Limits::hops`](crate::Limits::hops) allow: for a node that
-    /// can open no connections. Nobody beyond them learns the requester.
+    /// The neighbours do all the work, in their own names and as deep as
+    /// [`Limits::hops`](crate::Limits::hops) allow: for a node that can open no connections. Nobody
+    /// beyond them learns the requester.
     AProxy,
 }
 
@@ -19,7 +22,8 @@ pub enum QueryMode {
 pub enum QueryPriority {
     /// One node at a time, on one path.
     Low,
-    /// The limits [`Limits::parallel`](crate::Limits::parallel) and [`Limits::paths`](crate::Limits::paths).
+    /// The limits [`Limits::parallel`](crate::Limits::parallel) and
+    /// [`Limits::paths`](crate::Limits::paths).
     #[default]
     Normal,
     /// Twice as many at once, on twice as many paths.

@@ -22,7 +22,8 @@ struct Share {
     bytes: u64,
 }
 
-/// Shares by holder. In memory only: a restart begins anew, and the store's own limits bound what is kept all the same.
+/// Shares by holder. In memory only: a restart begins anew, and the store's own limits bound what
+/// is kept all the same.
 #[derive(Debug, Default)]
 struct Ledger {
     shares: HashMap<Hash, Share>,
@@ -30,14 +31,16 @@ struct Ledger {
     order: BTreeSet<(Duration, Hash, Key)>,
 }
 
-/// Maximum records that are remembered for all peers, and for all signers. Past it the first to expire is evicted.
+/// Maximum records that are remembered for all peers, and for all signers. Past it the first to
+/// expire is evicted.
 const REMEMBERED: usize = 1 << 17;
 
 /// Time for which a record counts against the peer that put it.
 const COUNTS: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
-    /// Returns true if a record of `who`, in the place of an earlier one under its key, is within the quota.
+    /// Returns true if a record of `who`, in the place of an earlier one under its key, is within
+    /// the quota.
     fn has_room(&self, who: &Hash, key: &Key, bytes: u64, quota: Quota) -> bool {
         let Some(share) = self.shares.get(who) else {
             return quota.records > 0 && bytes <= quota.bytes;

@@ -1,9 +1,10 @@
-//! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and Mazières, *Kademlia* (2002),
-//! §2.5).
+//! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and Mazières, *Kademlia*
+//! (2002), §2.5).
 //!
-//! Once in [`Limits::republish`](crate::Limits::republish) a node goes through what it keeps, one record at a time, and
-//! stores each at the nodes that are nearest to its key now. A record that a peer has put here since then is left alone:
-//! that peer has stored it at the others too, so that mostly one of the nodes that keep a record does the work.
+//! Once in [`Limits::republish`](crate::Limits::republish) a node goes through what it keeps, one
+//! record at a time, and stores each at the nodes that are nearest to its key now. A record that a
+//! peer has put here since then is left alone: that peer has stored it at the others too, so that
+//! mostly one of the nodes that keep a record does the work.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::interface::StoreOp;
 use crate::id::{Hash, Key};
 use crate::record::Record;
 
-/// Maximum keys of which the time of the last put is remembered. A forgotten record is republished once too often.
+/// Maximum keys of which the time of the last put is remembered. A forgotten record is republished
+/// once too often.
 const NOTED: usize = 16 * 1024;
 
 /// Rounds of republishing.

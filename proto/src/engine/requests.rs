@@ -43,8 +43,8 @@ pub(super) struct Requests {
     pending: HashMap<QueryId, Pending>,
     /// No later than the first deadline: the map is looked through only when it has passed.
     first_deadline: Option<Duration>,
-    /// Number of abandoned requests that each connection has still to answer. Forgetting them would make a late answer
-    /// look unexpected; so they are bounded.
+    /// Number of abandoned requests that each connection has still to answer. Forgetting them would
+    /// make a late answer look unexpected; so they are bounded.
     owed: HashMap<ConnId, usize>,
     most_owed: usize,
     /// Connections that went past `most_owed`.
@@ -121,7 +121,8 @@ impl Requests {
         lost.into_iter().map(|(_, p)| p.request).collect()
     }
 
-    /// Gives up requests whose deadline has passed at `now`. `patience` may put a deadline off, for a connection that works on the request.
+    /// Gives up requests whose deadline has passed at `now`. `patience` may put a deadline off, for
+    /// a connection that works on the request.
     pub(super) fn expired(
         &mut self,
         now: Duration,

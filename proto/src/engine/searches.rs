@@ -1,7 +1,7 @@
 //! Searches under way: walks through the network that ask ever nearer peers.
 //!
-//! A search knows its question and its candidates, and nothing of its purpose. The organ that begins one keeps the
-//! [`SearchId`], and gets [`Report::Done`] with the result.
+//! A search knows its question and its candidates, and nothing of its purpose. The organ that
+//! begins one keeps the [`SearchId`], and gets [`Report::Done`] with the result.
 
 use super::context::Context;
 use super::interface::ConnId;
@@ -262,7 +262,8 @@ impl Searches {
     }
 }
 
-/// Returns the number of peers that are asked at once, and of paths, of a search of the whole network.
+/// Returns the number of peers that are asked at once, and of paths, of a search of the whole
+/// network.
 pub(super) fn params(cx: &Context, priority: QueryPriority) -> SearchParams {
     let limits = &cx.limits;
     let (parallel, paths) = match priority {

@@ -110,7 +110,8 @@ impl Engine {
             .replicate(&mut self.cx, searches, publisher, record);
     }
 
-    /// Sends the copies of a record to the nearest nodes. An attachment that is republished is announced too.
+    /// Sends the copies of a record to the nearest nodes. An attachment that is republished is
+    /// announced too.
     pub(super) fn send_copies(&mut self, located: Located, nearest: &[Contact]) {
         let cx = &mut self.cx;
         match located.republished_attachment() {
@@ -121,7 +122,8 @@ impl Engine {
         self.puts.send_copies(cx, located, nearest);
     }
 
-    /// Fails a request to the store. The user learns the reason; a peer only learns that its request failed.
+    /// Fails a request to the store. The user learns the reason; a peer only learns that its
+    /// request failed.
     fn store_failed(&mut self, after: AfterStore, error: &io::Error) {
         use AfterStore as A;
         tracing::error!(%error, "the store failed");

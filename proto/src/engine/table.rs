@@ -9,8 +9,8 @@ use crate::routing::{Contact, Route};
 #[derive(Debug)]
 pub(super) struct Table {
     route: Box<dyn Route + Send>,
-    /// [`Route::next_refresh`] as of the last change of `route`: it looks at every bucket, and is asked after each
-    /// message.
+    /// [`Route::next_refresh`] as of the last change of `route`: it looks at every bucket, and is
+    /// asked after each message.
     next_refresh: Option<Duration>,
     /// Number of refreshes so far.
     refreshes: u64,

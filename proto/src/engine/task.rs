@@ -7,10 +7,11 @@ use crate::msg::QueryId;
 use crate::record::{AttachmentId, Record};
 use crate::routing::Search;
 
-/// Work that an organ leaves to another, carried out by the dispatcher in the order in which it was left.
+/// Work that an organ leaves to another, carried out by the dispatcher in the order in which it was
+/// left.
 ///
-/// Organs do not know each other. An organ writes its own outputs first and leaves tasks last, so that outputs come in
-/// the order of their causes.
+/// Organs do not know each other. An organ writes its own outputs first and leaves tasks last, so
+/// that outputs come in the order of their causes.
 #[derive(Debug)]
 pub(super) enum Task {
     /// Report of a search, for the organ that began it.
@@ -38,8 +39,8 @@ pub(super) enum Task {
 /// Report of a search to the organ that began it.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// A peer of a search with [`Question::Connect`](super::searches::Question) is connected. The search goes on when
-    /// the report was dealt with.
+    /// A peer of a search with [`Question::Connect`](super::searches::Question) is connected. The
+    /// search goes on when the report was dealt with.
     Connected(PeerId, ConnId),
     /// The search is over, with this result.
     Done(Search),

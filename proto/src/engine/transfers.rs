@@ -38,8 +38,9 @@ struct Seek {
 pub(super) struct Transfers {
     next: u64,
     downloads: HashMap<AttachmentId, Download>,
-    /// The downloads that nobody waits for, with since when. As of the last change of each download, which calls
-    /// [`note_idle`](Self::note_idle): so that neither the next deadline nor the oldest has to be looked for.
+    /// The downloads that nobody waits for, with since when. As of the last change of each
+    /// download, which calls [`note_idle`](Self::note_idle): so that neither the next deadline nor
+    /// the oldest has to be looked for.
     idle: BTreeSet<(Duration, Hash, u64)>,
     providers: KnownProviders,
     /// Searches for providers.
@@ -141,8 +142,8 @@ impl Transfers {
         Ok(self.downloads.entry(id).or_insert(download))
     }
 
-    /// Drops the download that nobody has waited for the longest: any, or only one idle since `before`. Returns false if
-    /// there is none.
+    /// Drops the download that nobody has waited for the longest: any, or only one idle since
+    /// `before`. Returns false if there is none.
     fn drop_idle(&mut self, cx: &mut Context, before: Option<Duration>) -> bool {
         let Some((since, hash, len)) = self.idle.first().copied() else {
             return false;
@@ -372,7 +373,8 @@ impl Transfers {
         }
     }
 
-    /// Ends a download whose attachment is not whole. The parts that are here stay for the next time.
+    /// Ends a download whose attachment is not whole. The parts that are here stay for the next
+    /// time.
     fn download_failed(&mut self, cx: &mut Context, id: AttachmentId, why: &str, for_peers: &str) {
         let Some(download) = self.end(cx, id) else {
             return;

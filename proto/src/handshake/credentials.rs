@@ -9,7 +9,8 @@ use crate::id::PeerId;
 use crate::identity::{GroupSecret, Identity};
 use crate::shadow::{Cipher, Shadow};
 
-/// What peers prove to each other (legacy's `ShadowAuthType`). Both have the same; it is never negotiated.
+/// What peers prove to each other (legacy's `ShadowAuthType`). Both have the same; it is never
+/// negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Nothing: ids are claimed. For tests and simulations.
@@ -76,8 +77,8 @@ impl Credentials {
         }
     }
 
-    /// The same with these ciphers, the best first. Where peers are authenticated [`Cipher::None`] is left out: what
-    /// follows a handshake would be anybody's.
+    /// The same with these ciphers, the best first. Where peers are authenticated [`Cipher::None`]
+    /// is left out: what follows a handshake would be anybody's.
     #[must_use]
     pub fn ciphers(mut self, ciphers: &[Cipher]) -> Self {
         let authenticated = self.mode != Mode::NoAuth;
@@ -119,8 +120,8 @@ impl Credentials {
 pub struct Channel {
     /// What both sent before the handshake: version and encoding.
     pub preamble: Vec<u8>,
-    /// What the transport knows itself by: for WebRTC the DTLS fingerprints of who connected and of who accepted, in
-    /// this order; nothing for TCP.
+    /// What the transport knows itself by: for WebRTC the DTLS fingerprints of who connected and of
+    /// who accepted, in this order; nothing for TCP.
     pub binding: Vec<u8>,
 }
 

@@ -25,12 +25,12 @@ impl Default for FrameIn {
 }
 
 impl FrameIn {
-    /// Reads what is missing of a message and gives it; `None` if the stream ended before its first byte. Then the
-    /// next message may be read.
+    /// Reads what is missing of a message and gives it; `None` if the stream ended before its first
+    /// byte. Then the next message may be read.
     ///
     /// # Errors
-    /// What the reader says; `UnexpectedEof` inside a message; `InvalidData` for an empty one, or one that is longer
-    /// than [`MAX_MESSAGE`].
+    /// What the reader says; `UnexpectedEof` inside a message; `InvalidData` for an empty one, or
+    /// one that is longer than [`MAX_MESSAGE`].
     pub fn read_from<R: Read>(&mut self, r: &mut R) -> io::Result<Option<Vec<u8>>> {
         loop {
             let whole = 2 + self.length()?;

@@ -1,7 +1,7 @@
 //! The messages of a handshake, byte by byte: see docs/wire.md.
 //!
-//! A format of their own, with fixed places: what is parsed before anybody is authenticated should be little, and the
-//! same whatever encoding the messages behind it have.
+//! A format of their own, with fixed places: what is parsed before anybody is authenticated should
+//! be little, and the same whatever encoding the messages behind it have.
 
 use super::{Mode, Refusal};
 use crate::shadow::Cipher;
@@ -30,7 +30,8 @@ pub(super) type Challenge = [u8; 32];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ping {
     pub(super) mode: Mode,
-    /// The ciphers that the sender takes, the best first. Numbers that this version does not know are left out.
+    /// The ciphers that the sender takes, the best first. Numbers that this version does not know
+    /// are left out.
     pub(super) offer: Vec<Cipher>,
     pub(super) challenge: Challenge,
     /// A fresh X25519 key.

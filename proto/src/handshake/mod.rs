@@ -1,7 +1,7 @@
 //! The authentication of two peers: PING, PONG, PONG.
 //!
-//! Three messages prove who each peer is and agree on fresh keys: see [`Handshake`]. docs/wire.md has the
-//! format, docs/security.md what it promises and how it compares with Noise.
+//! Three messages prove who each peer is and agree on fresh keys: see [`Handshake`]. docs/wire.md
+//! has the format, docs/security.md what it promises and how it compares with Noise.
 
 mod credentials;
 mod frame;

@@ -24,7 +24,8 @@ pub enum Refusal {
     WeakExchange,
     /// Its identity's key is none.
     WeakKey,
-    /// The peer has other keys: what it sent was changed on its way, or it is not in this private network.
+    /// The peer has other keys: what it sent was changed on its way, or it is not in this private
+    /// network.
     NotProved,
     /// Its signature is not of this handshake, or not by its key.
     BadSignature,

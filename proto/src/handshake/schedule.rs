@@ -17,7 +17,8 @@ pub(super) struct Schedule(Zeroizing<[u8; 32]>);
 pub(super) struct MessageKey(Zeroizing<[u8; 32]>);
 
 impl Schedule {
-    /// Mixes the two fresh keys and, in a private network, its secret: who has not both has none of the keys.
+    /// Mixes the two fresh keys and, in a private network, its secret: who has not both has none of
+    /// the keys.
     pub(super) fn new(
         ours: StaticSecret,
         theirs: &[u8; 32],

@@ -119,7 +119,8 @@ impl Refusal {
 }
 
 impl Handshake {
-    /// The side that connects, and its first message. `expected`: who is looked for, if that is known.
+    /// The side that connects, and its first message. `expected`: who is looked for, if that is
+    /// known.
     pub fn connect(
         ours: Arc<Credentials>,
         expected: Option<PeerId>,
@@ -163,9 +164,11 @@ impl Handshake {
         self.deadline
     }
 
-    /// Takes the peer's next message, without its length, and what identifies the channel that it came by. That is
-    /// known only now: a channel with keys of its own may still be opening when the first message is sent. `accepts` is asked whether this node takes a peer: on the
-    /// accepting side first for who it claims to be, before anything is computed, and then for who it is.
+    /// Takes the peer's next message, without its length, and what identifies the channel that it
+    /// came by. That is known only now: a channel with keys of its own may still be opening when
+    /// the first message is sent. `accepts` is asked whether this node takes a peer: on the
+    /// accepting side first for who it claims to be, before anything is computed, and then for who
+    /// it is.
     ///
     /// # Errors
     /// Why there will be no session; every later message is refused too.
@@ -348,8 +351,8 @@ impl Handshake {
         })
     }
 
-    /// What this side proves itself with: its key, where the peer does not know it yet, and its signature of all that
-    /// was said, which then belongs to what was said.
+    /// What this side proves itself with: its key, where the peer does not know it yet, and its
+    /// signature of all that was said, which then belongs to what was said.
     fn prove(&self, role: Role, said: &mut Transcript, with_key: bool) -> Vec<u8> {
         let mut proof = Vec::with_capacity(32 + SIGNATURE + super::message::TAG);
         if with_key {

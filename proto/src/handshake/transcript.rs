@@ -3,7 +3,8 @@ use sha2::{Digest, Sha256};
 use super::Channel;
 use crate::identity::{Identity, PublicKey, Signature};
 
-/// The hash of all that was said, in order: each entry is its length (u32, little-endian) and its bytes.
+/// The hash of all that was said, in order: each entry is its length (u32, little-endian) and its
+/// bytes.
 #[derive(Clone)]
 pub(super) struct Transcript(Sha256);
 
@@ -26,7 +27,8 @@ impl Role {
 }
 
 impl Transcript {
-    /// What both know before they speak: the protocol, the preamble that both sent, and what identifies the channel.
+    /// What both know before they speak: the protocol, the preamble that both sent, and what
+    /// identifies the channel.
     pub(super) fn new(channel: &Channel) -> Self {
         let mut transcript = Transcript(Sha256::new());
         transcript.add(b"mydht handshake 1");

@@ -13,8 +13,8 @@ pub const SIGNATURE: usize = 64;
 /// An ed25519 signature (RFC 8032).
 pub type Signature = [u8; SIGNATURE];
 
-/// The key that a node proves its id with: ed25519 (RFC 8032). It is wiped from memory when it is dropped, and never
-/// printed.
+/// The key that a node proves its id with: ed25519 (RFC 8032). It is wiped from memory when it is
+/// dropped, and never printed.
 ///
 /// ```
 /// use mydht_proto::identity::Identity;
@@ -58,15 +58,15 @@ impl Identity {
         PublicKey(self.key.verifying_key())
     }
 
-    /// Signs `message` for one purpose. `context` names it, so that what was signed for one is never taken for
-    /// another; it is a constant of at most 255 bytes.
+    /// Signs `message` for one purpose. `context` names it, so that what was signed for one is
+    /// never taken for another; it is a constant of at most 255 bytes.
     pub fn sign(&self, context: &'static str, message: &[u8]) -> Signature {
         self.key.sign(&in_context(context, message)).to_bytes()
     }
 }
 
-/// Returns the bytes that are signed: the context's length (u8), the context, the message. So a signature for one purpose
-/// is invalid for any other.
+/// Returns the bytes that are signed: the context's length (u8), the context, the message. So a
+/// signature for one purpose is invalid for any other.
 pub fn in_context(context: &'static str, message: &[u8]) -> Vec<u8> {
     debug_assert!(context.len() < 256);
     [&[context.len() as u8], context.as_bytes(), message].concat()
@@ -95,8 +95,8 @@ impl Armor for Identity {
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// The key of these bytes. `None` if they are no point of the curve, or a weak one: of a small order, which
-    /// verifies signatures that nobody made.
+    /// The key of these bytes. `None` if they are no point of the curve, or a weak one: of a small
+    /// order, which verifies signatures that nobody made.
     pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         VerifyingKey::from_bytes(bytes)
             .ok()
@@ -109,9 +109,9 @@ impl PublicKey {
         self.0.to_bytes()
     }
 
-    /// The id of the peer that has this key: a BLAKE3 hash of it, in a context of its own, so that a peer's id is
-    /// never also the hash of a content or of a name. A hash and not the key itself, so that another kind of key can
-    /// come without another kind of id.
+    /// The id of the peer that has this key: a BLAKE3 hash of it, in a context of its own, so that
+    /// a peer's id is never also the hash of a content or of a name. A hash and not the key itself,
+    /// so that another kind of key can come without another kind of id.
     pub fn id(&self) -> PeerId {
         PeerId(Hash(blake3::derive_key(
             "mydht 2026-11-24 the id of an ed25519 key",
@@ -119,8 +119,9 @@ impl PublicKey {
         )))
     }
 
-    /// Whether `signature` is this key's, made with [`Identity::sign`] for the same context and message. As strict as
-    /// RFC 8032 allows: one message has one signature only that a third party could not have altered.
+    /// Whether `signature` is this key's, made with [`Identity::sign`] for the same context and
+    /// message. As strict as RFC 8032 allows: one message has one signature only that a third party
+    /// could not have altered.
     pub fn verify(&self, context: &'static str, message: &[u8], signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0

@@ -1,4 +1,5 @@
-//! Keys: the identity of a node, the secret of a private network, and the text form in which files hold them.
+//! Keys: the identity of a node, the secret of a private network, and the text form in which files
+//! hold them.
 
 mod armor;
 mod group;

@@ -7,8 +7,8 @@ use bincode::error::{DecodeError, EncodeError};
 
 use super::{MsgEnc, ProtoMessage};
 
-/// The most memory that a length inside a message may claim before its bytes are there. The message itself has the
-/// limit `message_bytes` of the node.
+/// The most memory that a length inside a message may claim before its bytes are there. The message
+/// itself has the limit `message_bytes` of the node.
 const CLAIM_LIMIT: usize = 1 << 20;
 
 /// Fixed-width little-endian integers, lengths as u64.

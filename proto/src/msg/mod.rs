@@ -51,7 +51,8 @@ pub enum ProtoMessage {
         query: QueryId,
         /// The key.
         key: Key,
-        /// How many further peers the question may pass (legacy's AProxy: each answers for those behind it).
+        /// How many further peers the question may pass (legacy's AProxy: each answers for those
+        /// behind it).
         hops: u8,
     },
     /// The record that was asked for.
@@ -141,7 +142,8 @@ pub enum ProtoMessage {
         /// Nearest first.
         nodes: Vec<Contact>,
     },
-    /// Something by which one node finds a way to another, carried by a node that both are connected with.
+    /// Something by which one node finds a way to another, carried by a node that both are
+    /// connected with.
     Signal {
         /// For whom.
         to: PeerId,
@@ -149,7 +151,8 @@ pub enum ProtoMessage {
         #[serde(with = "crate::record::bytes_or_hex")]
         sealed: Vec<u8>,
     },
-    /// Says that who sends it has all of an attachment, for those who look for it. Answered by `Stored` or `Refused`.
+    /// Says that who sends it has all of an attachment, for those who look for it. Answered by
+    /// `Stored` or `Refused`.
     Provide {
         /// The request.
         query: QueryId,
@@ -177,7 +180,8 @@ pub enum ProtoMessage {
         /// The record.
         record: Record,
     },
-    /// Asks to keep a record and to put it with the nodes nearest to its key. Answered as `Store`, before the second is done.
+    /// Asks to keep a record and to put it with the nodes nearest to its key. Answered as `Store`,
+    /// before the second is done.
     Propagate {
         /// The request.
         query: QueryId,
@@ -289,8 +293,8 @@ mod tests {
         }
     }
 
-    /// Each line is a message's name, then its length and the hash of its bytes in bincode, then the same in JSON. A line that
-    /// changes is another wire, which needs another [`WIRE_VERSION`].
+    /// Each line is a message's name, then its length and the hash of its bytes in bincode, then
+    /// the same in JSON. A line that changes is another wire, which needs another [`WIRE_VERSION`].
     #[test]
     fn the_bytes_of_every_message_are_pinned() {
         let mut lines = String::new();
@@ -319,7 +323,8 @@ mod tests {
         survives(Json);
     }
 
-    /// Whatever kind of error the stream gives, the decoder gives: a restart depends on `WouldBlock`.
+    /// Whatever kind of error the stream gives, the decoder gives: a restart depends on
+    /// `WouldBlock`.
     #[test]
     fn an_error_of_the_stream_keeps_its_kind() {
         struct Blocked;

@@ -6,7 +6,8 @@ use crate::id::{Hash, Key};
 use crate::record::{AttachmentId, Record, Value};
 use crate::routing::Contact;
 
-/// Returns docs/wire.md without spaces and line breaks, so that hexadecimal digits are one long string.
+/// Returns docs/wire.md without spaces and line breaks, so that hexadecimal digits are one long
+/// string.
 #[cfg(test)]
 pub(crate) fn wire_page() -> String {
     include_str!("../../../docs/wire.md")

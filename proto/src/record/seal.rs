@@ -13,8 +13,9 @@ const CONTEXT: &str = "mydht 2026-11-24 a signed record";
 
 /// What makes a record its signer's own (after BEP 44's mutable items).
 ///
-/// A key with a seal belongs to one signer and salt, and whoever has the record can check it: nobody else can put
-/// another one there, and of two the one with the higher sequence number is right.
+/// A key with a seal belongs to one signer and salt, and whoever has the record can check it:
+/// nobody else can put another one there, and of two the one with the higher sequence number is
+/// right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     /// The signer's public key.
@@ -38,8 +39,8 @@ impl Key {
 }
 
 impl Record {
-    /// A record that only `signer` can replace, until it is gone at `expires` (milliseconds since 1970, UTC). To replace it, sign
-    /// another one with the same salt and a higher `sequence`.
+    /// A record that only `signer` can replace, until it is gone at `expires` (milliseconds since
+    /// 1970, UTC). To replace it, sign another one with the same salt and a higher `sequence`.
     ///
     /// ```
     /// use mydht_proto::identity::Identity;
@@ -91,7 +92,8 @@ impl Record {
         self.seal.as_ref().is_some_and(|seal| seal.expires <= now)
     }
 
-    /// Checks that the record has a seal if and only if its key is a signed one, and that the seal is valid.
+    /// Checks that the record has a seal if and only if its key is a signed one, and that the seal
+    /// is valid.
     pub(super) fn check_seal(&self) -> Result<(), InvalidRecord> {
         let (Key::Signed(_), Some(seal)) = (self.key, &self.seal) else {
             return match (self.key, &self.seal) {

@@ -15,9 +15,10 @@ pub(super) struct Entry<A> {
 
 /// At most `size` contacts, and as many that wait for a place.
 ///
-/// Old contacts stay: the longer a peer has been there, the longer it will be (Kademlia §2.2, after Saroiu et al. 2002;
-/// it also keeps a flood of new ids from pushing the known ones out). A newcomer to a full bucket waits (§4.1,
-/// the replacement cache), and takes the place of a contact that fails.
+/// Old contacts stay: the longer a peer has been there, the longer it will be (Kademlia §2.2, after
+/// Saroiu et al. 2002; it also keeps a flood of new ids from pushing the known ones out). A
+/// newcomer to a full bucket waits (§4.1, the replacement cache), and takes the place of a contact
+/// that fails.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket<A> {
     /// The one that was heard of longest ago comes first.
@@ -28,8 +29,8 @@ pub(super) struct Bucket<A> {
     pub(super) searched: Duration,
 }
 
-/// A contact that failed so often is dropped even if nothing takes its place: §4.1 keeps it until then, since what
-/// fails may be one's own network.
+/// A contact that failed so often is dropped even if nothing takes its place: §4.1 keeps it until
+/// then, since what fails may be one's own network.
 const MAX_FAILURES: u32 = 5;
 
 impl<A: Clone> Bucket<A> {

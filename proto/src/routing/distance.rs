@@ -2,8 +2,8 @@
 
 use crate::id::Hash;
 
-/// The XOR of two ids, read as a number of 256 bits: Kademlia's metric (Maymounkov and Mazières 2002, §2.1). It is
-/// symmetric, and for any point and distance exactly one id lies that far away.
+/// The XOR of two ids, read as a number of 256 bits: Kademlia's metric (Maymounkov and Mazières
+/// 2002, §2.1). It is symmetric, and for any point and distance exactly one id lies that far away.
 ///
 /// ```
 /// use mydht_proto::Hash;
@@ -34,8 +34,8 @@ impl Distance {
     }
 }
 
-/// The id that differs from `own` in bit number `shared` first, and is `random` from there on: where a bucket is
-/// refreshed.
+/// The id that differs from `own` in bit number `shared` first, and is `random` from there on:
+/// where a bucket is refreshed.
 pub(super) fn within_bucket(own: &Hash, shared: usize, random: &Hash) -> Hash {
     let mut id = random.0;
     for (at, byte) in id.iter_mut().enumerate() {

@@ -8,7 +8,8 @@ use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use mydht_small::BTreeMap;
 
-/// MyDHT's "inefficient map": every contact, up to a bound; nothing is refreshed and no connection is given up.
+/// MyDHT's "inefficient map": every contact, up to a bound; nothing is refreshed and no connection
+/// is given up.
 ///
 /// ```
 /// use std::time::Duration;

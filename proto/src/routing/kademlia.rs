@@ -14,7 +14,8 @@ use mydht_small::BTreeMap;
 /// What can be chosen about a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KademliaParams {
-    /// Contacts in one bucket: the paper's k, so many that it is unlikely that all of them leave within an hour.
+    /// Contacts in one bucket: the paper's k, so many that it is unlikely that all of them leave
+    /// within an hour.
     pub bucket: usize,
     /// A range of distances in which nothing was looked for so long is searched.
     pub refresh: Duration,
@@ -30,12 +31,12 @@ impl Default for KademliaParams {
     }
 }
 
-/// The routing table of Kademlia (Maymounkov and Mazières, "Kademlia: A Peer-to-peer Information System Based on the
-/// XOR Metric", 2002).
+/// The routing table of Kademlia (Maymounkov and Mazières, "Kademlia: A Peer-to-peer Information
+/// System Based on the XOR Metric", 2002).
 ///
 /// Bucket number i has contacts that share exactly i leading bits with this node's id: at most
-/// [`KademliaParams::bucket`] of them, and half as large a part of the network as bucket i − 1. So a network of n nodes
-/// takes about log2(n / k) full buckets.
+/// [`KademliaParams::bucket`] of them, and half as large a part of the network as bucket i − 1. So
+/// a network of n nodes takes about log2(n / k) full buckets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -72,8 +73,8 @@ impl<A: Clone> Kademlia<A> {
         Distance::between(&self.own.0, id).shared_bits()
     }
 
-    /// The first of the buckets that have no more contacts than one has room for, all of them together: who searches this
-    /// node's own id meets them all.
+    /// The first of the buckets that have no more contacts than one has room for, all of them
+    /// together: who searches this node's own id meets them all.
     fn near(&self) -> usize {
         let mut contacts = 0;
         let fits = |bucket: &&Bucket<A>| {
@@ -83,10 +84,12 @@ impl<A: Clone> Kademlia<A> {
         self.buckets.len() - self.buckets.iter().rev().take_while(fits).count()
     }
 
-    /// The buckets in groups: every contact of a group is nearer to `target` than any of the next group.
+    /// The buckets in groups: every contact of a group is nearer to `target` than any of the next
+    /// group.
     ///
-    /// With c bits shared by this node and `target`: bucket c shares at least one bit more with `target`; the deeper ones
-    /// share exactly c; and those before share the fewer the shallower they are.
+    /// With c bits shared by this node and `target`: bucket c shares at least one bit more with
+    /// `target`; the deeper ones share exactly c; and those before share the fewer the shallower
+    /// they are.
     fn groups(&self, target: &Hash) -> impl Iterator<Item = &[Bucket<A>]> {
         let shared = self.shared(target).min(self.buckets.len());
         let (shallow, rest) = self.buckets.split_at(shared);
@@ -162,9 +165,9 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
         self.buckets.iter().map(Bucket::len).collect()
     }
 
-    /// Of the bucket with the most connections (of several the furthest) the one that lies furthest. So a node with few
-    /// connections holds one at every distance, which is what a search needs, and its nearest neighbours, which share
-    /// its records.
+    /// Of the bucket with the most connections (of several the furthest) the one that lies
+    /// furthest. So a node with few connections holds one at every distance, which is what a search
+    /// needs, and its nearest neighbours, which share its records.
     fn least_useful(&self, connected: &[PeerId]) -> Option<PeerId> {
         let mut buckets: BTreeMap<usize, Vec<&PeerId>> = BTreeMap::new();
         for id in connected {

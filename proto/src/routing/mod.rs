@@ -1,8 +1,9 @@
 //! Whom a node knows, whom it asks, and whom it stays connected with.
 //!
-//! Pure: no I/O, and time is an argument. A [`Route`] is what the node consults; [`Kademlia`] is the one for large
-//! networks, [`Everyone`] (MyDHT's "inefficient map") for small ones. A third is one more file that implements the
-//! trait. [`Search`] is the other half of Kademlia: the walk towards a target by asking ever nearer contacts.
+//! Pure: no I/O, and time is an argument. A [`Route`] is what the node consults; [`Kademlia`] is
+//! the one for large networks, [`Everyone`] (MyDHT's "inefficient map") for small ones. A third is
+//! one more file that implements the trait. [`Search`] is the other half of Kademlia: the walk
+//! towards a target by asking ever nearer contacts.
 
 mod bucket;
 mod distance;
@@ -37,8 +38,8 @@ pub struct Contact<A = Addresses> {
 pub enum Noted {
     /// The route knows it now, or still.
     Kept,
-    /// There is no room beside contacts that are older and, as far as is known, alive. It takes the place of one that
-    /// turns out to be gone.
+    /// There is no room beside contacts that are older and, as far as is known, alive. It takes the
+    /// place of one that turns out to be gone.
     Waiting,
     /// There is no room; or it is this node itself.
     Ignored,
@@ -51,8 +52,9 @@ pub fn kademlia(own: PeerId) -> Box<dyn Route + Send> {
 
 /// The contacts of a node.
 ///
-/// A contact is `seen` when it has spoken itself, on a connection that proved who it is. What others say of a contact
-/// only makes it a candidate for a [`Search`]: so nobody can fill a table with names that do not answer.
+/// A contact is `seen` when it has spoken itself, on a connection that proved who it is. What
+/// others say of a contact only makes it a candidate for a [`Search`]: so nobody can fill a table
+/// with names that do not answer.
 pub trait Route<A = Addresses>: Debug {
     /// The contact has spoken.
     fn seen(&mut self, contact: Contact<A>, now: Duration) -> Noted;
@@ -66,8 +68,8 @@ pub trait Route<A = Addresses>: Debug {
     /// `target` is being searched for, for whatever reason: what lies around it needs no refresh.
     fn searched(&mut self, target: &Hash, now: Duration);
 
-    /// What to search for now so that the route stays complete, if anything; `random` is where in the part of the
-    /// network that is due. The route counts it as done.
+    /// What to search for now so that the route stays complete, if anything; `random` is where in
+    /// the part of the network that is due. The route counts it as done.
     fn refresh(&mut self, now: Duration, random: &Hash) -> Option<Hash>;
 
     /// When `refresh` has something to give.
@@ -76,7 +78,8 @@ pub trait Route<A = Addresses>: Debug {
     /// How many contacts it has.
     fn len(&self) -> usize;
 
-    /// How many it has at each distance, the furthest first; of a route that has no such order, all in one.
+    /// How many it has at each distance, the furthest first; of a route that has no such order, all
+    /// in one.
     fn buckets(&self) -> Vec<usize> {
         vec![self.len()]
     }
@@ -86,7 +89,7 @@ pub trait Route<A = Addresses>: Debug {
         self.len() == 0
     }
 
-    /// Of peers that are connected, the one whose connection the route can best do without. `None` if it holds on to
-    /// all of them.
+    /// Of peers that are connected, the one whose connection the route can best do without. `None`
+    /// if it holds on to all of them.
     fn least_useful(&self, connected: &[PeerId]) -> Option<PeerId>;
 }

@@ -14,16 +14,16 @@ use path::{Path, State};
 pub struct SearchParams {
     /// How many are asked at once when the paths have come to their ends: the paper's α.
     pub parallel: usize,
-    /// How many paths go towards the target first, with no contact in common. Each asks one at a time. 1: none, the search
-    /// asks `parallel` at once from its beginning.
+    /// How many paths go towards the target first, with no contact in common. Each asks one at a
+    /// time. 1: none, the search asks `parallel` at once from its beginning.
     pub paths: usize,
     /// How many of the nearest are looked for: the paper's k.
     pub want: usize,
 }
 
 impl Default for SearchParams {
-    /// α = 3 and k = 20 (Kademlia §2.3), after eight disjoint paths (S/Kademlia §5 measures 4 and 8: with a fifth of the
-    /// nodes hostile, eight find nearly all).
+    /// α = 3 and k = 20 (Kademlia §2.3), after eight disjoint paths (S/Kademlia §5 measures 4 and
+    /// 8: with a fifth of the nodes hostile, eight find nearly all).
     fn default() -> Self {
         SearchParams {
             parallel: 3,
@@ -35,14 +35,17 @@ impl Default for SearchParams {
 
 /// An iterative search for the contacts nearest to a target.
 ///
-/// Whoever runs it asks those that [`next`](Search::next) gives and tells what they said. It goes in two steps:
+/// Whoever runs it asks those that [`next`](Search::next) gives and tells what they said. It goes
+/// in two steps:
 ///
-/// 1. Several paths go side by side, and nobody is asked on two of them (Baumgart and Mies, "S/Kademlia", 2007, §4.4). Each
-///    asks the nearest that it has heard of until there is none nearer. A hostile contact names its like, nearer than
-///    whatever honest ones have named until then, and leads its own path astray; but only its own. A path that has
-///    nobody to ask is given a part of the next answer, so that a search that begins at one contact has all its paths.
-/// 2. All that the paths have heard of is one pool, whose nearest are asked until [`SearchParams::want`] have answered. One path
-///    that has arrived is enough for it: those that honest contacts near the target name are nearer than most that lie.
+/// 1. Several paths go side by side, and nobody is asked on two of them (Baumgart and Mies,
+///    "S/Kademlia", 2007, §4.4). Each asks the nearest that it has heard of until there is none
+///    nearer. A hostile contact names its like, nearer than whatever honest ones have named until
+///    then, and leads its own path astray; but only its own. A path that has nobody to ask is given
+///    a part of the next answer, so that a search that begins at one contact has all its paths.
+/// 2. All that the paths have heard of is one pool, whose nearest are asked until
+///    [`SearchParams::want`] have answered. One path that has arrived is enough for it: those that
+///    honest contacts near the target name are nearer than most that lie.
 ///
 /// ```
 /// use mydht_proto::{Hash, PeerId};
@@ -125,8 +128,8 @@ impl<A: Clone> Search<A> {
         None
     }
 
-    /// `id` was asked and names these contacts, of which the nearest [`SearchParams::want`] count. An answer from one that
-    /// was not asked is ignored.
+    /// `id` was asked and names these contacts, of which the nearest [`SearchParams::want`] count.
+    /// An answer from one that was not asked is ignored.
     pub fn answered(&mut self, id: &PeerId, mut closer: Vec<Contact<A>>) {
         let Some((path, depth)) = self.settle(id, State::Answered) else {
             return;
@@ -173,7 +176,8 @@ impl<A: Clone> Search<A> {
         self.stopped = true;
     }
 
-    /// It was stopped, or the nearest contacts that it could find have answered, or it has nobody left to ask.
+    /// It was stopped, or the nearest contacts that it could find have answered, or it has nobody
+    /// left to ask.
     pub fn is_done(&self) -> bool {
         let is_done = |pool: &Path<A>| pool.is_done(&self.taken);
         self.stopped || matches!(&self.paths[..], [pool] if is_done(pool))

@@ -6,11 +6,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::cipher::{Cipher, Forged, Keyed};
 use super::kdf::expand;
 
-/// Records under one key: then the next key is made of this one, and this one is wiped. At most 1 GiB.
+/// Records under one key: then the next key is made of this one, and this one is wiped. At most 1
+/// GiB.
 pub const RECORDS_PER_KEY: u64 = 1 << 16;
 
-/// What the keys of one direction of a connection are made of. It is wiped from memory when it is dropped, and never
-/// printed.
+/// What the keys of one direction of a connection are made of. It is wiped from memory when it is
+/// dropped, and never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; 32]);
 

@@ -11,13 +11,14 @@ pub enum Cipher {
     None = 0,
     /// ChaCha20-Poly1305 (RFC 8439).
     ChaCha20Poly1305 = 1,
-    /// AES-256 in counter mode (NIST SP 800-38A), then HMAC-SHA-256 (RFC 2104) over the encrypted bytes.
+    /// AES-256 in counter mode (NIST SP 800-38A), then HMAC-SHA-256 (RFC 2104) over the encrypted
+    /// bytes.
     Aes256CtrHmacSha256 = 2,
 }
 
 impl Cipher {
-    /// Both ciphers, the one to prefer first: AES where processors have instructions for it (then it is the faster
-    /// one), ChaCha20 elsewhere, where AES is slow.
+    /// Both ciphers, the one to prefer first: AES where processors have instructions for it (then
+    /// it is the faster one), ChaCha20 elsewhere, where AES is slow.
     pub fn preferred() -> Vec<Cipher> {
         let mut both = vec![Cipher::ChaCha20Poly1305, Cipher::Aes256CtrHmacSha256];
         if mydht_cipher::has_aes_and_sha() {
@@ -95,7 +96,8 @@ impl Keyed {
         }
     }
 
-    /// Proves a record and decrypts `body`. What is not proved is not decrypted: nothing is written then.
+    /// Proves a record and decrypts `body`. What is not proved is not decrypted: nothing is written
+    /// then.
     pub(super) fn open(
         &self,
         number: u64,

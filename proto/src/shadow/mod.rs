@@ -1,8 +1,9 @@
 //! The layers between messages and transport: MyDHT's word for a cipher is a shadow.
 //!
-//! [`RecordW`] cuts what it is given into records of at most 16 KiB, encrypts and authenticates each, and
-//! [`RecordR`] gives out the plain bytes of a record once all of it has been proved. The keys come from the
-//! [`handshake`](crate::handshake). docs/wire.md has the format, docs/security.md what it promises.
+//! [`RecordW`] cuts what it is given into records of at most 16 KiB, encrypts and authenticates
+//! each, and [`RecordR`] gives out the plain bytes of a record once all of it has been proved. The
+//! keys come from the [`handshake`](crate::handshake). docs/wire.md has the format,
+//! docs/security.md what it promises.
 
 mod chain;
 mod cipher;
@@ -44,17 +45,19 @@ pub struct Keys {
     pub secret: Secret,
 }
 
-/// Makes the two layers of a connection. All that is read and written goes through them, but for the preamble and the
-/// handshake: messages with their framing, and attachments.
+/// Makes the two layers of a connection. All that is read and written goes through them, but for
+/// the preamble and the handshake: messages with their framing, and attachments.
 ///
-/// A layer must be restartable at any byte; what it holds back it must let go of when it is flushed.
+/// A layer must be restartable at any byte; what it holds back it must let go of when it is
+/// flushed.
 pub trait Shadow: Clone {
     /// The layer on what is read.
     type Read: ExtRead;
     /// The layer on what is written.
     type Write: ExtWrite;
 
-    /// The ciphers that it can make layers for, the best first. No other is offered to a peer, or taken.
+    /// The ciphers that it can make layers for, the best first. No other is offered to a peer, or
+    /// taken.
     fn ciphers(&self) -> Vec<Cipher>;
 
     /// The layer on what is read of a connection.
@@ -64,7 +67,8 @@ pub trait Shadow: Clone {
     fn write_layer(&self, keys: Keys) -> Self::Write;
 }
 
-/// No cipher: plain bytes. Only for connections that are not authenticated either ([`Mode::NoAuth`]).
+/// No cipher: plain bytes. Only for connections that are not authenticated either
+/// ([`Mode::NoAuth`]).
 ///
 /// [`Mode::NoAuth`]: crate::handshake::Mode::NoAuth
 #[derive(Clone, Copy, Debug, Default)]

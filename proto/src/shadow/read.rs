@@ -9,9 +9,10 @@ use super::{DATA, END, HEADER, RECORD};
 
 /// Reads records: header (kind u8; plain length u16, little-endian), as many encrypted bytes, tag.
 ///
-/// No plain byte of a record is given out before all of it has been proved to be what the peer sealed at this place in
-/// the stream. A record that was forged, changed, repeated, moved or left out is an error, and stays one: nothing that
-/// follows it is read. A stream that is over without its end record was cut, which is an error too.
+/// No plain byte of a record is given out before all of it has been proved to be what the peer
+/// sealed at this place in the stream. A record that was forged, changed, repeated, moved or left
+/// out is an error, and stays one: nothing that follows it is read. A stream that is over without
+/// its end record was cut, which is an error too.
 ///
 /// ```
 /// use mydht_proto::shadow::{Cipher, RecordR, RecordW, Secret};
@@ -56,8 +57,8 @@ enum State {
 }
 
 impl RecordR {
-    /// A layer that reads what [`RecordW`](super::RecordW) wrote under the same secret; `None` for [`Cipher::None`],
-    /// which has no records.
+    /// A layer that reads what [`RecordW`](super::RecordW) wrote under the same secret; `None` for
+    /// [`Cipher::None`], which has no records.
     pub fn new(cipher: Cipher, secret: Secret) -> Option<Self> {
         Some(RecordR {
             chain: Chain::new(cipher, secret)?,
@@ -68,7 +69,8 @@ impl RecordR {
         })
     }
 
-    /// Reads a record and proves it. If all of it has room in `out` it is decrypted there, and this gives its length.
+    /// Reads a record and proves it. If all of it has room in `out` it is decrypted there, and this
+    /// gives its length.
     fn open<R: Read>(&mut self, r: &mut R, out: &mut [u8]) -> io::Result<Option<usize>> {
         while self.have < HEADER {
             self.have += some(r, &mut self.header[self.have..])?;

@@ -8,7 +8,8 @@ use super::{DATA, END, HEADER, RECORD};
 
 /// Writes records: see [`RecordR`](super::RecordR).
 ///
-/// It holds back at most one record, which leaves when it is full, when the layer is flushed, and at the end.
+/// It holds back at most one record, which leaves when it is full, when the layer is flushed, and
+/// at the end.
 pub struct RecordW {
     chain: Chain,
     /// The open record (header, plain bytes) or what is on its way out.

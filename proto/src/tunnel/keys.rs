@@ -21,8 +21,8 @@ impl Generation {
     }
 }
 
-/// A key and the one before it, by which packets that were on their way are still read. Both are lost when the node stops: who
-/// takes it then reads no packet that was sent before.
+/// A key and the one before it, by which packets that were on their way are still read. Both are
+/// lost when the node stops: who takes it then reads no packet that was sent before.
 pub struct Keys {
     now: Generation,
     before: Option<Generation>,

@@ -23,8 +23,8 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// The layer between `ours` and the hop with the key `theirs`, for a packet with this ephemeral key. `None` if that gives no
-    /// secret: the key is of small order.
+    /// The layer between `ours` and the hop with the key `theirs`, for a packet with this ephemeral
+    /// key. `None` if that gives no secret: the key is of small order.
     pub(super) fn new(
         ours: &StaticSecret,
         theirs: &[u8; KEY],
@@ -55,7 +55,8 @@ impl Layer {
         seal(&self.header, slots)
     }
 
-    /// Decrypts the header's slots. False, and they are as they were, if they are not what was sealed.
+    /// Decrypts the header's slots. False, and they are as they were, if they are not what was
+    /// sealed.
     pub(super) fn open_header(&self, slots: &mut [u8], tag: &[u8; TAG]) -> bool {
         open(&self.header, slots, tag)
     }

@@ -1,9 +1,10 @@
-//! Puts and gets over layered routes (MyDHT's tunnel): each hop knows the one before it and the one behind it, and only the
-//! last what is asked. What that promises and what not is in
+//! Puts and gets over layered routes (MyDHT's tunnel): each hop knows the one before it and the one
+//! behind it, and only the last what is asked. What that promises and what not is in
 //! [docs/security.md](https://github.com/cheme/mydht/blob/main/docs/security.md).
 //!
-//! [`wrap`], [`peel`] and [`AnswerBlock`] are pure: bytes and keys. `mydht::tunnel::Tunnel` is a global service that carries them
-//! over any transport; start a node with it, and tell it [`Request`]s:
+//! [`wrap`], [`peel`] and [`AnswerBlock`] are pure: bytes and keys. `mydht::tunnel::Tunnel` is a
+//! global service that carries them over any transport; start a node with it, and tell it
+//! [`Request`]s:
 //!
 //! ```
 //! use mydht_proto::Key;

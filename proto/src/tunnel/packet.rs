@@ -1,11 +1,14 @@
-//! What travels through a tunnel: a header of fixed length with a layer for each hop, and a body of one of three lengths.
+//! What travels through a tunnel: a header of fixed length with a layer for each hop, and a body of
+//! one of three lengths.
 //!
-//! The form is Sphinx's (Danezis and Goldberg, 2009) with a fresh key for each hop in the place of one that is blinded on the
-//! way: a header is longer by 32 bytes a hop, and nothing is computed but X25519 and ChaCha20-Poly1305.
+//! The form is Sphinx's (Danezis and Goldberg, 2009) with a fresh key for each hop in the place of
+//! one that is blinded on the way: a header is longer by 32 bytes a hop, and nothing is computed
+//! but X25519 and ChaCha20-Poly1305.
 //!
-//! A header is: an ephemeral key; the tag of the slots; [`HOPS`] slots, encrypted. A hop decrypts the slots, takes the first, and
-//! puts as many bytes behind the rest, so that the header stays as long. A slot is: kind; where to; the next hop's ephemeral key;
-//! the tag of its slots; the tag of this hop's body.
+//! A header is: an ephemeral key; the tag of the slots; [`HOPS`] slots, encrypted. A hop decrypts
+//! the slots, takes the first, and puts as many bytes behind the rest, so that the header stays as
+//! long. A slot is: kind; where to; the next hop's ephemeral key; the tag of its slots; the tag of
+//! this hop's body.
 
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -232,7 +235,8 @@ fn unpadded(body: &[u8]) -> Result<Vec<u8>, TunnelError> {
         .ok_or(TunnelError::Broken)
 }
 
-/// A packet for the first hop of `route` that brings `content` to the last. Every hop notices if a byte of it was changed.
+/// A packet for the first hop of `route` that brings `content` to the last. Every hop notices if a
+/// byte of it was changed.
 ///
 /// # Errors
 /// As [`TunnelError`] says.
@@ -256,8 +260,8 @@ pub fn wrap(route: &[Hop], content: &[u8], class: Class) -> Result<Vec<u8>, Tunn
     Ok(packet)
 }
 
-/// Takes off the layer for this hop. Also gives the packet's name here: of one name only the first is to be taken, or somebody
-/// could send a packet again to see where it goes.
+/// Takes off the layer for this hop. Also gives the packet's name here: of one name only the first
+/// is to be taken, or somebody could send a packet again to see where it goes.
 ///
 /// # Errors
 /// `Broken`: then nothing is to be done for it.

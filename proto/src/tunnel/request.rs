@@ -19,7 +19,8 @@ pub enum Request {
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The record. The requester must check that it belongs to its key, as `mydht::tunnel::Tunnel` does.
+    /// The record. The requester must check that it belongs to its key, as `mydht::tunnel::Tunnel`
+    /// does.
     Found(Record),
     /// There is none.
     NotFound,

@@ -22,7 +22,8 @@ fn route(secrets: &[HopSecret]) -> Vec<Hop> {
     secrets.iter().enumerate().map(hop).collect()
 }
 
-/// Takes the packet through its hops, which must be these in their order; gives it as each had it, and how it ends.
+/// Takes the packet through its hops, which must be these in their order; gives it as each had it,
+/// and how it ends.
 fn travel(secrets: &[HopSecret], mut packet: Vec<u8>) -> (Vec<Vec<u8>>, Peeled) {
     let mut seen = Vec::new();
     for (at, secret) in secrets.iter().enumerate() {

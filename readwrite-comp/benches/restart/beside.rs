@@ -5,8 +5,8 @@ use crate::measure::Measure;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// A table of ratios from `NAME=FILE`s, each with rows of a case's name and its ratio, and of the same cases measured
-/// here.
+/// A table of ratios from `NAME=FILE`s, each with rows of a case's name and its ratio, and of the
+/// same cases measured here.
 pub fn markdown(measure: &Measure, hosts: &[String]) -> String {
     let hosts: Vec<(&str, HashMap<String, f64>)> = hosts
         .iter()

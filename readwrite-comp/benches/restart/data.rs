@@ -78,9 +78,10 @@ pub fn blocked() -> io::Error {
 
 /// Calls again while it blocks, as an event loop would.
 ///
-/// What a loop itself does with an error is not what restart costs, so this does next to nothing: an error with a
-/// payload is a failure, and one without is taken for `WouldBlock`. It is forgotten instead of dropped, which comes to
-/// the same without a payload; the call would be a fifth of a turn of one byte.
+/// What a loop itself does with an error is not what restart costs, so this does next to nothing:
+/// an error with a payload is a failure, and one without is taken for `WouldBlock`. It is forgotten
+/// instead of dropped, which comes to the same without a payload; the call would be a fifth of a
+/// turn of one byte.
 pub fn turns<T>(mut step: impl FnMut() -> io::Result<T>) -> T {
     loop {
         match step() {
@@ -91,7 +92,8 @@ pub fn turns<T>(mut step: impl FnMut() -> io::Result<T>) -> T {
     }
 }
 
-/// Gives `chunk` bytes per turn, then blocks; at its end it only blocks, like a peer that has gone silent.
+/// Gives `chunk` bytes per turn, then blocks; at its end it only blocks, like a peer that has gone
+/// silent.
 pub struct Turns<'a> {
     data: &'a [u8],
     chunk: usize,

@@ -10,7 +10,8 @@ use std::io::{self, ErrorKind, Read, Write};
 pub enum Way {
     /// From a whole slice: the floor.
     OneShot,
-    /// The turns alone: the bytes are collected, nothing is decoded, the message is not even looked for.
+    /// The turns alone: the bytes are collected, nothing is decoded, the message is not even looked
+    /// for.
     Turns,
     /// Ours, with frames.
     Framed,

@@ -50,8 +50,8 @@ impl Way {
     }
 }
 
-/// bincode's own adapter counts the bytes for its errors, which is dead code over a `Vec` only: the floor would be
-/// cheaper for another reason than the one that is measured here.
+/// bincode's own adapter counts the bytes for its errors, which is dead code over a `Vec` only: the
+/// floor would be cheaper for another reason than the one that is measured here.
 struct Plain<'a, W>(&'a mut W);
 
 impl<W: Write> bincode::enc::write::Writer for Plain<'_, W> {

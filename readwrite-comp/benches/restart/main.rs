@@ -1,7 +1,8 @@
-//! What restart costs, beside today's ways: `cargo bench -p readwrite-comp --bench restart -- [--out DIR] [--quick]
-//! [--wasm NAME=FILE]... [--case NAME --times N]`.
+//! What restart costs, beside today's ways: `cargo bench -p readwrite-comp --bench restart --
+//! [--out DIR] [--quick] [--wasm NAME=FILE]... [--case NAME --times N]`.
 //!
-//! The tables are those of MyDHT's targets: ratios to one decode from a slice, and to one encode into a reused `Vec`.
+//! The tables are those of MyDHT's targets: ratios to one decode from a slice, and to one encode
+//! into a reused `Vec`.
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -175,7 +175,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that were allocated beyond those before `run`. What is kept between messages does not show here.
+/// The most bytes that were allocated beyond those before `run`. What is kept between messages does
+/// not show here.
 fn peak(run: impl FnOnce()) -> usize {
     NOW.store(0, Relaxed);
     PEAK.store(0, Relaxed);

@@ -32,8 +32,8 @@ impl Table {
         self.rows.push((name, costs.collect()));
     }
 
-    /// Ratios to the floor: by time, and by instructions where they were counted; attempts and memory for the last
-    /// column.
+    /// Ratios to the floor: by time, and by instructions where they were counted; attempts and
+    /// memory for the last column.
     pub fn markdown(&self) -> String {
         let mut text = format!("## {}\n\nRatio to {}", self.title, self.floor);
         let floor = self
@@ -108,7 +108,8 @@ pub fn head(measure: &Measure) -> String {
     )
 }
 
-/// Cost of one message against its size, both axes logarithmic: a slope of one is linear, of two quadratic.
+/// Cost of one message against its size, both axes logarithmic: a slope of one is linear, of two
+/// quadratic.
 pub fn plot(measure: &Measure) -> String {
     use decode::Way as D;
     use encode::Way as E;

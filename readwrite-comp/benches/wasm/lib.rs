@@ -1,1 +1,2 @@
-//! The figures of restart in wasm are a test, because that is what runs in Node and in a browser: see tests/.
+//! The figures of restart in wasm are a test, because that is what runs in Node and in a browser:
+//! see tests/.

@@ -3,8 +3,8 @@ use std::io::{self, Read};
 
 /// Readers in a row: each is read to its end, then the next one.
 ///
-/// Unlike [`Read::chain`] their number is known at run time only and more can be added while reading. A reader that
-/// blocks or fails stays in front.
+/// Unlike [`Read::chain`] their number is known at run time only and more can be added while
+/// reading. A reader that blocks or fails stays in front.
 ///
 /// ```
 /// use readwrite_comp::ChainR;

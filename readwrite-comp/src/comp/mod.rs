@@ -1,7 +1,8 @@
-//! Compositions: a layer on a reader or a writer, two layers as one, a run-time number of layers, readers in a row.
+//! Compositions: a layer on a reader or a writer, two layers as one, a run-time number of layers,
+//! readers in a row.
 //!
-//! Nothing here does any work in a `Drop`: an end that is not written with `write_end` is not written, and no
-//! error is swallowed.
+//! Nothing here does any work in a `Drop`: an end that is not written with `write_end` is not
+//! written, and no error is swallowed.
 
 mod chain;
 mod multi;

@@ -4,8 +4,8 @@ use crate::ext::{ExtRead, ExtWrite};
 
 /// A run-time number of reading layers of one type as one layer: the routes of a tunnel.
 ///
-/// The first layer is next to the plain bytes, the last next to the wire; no layer at all changes nothing. Use an
-/// enum of layers where they differ in type.
+/// The first layer is next to the plain bytes, the last next to the wire; no layer at all changes
+/// nothing. Use an enum of layers where they differ in type.
 #[derive(Clone, Debug, Default)]
 pub struct MultiR<L> {
     layers: Vec<L>,
@@ -32,8 +32,8 @@ impl<L> MultiR<L> {
     }
 }
 
-/// Some layers and the reader under them. The reader is a trait object so that the recursion over the layers is one
-/// type and not a type per depth.
+/// Some layers and the reader under them. The reader is a trait object so that the recursion over
+/// the layers is one type and not a type per depth.
 struct BelowR<'a, 'r, L> {
     layers: &'a mut [L],
     reader: &'a mut (dyn Read + 'r),

@@ -10,8 +10,8 @@ use crate::ext::{ExtRead, ExtWrite};
 pub struct CompExtR<O, I> {
     outer: O,
     inner: I,
-    /// The outer end was read and the inner one was not: reading the outer end again would take the next
-    /// message's.
+    /// The outer end was read and the inner one was not: reading the outer end again would take the
+    /// next message's.
     outer_ended: bool,
 }
 

@@ -4,8 +4,8 @@ use crate::ext::{ExtRead, ExtWrite};
 
 /// A layer on a reader, as a reader of plain bytes.
 ///
-/// Both may be owned or borrowed (`&mut layer`, `&mut reader`). The header is read before the first byte of the
-/// body; after `Ok(0)` call [`read_end`](CompR::read_end) to go on to the next message.
+/// Both may be owned or borrowed (`&mut layer`, `&mut reader`). The header is read before the first
+/// byte of the body; after `Ok(0)` call [`read_end`](CompR::read_end) to go on to the next message.
 ///
 /// ```
 /// use readwrite_comp::{CompR, CompW, SizedWindowsR, SizedWindowsW};
@@ -87,9 +87,9 @@ impl<L: ExtRead, R: Read> Read for CompR<L, R> {
 
 /// A layer on a writer, as a writer of plain bytes.
 ///
-/// Both may be owned or borrowed. The header is written before the first byte of the body. `flush` writes down what
-/// the layer holds back and flushes the writer; it ends nothing. The end is written by
-/// [`write_end`](CompW::write_end) only, never by a drop.
+/// Both may be owned or borrowed. The header is written before the first byte of the body. `flush`
+/// writes down what the layer holds back and flushes the writer; it ends nothing. The end is
+/// written by [`write_end`](CompW::write_end) only, never by a drop.
 #[derive(Debug)]
 pub struct CompW<L, W> {
     layer: L,
@@ -103,7 +103,8 @@ impl<L: ExtWrite, W: Write> CompW<L, W> {
         Self { layer, writer }
     }
 
-    /// Writes the end of the message (and its header, if nothing was written). It does not flush the writer.
+    /// Writes the end of the message (and its header, if nothing was written). It does not flush
+    /// the writer.
     ///
     /// # Errors
     /// As [`ExtWrite::write_end`]; after `WouldBlock` call it again and write nothing in between.

@@ -1,6 +1,7 @@
 use std::{error, fmt, io};
 
-/// A named limit was passed: what comes out of every layer and adapter of this crate when a peer asks for too much.
+/// A named limit was passed: what comes out of every layer and adapter of this crate when a peer
+/// asks for too much.
 ///
 /// It travels inside an `io::Error` of kind `InvalidData`; [`LimitExceeded::of`] finds it there.
 ///

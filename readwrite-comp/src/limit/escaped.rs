@@ -4,7 +4,8 @@ use super::{LimitExceeded, read_some};
 use crate::comp::written_while_ending;
 use crate::ext::{ExtRead, ExtWrite};
 
-/// PPP in HDLC-like framing (RFC 1662, section 4.2): flag, control escape, and the bit that escaping flips.
+/// PPP in HDLC-like framing (RFC 1662, section 4.2): flag, control escape, and the bit that
+/// escaping flips.
 const TERMINATOR: u8 = 0x7e;
 const ESCAPE: u8 = 0x7d;
 const FLIP: u8 = 0x20;
@@ -22,10 +23,11 @@ fn check(terminator: u8, escape: u8) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a message that ends at a terminator byte; in the body that byte is escaped (byte stuffing as in RFC 1662).
+/// Reads a message that ends at a terminator byte; in the body that byte is escaped (byte stuffing
+/// as in RFC 1662).
 ///
-/// Nothing may be read beyond the terminator, so the reader below is asked for one byte at a time: put a buffered
-/// reader there.
+/// Nothing may be read beyond the terminator, so the reader below is asked for one byte at a time:
+/// put a buffered reader there.
 #[derive(Clone, Debug)]
 pub struct EscapedR {
     terminator: u8,

@@ -25,9 +25,11 @@ impl Default for WindowLimits {
     }
 }
 
-/// Reads a message cut into windows: u32 little-endian length, that many bytes, and so on until a length of zero.
+/// Reads a message cut into windows: u32 little-endian length, that many bytes, and so on until a
+/// length of zero.
 ///
-/// A length is checked against the [`WindowLimits`] when it is read; nothing is ever allocated for it.
+/// A length is checked against the [`WindowLimits`] when it is read; nothing is ever allocated for
+/// it.
 #[derive(Clone, Debug, Default)]
 pub struct SizedWindowsR {
     limits: WindowLimits,
@@ -115,9 +117,10 @@ impl ExtRead for SizedWindowsR {
 
 /// Cuts a message into sized windows: see [`SizedWindowsR`] for the wire.
 ///
-/// It holds back at most one window. A window is written when it is full, when the layer is flushed and at the end;
-/// header, bytes and end mark leave in one write where the writer takes them. Growing windows double from `first` to
-/// `max`, so that a small message needs little memory and a large one few headers.
+/// It holds back at most one window. A window is written when it is full, when the layer is flushed
+/// and at the end; header, bytes and end mark leave in one write where the writer takes them.
+/// Growing windows double from `first` to `max`, so that a small message needs little memory and a
+/// large one few headers.
 #[derive(Clone, Debug)]
 pub struct SizedWindowsW {
     first: usize,
@@ -126,7 +129,8 @@ pub struct SizedWindowsW {
     size: usize,
     /// Room for the header, then the window, then perhaps the end mark; empty if no window is open.
     buf: Vec<u8>,
-    /// What the writer took of `buf`. Above zero, or with `closed`, nothing may be added to the window.
+    /// What the writer took of `buf`. Above zero, or with `closed`, nothing may be added to the
+    /// window.
     sent: usize,
     closed: bool,
     ending: bool,

@@ -27,7 +27,8 @@ pub(super) struct Ahead {
     pub(super) start: usize,
     /// Where the attempt reads.
     pub(super) pos: usize,
-    /// Where an attempt may read to: `filled`, or the message's limit. start <= pos <= end <= filled
+    /// Where an attempt may read to: `filled`, or the message's limit. start <= pos <= end <=
+    /// filled
     pub(super) end: usize,
     /// Where the bytes received end; all of `bytes` is initialised.
     filled: usize,
@@ -36,8 +37,9 @@ pub(super) struct Ahead {
     pub(super) refused: Refused,
     /// How many bytes were received before the first of `bytes`.
     gone: u64,
-    /// While more than this is left behind `filled`, less is here than what is due and there is room for another
-    /// chunk. Above the memory's length when what is due is another number than it was.
+    /// While more than this is left behind `filled`, less is here than what is due and there is
+    /// room for another chunk. Above the memory's length when what is due is another number than it
+    /// was.
     least: usize,
 }
 
@@ -162,8 +164,8 @@ impl Ahead {
         false
     }
 
-    /// Room for `chunk` more bytes: by moving the message to the front where that pays for the move, else by growing
-    /// with what was received.
+    /// Room for `chunk` more bytes: by moving the message to the front where that pays for the
+    /// move, else by growing with what was received.
     fn make_room(&mut self, chunk: usize) {
         let have = self.have();
         if self.start >= have {

@@ -3,11 +3,12 @@ use std::io::{self, BufRead, Read};
 use super::ahead::{Ahead, Refused};
 use super::limits::ReplayLimits;
 
-/// The reader that a decoder gets for one attempt at a message: first the bytes that were received, then the source.
+/// The reader that a decoder gets for one attempt at a message: first the bytes that were received,
+/// then the source.
 ///
-/// When the source blocks it says `WouldBlock`, and again to every read of this attempt. `read_exact` never consumes
-/// a part. It is a `BufRead` too; what a decoder consumes belongs to its message, so a decoder that buffers for
-/// itself must not read beyond the message.
+/// When the source blocks it says `WouldBlock`, and again to every read of this attempt.
+/// `read_exact` never consumes a part. It is a `BufRead` too; what a decoder consumes belongs to
+/// its message, so a decoder that buffers for itself must not read beyond the message.
 #[derive(Debug)]
 pub struct ReplayAttempt<'a, R> {
     ahead: &'a mut Ahead,
@@ -32,7 +33,8 @@ impl<'a, R: Read> ReplayAttempt<'a, R> {
         self.ahead.read()
     }
 
-    /// True if the source blocked in this attempt: what the decoder says then is no error of the message.
+    /// True if the source blocked in this attempt: what the decoder says then is no error of the
+    /// message.
     pub fn blocked(&self) -> bool {
         matches!(self.ahead.refused, Refused::Blocked)
     }
@@ -82,8 +84,8 @@ impl<R: Read> BufRead for ReplayAttempt<'_, R> {
     }
 }
 
-/// What was read ahead of the messages, then the source: for bytes that follow a message without frames and are read
-/// by something else than the [`Replay`](super::Replay), such as an attachment.
+/// What was read ahead of the messages, then the source: for bytes that follow a message without
+/// frames and are read by something else than the [`Replay`](super::Replay), such as an attachment.
 #[derive(Debug)]
 pub struct Rest<'a, R> {
     pub(super) ahead: &'a mut Ahead,

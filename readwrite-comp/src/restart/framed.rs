@@ -46,8 +46,8 @@ impl<R: Read> Read for Tap<R> {
     }
 }
 
-/// Reads again when the system interrupted. Here, next to the source, the question costs nothing where the source's
-/// code says which error it gives.
+/// Reads again when the system interrupted. Here, next to the source, the question costs nothing
+/// where the source's code says which error it gives.
 struct Patient<'a, R>(&'a mut R);
 
 impl<R: Read> Read for Patient<'_, R> {
@@ -76,8 +76,8 @@ enum Stage {
 /// The body of a message that comes through a limiter, until it is whole.
 #[derive(Debug, Default)]
 pub(super) struct Body {
-    /// All of it is initialised; the message is the first `filled` bytes. It grows with what was received, never with
-    /// what a peer announces.
+    /// All of it is initialised; the message is the first `filled` bytes. It grows with what was
+    /// received, never with what a peer announces.
     bytes: Vec<u8>,
     filled: usize,
     /// How many messages in a row needed less than a quarter of the buffer.
@@ -88,8 +88,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads on. True when the message is whole and its end was read, false when the source ended before its first
-    /// byte.
+    /// Reads on. True when the message is whole and its end was read, false when the source ended
+    /// before its first byte.
     #[inline]
     pub(super) fn fill<L: ExtRead, R: Read>(
         &mut self,
@@ -170,7 +170,8 @@ impl Body {
         Ok(())
     }
 
-    /// Reads when the buffer is full: perhaps there is only the end mark left, then it need not grow.
+    /// Reads when the buffer is full: perhaps there is only the end mark left, then it need not
+    /// grow.
     #[cold]
     #[inline(never)]
     fn read_full<L: ExtRead, R: Read>(

@@ -26,8 +26,9 @@ pub trait Encode {
     fn encode<W: Write>(&self, w: &mut W) -> io::Result<()>;
 }
 
-/// Reads messages with frames from a stream that blocks (`RESTARTABLE`), or from one that never says `WouldBlock`: on a
-/// thread, in a coroutine. In the second case it is the decoder over a buffer over the limiter, with nothing kept.
+/// Reads messages with frames from a stream that blocks (`RESTARTABLE`), or from one that never
+/// says `WouldBlock`: on a thread, in a coroutine. In the second case it is the decoder over a
+/// buffer over the limiter, with nothing kept.
 ///
 /// MyDHT's configuration has the constant; the services are written once.
 #[derive(Debug, Default)]
@@ -51,7 +52,8 @@ impl<const RESTARTABLE: bool> Receiver<RESTARTABLE> {
     /// Reads a message; `None` if the source ended before one.
     ///
     /// # Errors
-    /// As [`Replay::read_framed`]. Where it is not restartable, bytes that the decoder leaves are skipped.
+    /// As [`Replay::read_framed`]. Where it is not restartable, bytes that the decoder leaves are
+    /// skipped.
     #[inline]
     pub fn receive<L: ExtRead, R: Read, D: Decode>(
         &mut self,
@@ -76,8 +78,8 @@ impl<const RESTARTABLE: bool> Receiver<RESTARTABLE> {
     }
 }
 
-/// Writes messages with frames to a stream that blocks (`RESTARTABLE`), or to one that never says `WouldBlock`; the
-/// mirror of [`Receiver`].
+/// Writes messages with frames to a stream that blocks (`RESTARTABLE`), or to one that never says
+/// `WouldBlock`; the mirror of [`Receiver`].
 #[derive(Debug, Default)]
 pub struct Sender<const RESTARTABLE: bool> {
     skip: Skip,

@@ -6,12 +6,14 @@ pub struct ReplayLimits {
     pub max_message: usize,
     /// How many bytes of one message may be decoded again, over all its attempts. Default 256 MiB.
     ///
-    /// Only messages without frames are decoded again; a peer that sends a byte per quiet period spends this.
+    /// Only messages without frames are decoded again; a peer that sends a byte per quiet period
+    /// spends this.
     pub max_replayed: u64,
     /// How many bytes are asked of the source at a time when there are no frames. Default 8 KiB.
     pub read_ahead: usize,
-    /// The largest buffer that is kept between messages; a larger one is freed. Default 4 MiB, which messages of 2 MiB
-    /// grow to: a connection that carries longer ones pays for fresh memory each time, about half of the decoding.
+    /// The largest buffer that is kept between messages; a larger one is freed. Default 4 MiB,
+    /// which messages of 2 MiB grow to: a connection that carries longer ones pays for fresh memory
+    /// each time, about half of the decoding.
     pub retain: usize,
 }
 
@@ -32,18 +34,21 @@ impl Default for ReplayLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryPolicy {
-    /// When the bytes received pay for it, or when the source has gone quiet. The default, with 50 percent: at most half
-    /// as many bytes are decoded again as were received, and once more per quiet period.
+    /// When the bytes received pay for it, or when the source has gone quiet. The default, with 50
+    /// percent: at most half as many bytes are decoded again as were received, and once more per
+    /// quiet period.
     ///
-    /// The source is quiet when it blocks twice with not one byte in between. Because of this a complete message can wait in the
-    /// buffer until the next call: [`Replay::deferred`](super::Replay::deferred) says so, and the caller then calls
-    /// again when its loop has nothing else to do.
+    /// The source is quiet when it blocks twice with not one byte in between. Because of this a
+    /// complete message can wait in the buffer until the next call:
+    /// [`Replay::deferred`](super::Replay::deferred) says so, and the caller then calls again when
+    /// its loop has nothing else to do.
     Budgeted {
         /// How many bytes may be decoded again per hundred received.
         percent: u32,
     },
-    /// Each time the bytes that were asked for are there: nothing is ever deferred, but the cost is quadratic in the
-    /// message's length for a peer that sends little at a time (bounded by [`ReplayLimits::max_replayed`]).
+    /// Each time the bytes that were asked for are there: nothing is ever deferred, but the cost is
+    /// quadratic in the message's length for a peer that sends little at a time (bounded by
+    /// [`ReplayLimits::max_replayed`]).
     Always,
 }
 
@@ -57,10 +62,12 @@ impl Default for RetryPolicy {
 /// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipLimits {
-    /// How many bytes are held back at most while the sink blocks. Default 16 MiB; more than 4 GiB are 4 GiB.
+    /// How many bytes are held back at most while the sink blocks. Default 16 MiB; more than 4 GiB
+    /// are 4 GiB.
     ///
-    /// A message that fits is encoded once. The memory is taken as it is needed, and a sink that does not block is given
-    /// the bytes every 64 KiB. A longer message is encoded again for each window that it fills.
+    /// A message that fits is encoded once. The memory is taken as it is needed, and a sink that
+    /// does not block is given the bytes every 64 KiB. A longer message is encoded again for each
+    /// window that it fills.
     pub window: usize,
     /// The longest message, in bytes. Default 16 MiB.
     pub max_message: u64,
@@ -85,7 +92,8 @@ impl Default for SkipLimits {
 }
 
 impl SkipLimits {
-    /// At most `window` bytes held back, with the work that the longest message then needs: length² / 2 window.
+    /// At most `window` bytes held back, with the work that the longest message then needs: length²
+    /// / 2 window.
     #[must_use]
     pub fn bounded(window: usize) -> Self {
         let defaults = Self::default();
@@ -100,14 +108,16 @@ impl SkipLimits {
     }
 }
 
-/// How a [`Skip`](super::Skip) makes sure that an encoder which runs again gives the bytes that the sink has.
+/// How a [`Skip`](super::Skip) makes sure that an encoder which runs again gives the bytes that the
+/// sink has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PrefixCheck {
     /// By a hash of all of them. A change is an error before a wrong byte reaches the sink.
     #[default]
     Bytes,
-    /// By their number only, at half the cost: they are not even copied. For messages that cannot change: the service
-    /// owns them and changes nothing until they are written. One that does change reaches the sink in parts of both.
+    /// By their number only, at half the cost: they are not even copied. For messages that cannot
+    /// change: the service owns them and changes nothing until they are written. One that does
+    /// change reaches the sink in parts of both.
     Length,
 }

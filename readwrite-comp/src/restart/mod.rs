@@ -1,9 +1,9 @@
 //! Restart: ordinary synchronous decoding and encoding over streams that block.
 //!
-//! A service keeps a [`Replay`] per stream it reads and a [`Skip`] per stream it writes. When the stream blocks they
-//! give `WouldBlock` back, the service returns to its spawner, and later makes the same call again: the reader gives
-//! the bytes of the message in flight once more, the writer skips those that the sink has. The code that decodes and
-//! encodes knows nothing of it.
+//! A service keeps a [`Replay`] per stream it reads and a [`Skip`] per stream it writes. When the
+//! stream blocks they give `WouldBlock` back, the service returns to its spawner, and later makes
+//! the same call again: the reader gives the bytes of the message in flight once more, the writer
+//! skips those that the sink has. The code that decodes and encodes knows nothing of it.
 //!
 //! They stand above the ciphers: plain bytes are kept or counted, the cipher's state advances once.
 

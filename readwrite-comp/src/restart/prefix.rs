@@ -1,10 +1,10 @@
 use std::{error, fmt, io};
 
-/// A restarted encode gave other bytes than the ones that its sink already has: the message changed in between, or its
-/// encoding has no fixed order.
+/// A restarted encode gave other bytes than the ones that its sink already has: the message changed
+/// in between, or its encoding has no fixed order.
 ///
-/// It travels inside an `io::Error` of kind `InvalidData`. No byte of the changed encoding reached the sink, but the
-/// message there is incomplete: close the connection.
+/// It travels inside an `io::Error` of kind `InvalidData`. No byte of the changed encoding reached
+/// the sink, but the message there is incomplete: close the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixChanged {
     /// The difference is before this byte of the message.
@@ -44,9 +44,10 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A hash of the bytes of a message so far.
 ///
-/// It guards against mistakes, not against an adversary, who has no part in what is hashed here: every message is our
-/// own. So it is a multiplicative hash that runs at about the speed of a copy, in eight lanes because one
-/// multiplication waits for the other; two are compared by all their lanes.
+/// It guards against mistakes, not against an adversary, who has no part in what is hashed here:
+/// every message is our own. So it is a multiplicative hash that runs at about the speed of a copy,
+/// in eight lanes because one multiplication waits for the other; two are compared by all their
+/// lanes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest {
     lanes: [u64; 8],

@@ -9,8 +9,8 @@ use super::shape::Shape;
 use crate::ext::ExtRead;
 use crate::limit::LimitExceeded;
 
-/// How much unspent budget a message leaves to the next one: enough that small messages in a few pieces are tried at
-/// once.
+/// How much unspent budget a message leaves to the next one: enough that small messages in a few
+/// pieces are tried at once.
 const CARRIED: u64 = 16 << 10;
 
 /// What a [`Replay`] has done since it was made.
@@ -20,8 +20,8 @@ pub struct ReplayStats {
     pub messages: u64,
     /// Times a decoder ran.
     pub attempts: u64,
-    /// Plain bytes received: those of the bodies of messages with frames, when whole, and everything that was read for
-    /// messages without.
+    /// Plain bytes received: those of the bodies of messages with frames, when whole, and
+    /// everything that was read for messages without.
     pub bytes_received: u64,
     /// Bytes that a decoder read more than once, counted each time but the first.
     pub bytes_replayed: u64,
@@ -29,9 +29,9 @@ pub struct ReplayStats {
 
 /// The reading half of restart: keeps the message in flight between the calls of a service.
 ///
-/// With frames ([`read_framed`](Self::read_framed)) a message is collected through a limiter and decoded once, when
-/// it is whole. Without ([`read`](Self::read)) it is decoded, and decoded again from its first byte when the decoder
-/// ran out of bytes; see [`RetryPolicy`] for when.
+/// With frames ([`read_framed`](Self::read_framed)) a message is collected through a limiter and
+/// decoded once, when it is whole. Without ([`read`](Self::read)) it is decoded, and decoded again
+/// from its first byte when the decoder ran out of bytes; see [`RetryPolicy`] for when.
 ///
 /// ```
 /// use readwrite_comp::testing::Choppy;
@@ -68,7 +68,8 @@ pub struct Replay {
     seen: usize,
     /// How much was there at the last attempt.
     tried: usize,
-    /// With this much or less, another attempt would come to nothing: it was tried, or less than was asked for.
+    /// With this much or less, another attempt would come to nothing: it was tried, or less than
+    /// was asked for.
     hopeless: usize,
     /// How much must be there for the next one, without a quiet period.
     due: usize,
@@ -99,8 +100,9 @@ impl Replay {
         }
     }
 
-    /// With these limits, the default policy, and the shape of the messages without frames: such a message is decoded
-    /// when the shape says that it is whole. Where the shape says nothing or was wrong, the policy decides.
+    /// With these limits, the default policy, and the shape of the messages without frames: such a
+    /// message is decoded when the shape says that it is whole. Where the shape says nothing or was
+    /// wrong, the policy decides.
     pub fn with_shape(limits: ReplayLimits, shape: Shape) -> Self {
         Self {
             limits,
@@ -121,9 +123,10 @@ impl Replay {
         self.body.in_flight() || !self.ahead.is_empty()
     }
 
-    /// True if the last [`read`](Self::read) blocked although there are bytes that no attempt has seen, because the
-    /// [`RetryPolicy`] found it too early. Call it again when the loop has nothing else to do, even if the source did
-    /// not become ready: if nothing came by then the message is tried.
+    /// True if the last [`read`](Self::read) blocked although there are bytes that no attempt has
+    /// seen, because the [`RetryPolicy`] found it too early. Call it again when the loop has
+    /// nothing else to do, even if the source did not become ready: if nothing came by then the
+    /// message is tried.
     pub const fn deferred(&self) -> bool {
         self.deferred
     }
@@ -143,16 +146,16 @@ impl Replay {
         };
     }
 
-    /// Reads a message with `limiter`, and decodes it when it is whole. `None`: the source ended before the first
-    /// byte of a message.
+    /// Reads a message with `limiter`, and decodes it when it is whole. `None`: the source ended
+    /// before the first byte of a message.
     ///
-    /// Call it again after `WouldBlock`, with the same limiter and source; nothing was decoded yet. After any other
-    /// error of `decode` the stream stands at the next message.
+    /// Call it again after `WouldBlock`, with the same limiter and source; nothing was decoded yet.
+    /// After any other error of `decode` the stream stands at the next message.
     ///
     /// # Errors
-    /// What the source and the limiter say. [`LimitExceeded`] `max_message` for a body that is too long.
-    /// `InvalidData` if the decoder leaves bytes of the message or wants more than it has. `UnexpectedEof` if the
-    /// source ended inside the message.
+    /// What the source and the limiter say. [`LimitExceeded`] `max_message` for a body that is too
+    /// long. `InvalidData` if the decoder leaves bytes of the message or wants more than it has.
+    /// `UnexpectedEof` if the source ended inside the message.
     #[inline]
     pub fn read_framed<L: ExtRead, R: Read, T>(
         &mut self,
@@ -180,19 +183,20 @@ impl Replay {
         Ok(Some(value))
     }
 
-    /// Decodes a message from a stream that has no frames. `None`: the source ended before the first byte of one.
+    /// Decodes a message from a stream that has no frames. `None`: the source ended before the
+    /// first byte of one.
     ///
-    /// `decode` runs from the message's first byte each time, so it must do nothing but decode. An error it gives
-    /// after its reader blocked counts as blocked, whatever it looks like, and so does a success. What it consumed is the message; bytes
-    /// that were read beyond it stay here for the next `read`, for [`read_framed`](Self::read_framed) or for
-    /// [`rest`](Self::rest).
+    /// `decode` runs from the message's first byte each time, so it must do nothing but decode. An
+    /// error it gives after its reader blocked counts as blocked, whatever it looks like, and so
+    /// does a success. What it consumed is the message; bytes that were read beyond it stay here
+    /// for the next `read`, for [`read_framed`](Self::read_framed) or for [`rest`](Self::rest).
     ///
     /// Call it again after `WouldBlock`; see [`deferred`](Self::deferred) for when.
     ///
     /// # Errors
-    /// What the source says, what the decoder says of a message that it could read, `UnexpectedEof` if the source ended
-    /// inside a message, [`LimitExceeded`] `max_message` or `max_replayed`. The stream cannot be used after an error:
-    /// where the next message starts is not known.
+    /// What the source says, what the decoder says of a message that it could read, `UnexpectedEof`
+    /// if the source ended inside a message, [`LimitExceeded`] `max_message` or `max_replayed`. The
+    /// stream cannot be used after an error: where the next message starts is not known.
     #[inline]
     pub fn read<R: Read, T>(
         &mut self,
@@ -292,8 +296,8 @@ impl Replay {
         }
     }
 
-    /// How many bytes must be here before the next attempt is due without a quiet period: those that the last one asked
-    /// for, and as many as pay for decoding again what it read.
+    /// How many bytes must be here before the next attempt is due without a quiet period: those
+    /// that the last one asked for, and as many as pay for decoding again what it read.
     fn next_due(&self) -> usize {
         let paid = match self.policy {
             RetryPolicy::Always => 0,

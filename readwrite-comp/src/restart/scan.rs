@@ -2,7 +2,8 @@ use super::shape::{Id, Node, Shape, VARIANT};
 
 /// Bytes of a length.
 const LENGTH: usize = 8;
-/// How deep a value may be nested before the scan gives up. Lists are no deeper than their elements.
+/// How deep a value may be nested before the scan gives up. Lists are no deeper than their
+/// elements.
 const DEPTH: usize = 256;
 
 /// What is left of something with parts.
@@ -13,7 +14,8 @@ struct Frame {
     left: u64,
 }
 
-/// Goes over the bytes of a message as they come and knows how many more there must be. It looks at each length once.
+/// Goes over the bytes of a message as they come and knows how many more there must be. It looks at
+/// each length once.
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
     shape: Shape,
@@ -69,8 +71,8 @@ impl Scan {
         self.lost = true;
     }
 
-    /// How many bytes the message must have at least, told from its first ones; all of it, if those are here. None if
-    /// that cannot be told.
+    /// How many bytes the message must have at least, told from its first ones; all of it, if those
+    /// are here. None if that cannot be told.
     pub(super) fn least(&mut self, bytes: &[u8]) -> Option<usize> {
         let least = self.scan(bytes)?;
         self.least = least;
@@ -203,7 +205,8 @@ fn length(bytes: &[u8]) -> Option<Option<usize>> {
     Some(usize::try_from(length).ok())
 }
 
-/// How many bytes a character has whose first one this is: RFC 3629, section 3. Others are for the decoder to refuse.
+/// How many bytes a character has whose first one this is: RFC 3629, section 3. Others are for the
+/// decoder to refuse.
 fn utf8_length(first: u8) -> usize {
     match first {
         0xc2..=0xdf => 2,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 /// Which [`Node`] of a shape.
 pub(super) type Id = u32;
 
-/// How the bytes of a type lie in bincode's legacy wire (fixed integers, little endian, u64 lengths, u32 variants).
+/// How the bytes of a type lie in bincode's legacy wire (fixed integers, little endian, u64
+/// lengths, u32 variants).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// So many bytes, whatever they are.
@@ -24,13 +25,14 @@ pub(super) enum Node {
     Variants(Vec<Option<Id>>),
 }
 
-/// Where the messages of a type end in bincode's legacy wire: a hint for [`Replay`](super::Replay), which then decodes a
-/// message without frames once instead of two or three times.
+/// Where the messages of a type end in bincode's legacy wire: a hint for [`Replay`](super::Replay),
+/// which then decodes a message without frames once instead of two or three times.
 ///
-/// It is traced from the type's `Deserialize` (`Shape::of`, with the feature `serde`). That sees what `Deserialize`
-/// asks for, not why: an implementation by hand that asks for other things when it meets other values can be traced
-/// wrongly. So the shape is never believed: the decoder has the last word on where a message ends, and a message that
-/// the shape finds incomplete is tried all the same when the source has gone quiet.
+/// It is traced from the type's `Deserialize` (`Shape::of`, with the feature `serde`). That sees
+/// what `Deserialize` asks for, not why: an implementation by hand that asks for other things when
+/// it meets other values can be traced wrongly. So the shape is never believed: the decoder has the
+/// last word on where a message ends, and a message that the shape finds incomplete is tried all
+/// the same when the source has gone quiet.
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub(super) nodes: Arc<[Node]>,
@@ -38,7 +40,8 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// From nodes that may refer to each other in circles. What has a fixed size is folded into one node.
+    /// From nodes that may refer to each other in circles. What has a fixed size is folded into one
+    /// node.
     pub(super) fn new(mut nodes: Vec<Node>, root: Id) -> Self {
         let sizes = fixed_sizes(&nodes);
         for (node, size) in nodes.iter_mut().zip(&sizes) {
@@ -80,7 +83,8 @@ impl Shape {
     }
 }
 
-/// The sizes of the nodes that have one. A node in a circle has none: it starts without and never gets one.
+/// The sizes of the nodes that have one. A node in a circle has none: it starts without and never
+/// gets one.
 fn fixed_sizes(nodes: &[Node]) -> Vec<Option<usize>> {
     let mut sizes = vec![None; nodes.len()];
     loop {

@@ -34,11 +34,13 @@ enum Stage {
     Broken,
 }
 
-/// The writing half of restart: keeps track of the message in flight between the calls of a service.
+/// The writing half of restart: keeps track of the message in flight between the calls of a
+/// service.
 ///
-/// An encoder writes into a window, which goes to the sink. When the window is full and the sink blocks, the call gives
-/// `WouldBlock`; the next call empties the window, runs the encoder again, compares and drops what it produced before,
-/// and goes on. A message that fits the window is encoded once.
+/// An encoder writes into a window, which goes to the sink. When the window is full and the sink
+/// blocks, the call gives `WouldBlock`; the next call empties the window, runs the encoder again,
+/// compares and drops what it produced before, and goes on. A message that fits the window is
+/// encoded once.
 ///
 /// ```
 /// use readwrite_comp::Skip;
@@ -79,8 +81,8 @@ impl Skip {
         stats
     }
 
-    /// True once the whole message was produced: the encoder will not be run again, and the caller may let go of the
-    /// message and pass any closure until the call succeeds.
+    /// True once the whole message was produced: the encoder will not be run again, and the caller
+    /// may let go of the message and pass any closure until the call succeeds.
     pub const fn encoded(&self) -> bool {
         matches!(self.stage, Stage::Encoded | Stage::Ending | Stage::Flushing)
     }
@@ -99,8 +101,8 @@ impl Skip {
         };
     }
 
-    /// Writes a message as it is: its reader has to know where it ends. As [`write_framed`](Self::write_framed)
-    /// otherwise.
+    /// Writes a message as it is: its reader has to know where it ends. As
+    /// [`write_framed`](Self::write_framed) otherwise.
     ///
     /// # Errors
     /// As [`write_framed`](Self::write_framed).
@@ -115,14 +117,15 @@ impl Skip {
 
     /// Writes a message through `limiter`, ends it and flushes the sink.
     ///
-    /// After `WouldBlock` call it again, with the same limiter and sink and an encoder of the same message. An encoder
-    /// that ends with success although its writer blocked (a buffered writer that was dropped) is run again like one
-    /// that gave the error back.
+    /// After `WouldBlock` call it again, with the same limiter and sink and an encoder of the same
+    /// message. An encoder that ends with success although its writer blocked (a buffered writer
+    /// that was dropped) is run again like one that gave the error back.
     ///
     /// # Errors
-    /// What the sink and the limiter say. [`PrefixChanged`](super::PrefixChanged) if a later attempt gives other bytes or fewer;
-    /// [`LimitExceeded`] `max_message` or `max_skipped`; what the encoder says. If the sink has a part of the message
-    /// by then, every later call fails until [`reset`](Self::reset): what is in the sink cannot be taken back.
+    /// What the sink and the limiter say. [`PrefixChanged`](super::PrefixChanged) if a later
+    /// attempt gives other bytes or fewer; [`LimitExceeded`] `max_message` or `max_skipped`; what
+    /// the encoder says. If the sink has a part of the message by then, every later call fails
+    /// until [`reset`](Self::reset): what is in the sink cannot be taken back.
     #[inline]
     pub fn write_framed<L: ExtWrite, W: Write>(
         &mut self,

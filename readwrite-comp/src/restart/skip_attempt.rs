@@ -27,7 +27,8 @@ enum Refused {
 /// What is done with the bytes that come.
 #[derive(Clone, Debug)]
 enum Mode {
-    /// Earlier attempts produced them, and their number is all that is checked. So many were counted before `at`.
+    /// Earlier attempts produced them, and their number is all that is checked. So many were
+    /// counted before `at`.
     Count(u64),
     /// Earlier attempts produced them: they are collected in a part of `bytes`, hashed and dropped.
     Compare(Digest),
@@ -37,18 +38,18 @@ enum Mode {
 
 /// The writer that an encoder gets for one attempt at a message.
 ///
-/// What earlier attempts produced is checked, as [`PrefixCheck`] says, and dropped; the rest is held back for the
-/// sink. Once it has said `WouldBlock` it says so to every write of this attempt. `flush` does nothing: the message is
-/// flushed at its end.
+/// What earlier attempts produced is checked, as [`PrefixCheck`] says, and dropped; the rest is
+/// held back for the sink. Once it has said `WouldBlock` it says so to every write of this attempt.
+/// `flush` does nothing: the message is flushed at its end.
 pub struct SkipAttempt<'a> {
-    /// Where the next byte goes in `bytes`; or how many bytes were counted, while that is below `pass`. Not a usize: so
-    /// the compiler knows that adding a number's length to it does not overflow, and an encoder stays small enough to
-    /// be inlined.
+    /// Where the next byte goes in `bytes`; or how many bytes were counted, while that is below
+    /// `pass`. Not a usize: so the compiler knows that adding a number's length to it does not
+    /// overflow, and an encoder stays small enough to be inlined.
     at: u32,
     /// Bytes up to here are counted and nothing else. Zero if they are collected.
     pass: usize,
-    /// The window's memory, all of it initialised. Its length is the limit of what may come before somebody looks at
-    /// it, so that a write costs what it costs on a `Vec`.
+    /// The window's memory, all of it initialised. Its length is the limit of what may come before
+    /// somebody looks at it, so that a write costs what it costs on a `Vec`.
     bytes: Vec<u8>,
     /// What is collected starts here in `bytes`.
     from: usize,
@@ -215,7 +216,8 @@ impl<'a> SkipAttempt<'a> {
         Ok(())
     }
 
-    /// Lets the next known bytes come, at the end of the memory, so that no byte behind them is collected with them.
+    /// Lets the next known bytes come, at the end of the memory, so that no byte behind them is
+    /// collected with them.
     fn stage(&mut self, digest: Digest) {
         let known = usize::try_from(self.known - digest.at()).unwrap_or(usize::MAX);
         if self.bytes.is_empty() {

@@ -1,4 +1,5 @@
-//! Shapes from `Deserialize`: the type is deserialized from made-up values, and what it asks for is noted.
+//! Shapes from `Deserialize`: the type is deserialized from made-up values, and what it asks for is
+//! noted.
 
 mod at;
 
@@ -13,11 +14,13 @@ use super::shape::{Id, Node, Shape};
 const DEPTH: usize = 128;
 /// How often a type is gone over at most; each time finds a variant of each enum that it meets.
 const PASSES: usize = 4096;
-/// How often a variant may fail. Once is not enough: what it contains may need another enum to be known first.
+/// How often a variant may fail. Once is not enough: what it contains may need another enum to be
+/// known first.
 const TRIES: u8 = 3;
 
-/// Why a type has no [`Shape`]: its `Deserialize` refuses made-up values, asks what is there (bincode cannot say), or
-/// reads other things when it meets other values. Read such messages without a shape.
+/// Why a type has no [`Shape`]: its `Deserialize` refuses made-up values, asks what is there
+/// (bincode cannot say), or reads other things when it meets other values. Read such messages
+/// without a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untraceable(String);
 
@@ -36,8 +39,8 @@ impl de::Error for Untraceable {
 }
 
 impl Shape {
-    /// Traces `T` by its `Deserialize`. Do it once per type and clone the shape. Variants that refuse made-up values are
-    /// left out: messages with them are read as if there were no shape.
+    /// Traces `T` by its `Deserialize`. Do it once per type and clone the shape. Variants that
+    /// refuse made-up values are left out: messages with them are read as if there were no shape.
     ///
     /// # Errors
     /// [`Untraceable`] says why there is none.
@@ -90,8 +93,8 @@ enum Variant {
 /// An enum, as far as it is known.
 struct Variants {
     all: Vec<Variant>,
-    /// The variant that was known first: it needs none of this enum within, nor of enums that were known later, so a
-    /// value of it has an end.
+    /// The variant that was known first: it needs none of this enum within, nor of enums that were
+    /// known later, so a value of it has an end.
     base: Option<usize>,
 }
 
@@ -105,7 +108,8 @@ impl Variants {
     }
 }
 
-/// What a node is known by: the type of the visitor that asked for it, what it asked for, and how many.
+/// What a node is known by: the type of the visitor that asked for it, what it asked for, and how
+/// many.
 type Key = (&'static str, Ask, usize);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

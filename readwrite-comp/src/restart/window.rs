@@ -2,8 +2,8 @@ use std::io::{self, Write};
 
 use super::prefix::Digest;
 
-/// What is kept of a message between attempts: the bytes that the sink did not take yet, and a hash of all that were
-/// produced.
+/// What is kept of a message between attempts: the bytes that the sink did not take yet, and a hash
+/// of all that were produced.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     /// Memory, all of it initialised, of which `from..to` are the bytes that the sink did not take.
@@ -44,7 +44,8 @@ impl Window {
         result
     }
 
-    /// Frees the memory of what the sink has, if that is as much as must be moved for it, and hashes it first.
+    /// Frees the memory of what the sink has, if that is as much as must be moved for it, and
+    /// hashes it first.
     pub(super) fn release(&mut self, hashed: bool) {
         if self.from < self.to - self.from {
             return;
@@ -59,7 +60,8 @@ impl Window {
         self.from = 0;
     }
 
-    /// An attempt produced `produced` bytes, and another will follow: hashes what is not hashed yet.
+    /// An attempt produced `produced` bytes, and another will follow: hashes what is not hashed
+    /// yet.
     pub(super) fn seal(&mut self, produced: u64, hashed: bool) {
         self.produced = produced;
         if hashed {

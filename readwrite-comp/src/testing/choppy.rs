@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
-/// A reader or writer that blocks where it is told to, and gives or takes no more than it is told to.
+/// A reader or writer that blocks where it is told to, and gives or takes no more than it is told
+/// to.
 ///
-/// Every block is one `WouldBlock`: the next call goes on. So a test that calls again until it is done ends.
+/// Every block is one `WouldBlock`: the next call goes on. So a test that calls again until it is
+/// done ends.
 ///
 /// ```
 /// use readwrite_comp::testing::Choppy;
@@ -61,7 +63,8 @@ impl<S> Choppy<S> {
         Self::new(inner, Plan::AtCalls(calls.into_iter().collect()))
     }
 
-    /// Blocks at one call in four and lets 1 to `max_chunk` bytes pass at the others, as drawn from `seed`.
+    /// Blocks at one call in four and lets 1 to `max_chunk` bytes pass at the others, as drawn from
+    /// `seed`.
     pub fn seeded(inner: S, seed: u64, max_chunk: usize) -> Self {
         let max_chunk = (max_chunk as u64).max(1);
         Self::new(

@@ -1,5 +1,5 @@
-//! What tests of restartable code need: streams that block where they are told to, and a cipher layer that is no
-//! cipher. Behind the feature `testing`.
+//! What tests of restartable code need: streams that block where they are told to, and a cipher
+//! layer that is no cipher. Behind the feature `testing`.
 
 mod choppy;
 mod xor;

@@ -46,9 +46,10 @@ impl Stream {
 
 /// Reads what [`XorW`] writes.
 ///
-/// Header: 8 bytes of IV. Body: records of a coded length byte (1 to 255) and as many coded bytes. End: a coded zero
-/// byte, then a coded FNV-1a sum of the plain bytes, 4 bytes little endian. It protects nothing: it is there to show
-/// that a layer with state, header and end is restarted right.
+/// Header: 8 bytes of IV. Body: records of a coded length byte (1 to 255) and as many coded bytes.
+/// End: a coded zero byte, then a coded FNV-1a sum of the plain bytes, 4 bytes little endian. It
+/// protects nothing: it is there to show that a layer with state, header and end is restarted
+/// right.
 #[derive(Clone, Debug)]
 pub struct XorR {
     key: u64,

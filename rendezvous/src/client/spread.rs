@@ -7,8 +7,8 @@ use mydht_proto::Backoff;
 const FIRST: Duration = Duration::from_millis(500);
 const LAST: Duration = Duration::from_secs(30);
 
-/// Doubling waits from half a second to half a minute with jitter, so that the clients of a server that died do not all
-/// come back at once.
+/// Doubling waits from half a second to half a minute with jitter, so that the clients of a server
+/// that died do not all come back at once.
 pub(super) struct SpreadBackoff {
     backoff: Backoff,
     random: fastrand::Rng,

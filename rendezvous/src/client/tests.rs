@@ -220,8 +220,8 @@ fn relays_open_carry_and_close() {
     ));
 }
 
-/// Several frames may be on their way when a relay dies: the first refusal says so, and the others come when the next
-/// relay was asked for already.
+/// Several frames may be on their way when a relay dies: the first refusal says so, and the others
+/// come when the next relay was asked for already.
 #[test]
 fn refusals_of_frames_over_the_relay_of_before_leave_the_next_one_alone() {
     let mut net = Net::new(2);

@@ -1,4 +1,5 @@
-//! Whom a node connects with by way of a signalling server, by which path, and when. Pure: time is an argument.
+//! Whom a node connects with by way of a signalling server, by which path, and when. Pure: time is
+//! an argument.
 
 use std::time::Duration;
 
@@ -53,10 +54,12 @@ impl Way {
 
 /// Who is there, and how far this node is with each.
 ///
-/// Who comes connects with those that are there: it may be one that was there before and began anew, and its first word is
-/// what ends the connection of before at the others. If it does not, the one with the smaller id does. The direct path is
-/// tried first; if it is not there soon, the server carries what is said, and the direct path is tried again and again:
-/// when it is there, the node itself leaves the worse connection ([`Transport::rank`](mydht_transports::Transport::rank)).
+/// Who comes connects with those that are there: it may be one that was there before and began
+/// anew, and its first word is what ends the connection of before at the others. If it does not,
+/// the one with the smaller id does. The direct path is tried first; if it is not there soon, the
+/// server carries what is said, and the direct path is tried again and again: when it is there, the
+/// node itself leaves the worse connection
+/// ([`Transport::rank`](mydht_transports::Transport::rank)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -82,7 +85,8 @@ struct Peer {
     alone: Option<Duration>,
     /// It is this node that connects.
     is_ours: bool,
-    /// It was said to be there. One that was not came by a search, and is known as long as it is connected.
+    /// It was said to be there. One that was not came by a search, and is known as long as it is
+    /// connected.
     is_said: bool,
 }
 
@@ -126,7 +130,8 @@ impl Meeting {
         }
     }
 
-    /// This node has come to where these are, and nobody else: whatever failed before is tried again at once.
+    /// This node has come to where these are, and nobody else: whatever failed before is tried
+    /// again at once.
     pub fn join(&mut self, peers: impl IntoIterator<Item = PeerId>) {
         let came = |peer| {
             let known = Peer {
@@ -161,8 +166,9 @@ impl Meeting {
         self.peers.keys()
     }
 
-    /// With whom to connect now, and how. Each that is given is taken for tried: it shows among `ways`, the connections that
-    /// the node has, when this is next asked, or has failed. Ask often: twice a second, say.
+    /// With whom to connect now, and how. Each that is given is taken for tried: it shows among
+    /// `ways`, the connections that the node has, when this is next asked, or has failed. Ask
+    /// often: twice a second, say.
     ///
     /// A peer that is connected over the server counts as there, whether it is said to be or not.
     pub fn turn(&mut self, now: Duration, ways: &[Way]) -> Vec<(PeerId, Path)> {

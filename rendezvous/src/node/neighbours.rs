@@ -17,9 +17,9 @@ use mydht_proto::identity::Identity;
 /// Signals that wait on their way out, and on their way in; of more the oldest are lost.
 const WAITING: usize = 256;
 
-/// Carries the signals of a transport by the neighbours of its node: give one clone to the transport as its
-/// [`Signaller`], and another to the node as its `mydht::Parts::courier`. Both ends must be connected with a
-/// node in common, and the bodies are signed from end to end.
+/// Carries the signals of a transport by the neighbours of its node: give one clone to the
+/// transport as its [`Signaller`], and another to the node as its `mydht::Parts::courier`. Both
+/// ends must be connected with a node in common, and the bodies are signed from end to end.
 pub struct Neighbours<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
 }

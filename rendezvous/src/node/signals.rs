@@ -15,8 +15,8 @@ const PEERS: usize = 1024;
 /// Signals to one peer that are remembered until it answers.
 const SIGNALS: usize = 16;
 
-/// What a node's transport signals by: its server while it is logged in there and the peer is there too, else its
-/// neighbours. What the server did not bring to a peer, the neighbours are given.
+/// What a node's transport signals by: its server while it is logged in there and the peer is there
+/// too, else its neighbours. What the server did not bring to a peer, the neighbours are given.
 pub struct Signals<P: UserSources> {
     hub: Hub<P>,
     server: ServerSignaller<P>,

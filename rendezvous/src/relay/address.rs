@@ -7,8 +7,8 @@ use mydht_transports::InvalidAddress;
 
 use crate::UserId;
 
-/// A user of a signalling server, reached over the server: written `relay:ID`. (`rtc:ID` is the same user, reached
-/// directly.)
+/// A user of a signalling server, reached over the server: written `relay:ID`. (`rtc:ID` is the
+/// same user, reached directly.)
 ///
 /// ```
 /// use mydht_rendezvous::{RelayAddress, UserId};

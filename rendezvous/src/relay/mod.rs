@@ -13,8 +13,8 @@ use mydht_transports::Transport;
 pub use address::RelayAddress;
 pub use stream::{RelayEnd, RelayStream};
 
-/// Connects with the users of a signalling server, over the server. Who it accepts has proved its id to the server
-/// only: what is sent should be encrypted, and the peer prove itself, above this.
+/// Connects with the users of a signalling server, over the server. Who it accepts has proved its
+/// id to the server only: what is sent should be encrypted, and the peer prove itself, above this.
 ///
 /// There is one relay between two users, and as many streams over it as both want.
 pub struct Relay<P: UserSources> {

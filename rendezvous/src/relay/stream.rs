@@ -8,8 +8,8 @@ use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
 use super::super::hub::{Hub, StreamKey};
 use mydht_transports::Stream;
 
-/// A connection with another user, over the server. It closes when this and its halves are dropped, or by
-/// `disconnect`; what was written before is still sent.
+/// A connection with another user, over the server. It closes when this and its halves are dropped,
+/// or by `disconnect`; what was written before is still sent.
 pub struct RelayStream<P: UserSources> {
     end: Arc<End<P>>,
     registration: P::Registration,

@@ -1,8 +1,9 @@
-//! Several servers as one, over a backplane: something with topics, where whoever publishes hears how many subscribed.
+//! Several servers as one, over a backplane: something with topics, where whoever publishes hears
+//! how many subscribed.
 //!
-//! A server subscribes to a topic for each of its users, so a topic's number of subscribers says whether a user is
-//! anywhere, and a server that dies leaves nothing behind. Topics are ordered, so of two logins of a user the one that
-//! is announced last wins, whatever the servers' clocks say.
+//! A server subscribes to a topic for each of its users, so a topic's number of subscribers says
+//! whether a user is anywhere, and a server that dies leaves nothing behind. Topics are ordered, so
+//! of two logins of a user the one that is announced last wins, whatever the servers' clocks say.
 
 mod notes;
 
@@ -86,7 +87,8 @@ pub(super) enum Ticket {
 }
 
 impl Server {
-    /// Makes it one of several; `instance` must be random. Nothing is shared before [`Backplane::Up`].
+    /// Makes it one of several; `instance` must be random. Nothing is shared before
+    /// [`Backplane::Up`].
     #[must_use]
     pub fn with_backplane(mut self, instance: u64) -> Self {
         self.cluster = Some(Cluster {
@@ -439,7 +441,8 @@ impl Server {
         }
     }
 
-    /// A login of a user of this server was announced: by this server over the connection `ours`, or by another.
+    /// A login of a user of this server was announced: by this server over the connection `ours`,
+    /// or by another.
     fn login_announced(&mut self, id: UserId, ours: Option<ConnId>) {
         let Some(user) = self.users.get_mut(&id) else {
             return;

@@ -76,8 +76,8 @@ struct User {
 }
 
 impl Server {
-    /// A server that is known as `names` (host and port each, as clients dial them), besides the addresses that its
-    /// connections come in by.
+    /// A server that is known as `names` (host and port each, as clients dial them), besides the
+    /// addresses that its connections come in by.
     pub fn new(names: impl IntoIterator<Item = String>, limits: Limits, id_of: IdOf) -> Self {
         Server {
             names: names.into_iter().collect(),
@@ -122,8 +122,8 @@ impl Server {
         &self.limits
     }
 
-    /// A connection was opened from `address`, to `local` (host and port as the operating system knows them). `nonce`
-    /// must be random.
+    /// A connection was opened from `address`, to `local` (host and port as the operating system
+    /// knows them). `nonce` must be random.
     pub fn opened(
         &mut self,
         now: Duration,

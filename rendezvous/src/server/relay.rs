@@ -166,7 +166,8 @@ impl Server {
         }
     }
 
-    /// A user logged in here: a relay that somebody here has with it is that of a login at another server.
+    /// A user logged in here: a relay that somebody here has with it is that of a login at another
+    /// server.
     pub(super) fn end_relays_elsewhere(&mut self, id: UserId) {
         if self.cluster.is_none() {
             return;

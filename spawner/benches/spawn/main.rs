@@ -1,11 +1,12 @@
-//! Our spawners beside a bare coroutine, threads, tokio tasks and async-executor: the time of a suspended service's
-//! life and of its switches, and its memory.
+//! Our spawners beside a bare coroutine, threads, tokio tasks and async-executor: the time of a
+//! suspended service's life and of its switches, and its memory.
 //!
 //! ```text
 //! cargo bench -p mydht-spawner --all-features --bench spawn -- [--out DIR]
 //! ```
-//! Prints a table in markdown; with `--out`, writes it to `DIR/spawn.md` and a plot to `DIR/spawn.svg`. Without
-//! `--bench` (as `cargo test --all-targets` calls it) everything runs once, to see that it works.
+//! Prints a table in markdown; with `--out`, writes it to `DIR/spawn.md` and a plot to
+//! `DIR/spawn.svg`. Without `--bench` (as `cargo test --all-targets` calls it) everything runs
+//! once, to see that it works.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -27,10 +28,11 @@ pub(crate) struct Contender {
     pub(crate) name: &'static str,
     /// Starts a service, runs it to its first yield, resumes it to its end; that many times.
     pub(crate) life: fn(u64),
-    /// That many services, already suspended: a call of the result resumes each of them once, to its next yield.
+    /// That many services, already suspended: a call of the result resumes each of them once, to
+    /// its next yield.
     pub(crate) switch: fn(usize) -> Box<dyn FnMut()>,
-    /// One service, suspended at an empty channel: a call of the result sends a command and runs the service until it is
-    /// suspended again.
+    /// One service, suspended at an empty channel: a call of the result sends a command and runs
+    /// the service until it is suspended again.
     pub(crate) command: fn() -> Box<dyn FnMut()>,
     /// That many suspended services, to be weighed.
     pub(crate) suspended: fn(usize) -> Box<dyn std::any::Any>,

@@ -1,5 +1,5 @@
-//! What suspended services weigh: the heap by a counting allocator, and the resident pages (which stacks are in), in a process
-//! of their own.
+//! What suspended services weigh: the heap by a counting allocator, and the resident pages (which
+//! stacks are in), in a process of their own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::Command;

@@ -5,9 +5,10 @@ use crate::error::Result;
 
 /// Makes channels whose receiver gives a clone of `default` when nothing was sent.
 ///
-/// For a service that has something to do at every wake, commanded or not: a reader woken by its stream. The service
-/// must yield at some time, or its spawner never gets out of it. On a restarting spawner a yield is restarted before
-/// the receiver is asked, so the default never gets between the two halves of a command.
+/// For a service that has something to do at every wake, commanded or not: a reader woken by its
+/// stream. The service must yield at some time, or its spawner never gets out of it. On a
+/// restarting spawner a yield is restarted before the receiver is asked, so the default never gets
+/// between the two halves of a command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultRecvChannel<Ch, C> {
     channel: Ch,
@@ -31,7 +32,8 @@ impl<C: Clone, Ch: SpawnChannel<C>> SpawnChannel<C> for DefaultRecvChannel<Ch, C
     }
 }
 
-/// The receiving end of a [`DefaultRecvChannel`]: what was sent, else the default, until the channel is closed.
+/// The receiving end of a [`DefaultRecvChannel`]: what was sent, else the default, until the
+/// channel is closed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultRecv<R, C> {
     recv: R,

@@ -11,8 +11,9 @@ use crate::error::Result;
 
 /// Makes channels over the channels of `Ch` whose receiver can be registered on the loop `P`.
 ///
-/// Every `send` sets the receiver readable, and so does dropping a sender, so that the loop sees the closing as well.
-/// As with any edge-triggered source, receive until there is `None` (or `Closed`) before the next poll.
+/// Every `send` sets the receiver readable, and so does dropping a sender, so that the loop sees
+/// the closing as well. As with any edge-triggered source, receive until there is `None` (or
+/// `Closed`) before the next poll.
 pub struct MioChannel<Ch, P> {
     channel: Ch,
     poll: PhantomData<fn() -> P>,
@@ -63,7 +64,8 @@ impl<C, Ch: SpawnChannel<C>, P: UserSources> SpawnChannel<C> for MioChannel<Ch, 
     }
 }
 
-/// The sending end of a [`MioChannel`]. It can cross threads if its sender and the loop's trigger can.
+/// The sending end of a [`MioChannel`]. It can cross threads if its sender and the loop's trigger
+/// can.
 #[derive(Clone)]
 pub struct MioSend<D, T: TriggerReady> {
     // Dropped before the trigger fires: the receiver must find the channel closed when it looks.
@@ -82,7 +84,8 @@ impl<T: TriggerReady> Drop for OnDrop<T> {
 }
 
 impl<D, T: TriggerReady> MioSend<D, T> {
-    /// Has the receiver reported although nothing is sent: for one that did not receive all that there was.
+    /// Has the receiver reported although nothing is sent: for one that did not receive all that
+    /// there was.
     ///
     /// # Errors
     /// `Error::Io` when the loop could not be woken.
@@ -95,7 +98,8 @@ impl<C, D: SpawnSend<C>, T: TriggerReady> SpawnSend<C> for MioSend<D, T> {
     const CAN_SEND: bool = D::CAN_SEND;
 
     /// # Errors
-    /// As the sender below; `Error::Io` when the loop could not be woken. The command was sent then.
+    /// As the sender below; `Error::Io` when the loop could not be woken. The command was sent
+    /// then.
     fn send(&mut self, command: C) -> Result<()> {
         self.try_send(command).map_err(|refused| refused.error)
     }

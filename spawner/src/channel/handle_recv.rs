@@ -6,8 +6,9 @@ use crate::service::SpawnWeakUnyield;
 
 /// Receives, then unyields the service that sends: the way back of a bounded channel.
 ///
-/// A service whose result did not fit keeps it and waits; somebody must unyield it when there is room again. Under a
-/// same-thread spawner the sending service runs inside `recv`, before it comes back.
+/// A service whose result did not fit keeps it and waits; somebody must unyield it when there is
+/// room again. Under a same-thread spawner the sending service runs inside `recv`, before it comes
+/// back.
 #[derive(Clone, Debug)]
 pub struct HandleRecv<R, U> {
     recv: R,

@@ -6,13 +6,13 @@ use crate::service::SpawnWeakUnyield;
 
 /// Sends, then unyields the service that receives.
 ///
-/// Under a same-thread spawner the receiving service runs inside `send`, before it comes back. When the channel is
-/// full, the service is unyielded to make room, and the command is tried once more. A failure of the service is not
-/// the sender's: it stays in the service's handle. If the service has ended, sending says so once its receiver is
-/// gone.
+/// Under a same-thread spawner the receiving service runs inside `send`, before it comes back. When
+/// the channel is full, the service is unyielded to make room, and the command is tried once more.
+/// A failure of the service is not the sender's: it stays in the service's handle. If the service
+/// has ended, sending says so once its receiver is gone.
 ///
-/// Dropping it unyields the service as well, so that the service sees a channel that was closed by that. It then runs
-/// inside the drop, if it is one of this thread.
+/// Dropping it unyields the service as well, so that the service sees a channel that was closed by
+/// that. It then runs inside the drop, if it is one of this thread.
 #[derive(Clone, Debug)]
 pub struct HandleSend<D, U: SpawnWeakUnyield> {
     // Dropped before the service is woken: it must find the channel closed when it looks.
@@ -44,7 +44,8 @@ impl<C, D: SpawnSend<C>, U: SpawnWeakUnyield> SpawnSend<C> for HandleSend<D, U> 
     const CAN_SEND: bool = D::CAN_SEND;
 
     /// # Errors
-    /// As the sender below; and what an unyielder says that could not wake its thread. The command was sent then.
+    /// As the sender below; and what an unyielder says that could not wake its thread. The command
+    /// was sent then.
     fn send(&mut self, command: C) -> Result<()> {
         self.try_send(command).map_err(|refused| refused.error)
     }

@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 
 /// Makes channels within one thread: no locks, no atomics, and commands need not be `Send`.
 ///
-/// Order is kept. Both ends see the other one go: the sender by `Error::Closed`, the receiver by `Error::Closed` once
-/// the queue is empty. What is queued when the receiver goes is dropped with it.
+/// Order is kept. Both ends see the other one go: the sender by `Error::Closed`, the receiver by
+/// `Error::Closed` once the queue is empty. What is queued when the receiver goes is dropped with
+/// it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalRcChannel {
     bound: Option<u32>,

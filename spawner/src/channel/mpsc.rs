@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 
 /// Makes channels that cross threads, over the standard library's.
 ///
-/// Both ends see the other one go, as with [`LocalRcChannel`](super::LocalRcChannel). Sending wakes nobody: use a
-/// [`HandleSend`](super::HandleSend) or a [`MioChannel`](super::MioChannel) around it for a receiver that is suspended.
+/// Both ends see the other one go, as with [`LocalRcChannel`](super::LocalRcChannel). Sending wakes
+/// nobody: use a [`HandleSend`](super::HandleSend) or a [`MioChannel`](super::MioChannel) around it
+/// for a receiver that is suspended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MpscChannel {
     bound: Option<usize>,
@@ -20,8 +21,8 @@ impl MpscChannel {
         MpscChannel { bound: None }
     }
 
-    /// A queue that says `Error::Full` when it holds `bound` commands. At least 1: this channel never waits for a
-    /// meeting of both ends.
+    /// A queue that says `Error::Full` when it holds `bound` commands. At least 1: this channel
+    /// never waits for a meeting of both ends.
     pub const fn bounded(bound: usize) -> Self {
         MpscChannel {
             bound: Some(if bound == 0 { 1 } else { bound }),

@@ -32,8 +32,8 @@ impl<C> SpawnSend<C> for NoSend {
     }
 }
 
-/// Has no commands and never will (`Error::Closed`): a service that is spawned with it runs its first command and
-/// ends.
+/// Has no commands and never will (`Error::Closed`): a service that is spawned with it runs its
+/// first command and ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRecv;
 

@@ -5,8 +5,8 @@ use crate::error::Result;
 
 /// A value with a form that can cross threads.
 ///
-/// Legacy MyDHT's way to use `Rc` within a thread and not pay for `Arc`: what is inside is cloned out where it leaves the
-/// thread. It is implemented for `Rc<T>` and `Arc<T>`.
+/// Legacy MyDHT's way to use `Rc` within a thread and not pay for `Arc`: what is inside is cloned
+/// out where it leaves the thread. It is implemented for `Rc<T>` and `Arc<T>`.
 pub trait SRef: Sized {
     /// The form that crosses.
     type Send: SToRef<Self> + Send;

@@ -1,7 +1,8 @@
 //! One suite for every spawner over every channel that fits: the same services, the same questions.
 //!
-//! `batch` asks what every spawner can answer: all commands are there before it starts, and the streams open by themselves.
-//! `live` asks the spawners whose services are suspended while the test does something else.
+//! `batch` asks what every spawner can answer: all commands are there before it starts, and the
+//! streams open by themselves. `live` asks the spawners whose services are suspended while the test
+//! does something else.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 

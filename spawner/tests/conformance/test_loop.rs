@@ -1,4 +1,5 @@
-//! Two loops that do nothing but remember which user sources were set: what evented channels are tested on.
+//! Two loops that do nothing but remember which user sources were set: what evented channels are
+//! tested on.
 
 use std::cell::Cell;
 use std::io;

@@ -50,8 +50,9 @@ pub trait World {
         }
     }
 
-    /// Unyields some times and checks that nothing comes of it: `changed` stays false. Where services run elsewhere this
-    /// sees only what happens in that many turns; it can miss a fault there, and never invents one.
+    /// Unyields some times and checks that nothing comes of it: `changed` stays false. Where
+    /// services run elsewhere this sees only what happens in that many turns; it can miss a fault
+    /// there, and never invents one.
     fn nothing_happens(
         &mut self,
         handle: &mut impl SpawnUnyield,

@@ -8,8 +8,8 @@
 //! | 16 | the first bytes of the BLAKE3 hash of the 16 before and the body |
 //! | … | the body |
 //!
-//! The body has for each change: a 0 (removed) or 1 (put), the key's length (4), for a put its expiry
-//! (8, as `Stay::bits`) and the value's length (4), the key, and the value.
+//! The body has for each change: a 0 (removed) or 1 (put), the key's length (4), for a put its
+//! expiry (8, as `Stay::bits`) and the value's length (4), the key, and the value.
 
 use std::io;
 

@@ -93,7 +93,8 @@ impl ServiceRestartable for Scribe {
     }
 }
 
-/// Counts the messages of its peer. "panic" and "global …" do what they say; the rest is answered with the count.
+/// Counts the messages of its peer. "panic" and "global …" do what they say; the rest is answered
+/// with the count.
 #[derive(Clone, Default)]
 pub(super) struct Counter(pub(super) u32);
 

@@ -12,8 +12,8 @@ use crate::lock::lock;
 /// Signals that wait for one peer at most.
 const BACKLOG: usize = 4096;
 
-/// The peers of one process that can signal to each other: several nodes in one page, or a test. Clones are the
-/// same hub.
+/// The peers of one process that can signal to each other: several nodes in one page, or a test.
+/// Clones are the same hub.
 ///
 /// ```
 /// use mydht_evloop::Poll;

@@ -1,5 +1,6 @@
-//! Types and signatures out of rustdoc's JSON as one line of text each, without what does not change the meaning of a
-//! signature for its callers: lifetimes, and by which path a type was named.
+//! Types and signatures out of rustdoc's JSON as one line of text each, without what does not
+//! change the meaning of a signature for its callers: lifetimes, and by which path a type was
+//! named.
 
 use serde_json::Value;
 
@@ -83,7 +84,8 @@ fn bounds(values: &Value, this: &str) -> String {
     names.join(" + ")
 }
 
-/// ` where T: Into<Ready>`, whether it was written so or as `<T: Into<Self>>`; nothing if there are no bounds.
+/// ` where T: Into<Ready>`, whether it was written so or as `<T: Into<Self>>`; nothing if there are
+/// no bounds.
 pub fn generics(value: &Value, this: &str) -> String {
     let mut wanted = Vec::new();
     for parameter in value["params"].as_array().into_iter().flatten() {

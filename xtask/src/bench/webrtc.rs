@@ -23,7 +23,8 @@ checked by the node, and kept: in memory, or in IndexedDB, on disk.
 
 ";
 
-/// Writes the page of these tables, and draws the first of them. `files` is the table of `web/check/transfer.mjs`.
+/// Writes the page of these tables, and draws the first of them. `files` is the table of
+/// `web/check/transfer.mjs`.
 pub fn write_page(tables: &str, files: &str) -> Result<()> {
     let docs = root().join("docs").join("benchmarks");
     let mut bars = plot::Bars::default();

@@ -4,9 +4,9 @@ use std::process::Command;
 /// What a process leaves behind, all numbers different.
 pub const STATS: &str = r#"{"yields":1,"restarts":2,"bytes_replayed":3,"bytes_skipped":4,"bytes_in":5,"bytes_out":6,"peak_rss_bytes":7}"#;
 
-/// A shell script that stands for the binary. Its body finds the command in `$command`, the values of
-/// `--stats`, `--file`, `--out` and `--bootstrap` in variables of these names, and what is left in
-/// `$key`.
+/// A shell script that stands for the binary. Its body finds the command in `$command`, the values
+/// of `--stats`, `--file`, `--out` and `--bootstrap` in variables of these names, and what is left
+/// in `$key`.
 pub fn program(dir: &Path, body: &str) -> PathBuf {
     let path = dir.join("mydht");
     let text = format!(

@@ -7,7 +7,8 @@ pub(crate) type RawSource = std::os::fd::RawFd;
 #[cfg(windows)]
 pub(crate) type RawSource = std::os::windows::io::RawSocket;
 
-/// Most events that one call of the operating system may bring. More stay there until the next call.
+/// Most events that one call of the operating system may bring. More stay there until the next
+/// call.
 pub(super) const BATCH: usize = 1024;
 
 /// Readiness and options that the system watches a source for.

@@ -1,8 +1,8 @@
 //! epoll, asked directly.
 //!
-//! By way of `polling` a wait is five system calls (its timer descriptor is set and armed, its notifier read and armed
-//! again) and hides interruptions; here it is a single `epoll_wait`, and a wake is a single `write`. The readiness bits are
-//! the kernel's own, read-hang-up included.
+//! By way of `polling` a wait is five system calls (its timer descriptor is set and armed, its
+//! notifier read and armed again) and hides interruptions; here it is a single `epoll_wait`, and a
+//! wake is a single `write`. The readiness bits are the kernel's own, read-hang-up included.
 
 use super::interest::{BATCH, OsInterest, RawSource, borrow};
 use crate::ready::Ready;
@@ -124,7 +124,8 @@ fn ready(flags: epoll::EventFlags) -> u16 {
     (kinds | urgent) as u16
 }
 
-/// Rounded up to milliseconds, as `epoll_wait` has them: rounded down, the end of a timeout would be a spin.
+/// Rounded up to milliseconds, as `epoll_wait` has them: rounded down, the end of a timeout would
+/// be a spin.
 fn timespec(timeout: Duration) -> Timespec {
     let millis = timeout.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i64;
     Timespec {

@@ -1,4 +1,5 @@
-//! The operating system by way of `polling`: kqueue, event ports, wepoll. Tested on Linux too, which does not use it.
+//! The operating system by way of `polling`: kqueue, event ports, wepoll. Tested on Linux too,
+//! which does not use it.
 
 use super::interest::{BATCH, OsInterest, RawSource, borrow};
 use crate::ready::Ready;

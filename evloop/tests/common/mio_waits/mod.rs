@@ -1,5 +1,5 @@
-//! Random programs over user sources, and what mio 0.6.23 gives for each of their steps: results, events in order,
-//! every readiness, and whether a poll waited for its whole timeout.
+//! Random programs over user sources, and what mio 0.6.23 gives for each of their steps: results,
+//! events in order, every readiness, and whether a poll waited for its whole timeout.
 
 pub mod model;
 
@@ -10,7 +10,8 @@ use std::io::ErrorKind;
 pub const SOURCES: usize = 3;
 pub const POLLS: usize = 2;
 
-/// Readiness is 0 to 3: bit 0 is readable, bit 1 writable. Options have a bit each for edge, level and oneshot.
+/// Readiness is 0 to 3: bit 0 is readable, bit 1 writable. Options have a bit each for edge, level
+/// and oneshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     Set {

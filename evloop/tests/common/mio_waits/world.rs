@@ -154,7 +154,8 @@ impl World {
         steps.collect()
     }
 
-    /// As [`run`](World::run), on the clock, and with a thread that does what is done during a wait.
+    /// As [`run`](World::run), on the clock, and with a thread that does what is done during a
+    /// wait.
     pub fn run_on_the_clock(self: &Arc<Self>, program: &Program, timeout: Duration) -> Vec<Outcome> {
         self.run(program, |world, poll, events, during| {
             let poll = world.poll(poll).unwrap();

@@ -1,4 +1,5 @@
-//! Random sequences of operations over several implementations of epoll, which must agree event for event.
+//! Random sequences of operations over several implementations of epoll, which must agree event for
+//! event.
 #![allow(dead_code)]
 
 #[cfg(target_os = "linux")]
@@ -52,10 +53,10 @@ pub trait Oracle {
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One epoll that may watch another, with room for all events, as sets: Linux promises no order once an entry
-    /// on the ready list was cleared in between, because it depends on when somebody looked. The inner epoll is not
-    /// modified: Linux then does not tell the outer one if the entry is on the list already, though cleared; ours
-    /// tells it.
+    /// One epoll that may watch another, with room for all events, as sets: Linux promises no order
+    /// once an entry on the ready list was cleared in between, because it depends on when somebody
+    /// looked. The inner epoll is not modified: Linux then does not tell the outer one if the entry
+    /// is on the list already, though cleared; ours tells it.
     Nested,
     /// Two epolls side by side and everything, with room for all events, as sets.
     Flat,

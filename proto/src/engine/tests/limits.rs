@@ -381,7 +381,8 @@ fn a_limit_of_no_providers_still_lets_an_attachment_arrive() {
     );
 }
 
-/// A peer that answers now and then, but leaves most unanswered, is never silent three times in a row.
+/// A peer that answers now and then, but leaves most unanswered, is never silent three times in a
+/// row.
 #[test]
 fn requests_that_a_peer_leaves_unanswered() {
     let limits = Limits {

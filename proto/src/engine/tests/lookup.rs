@@ -466,7 +466,8 @@ fn a_querys_mode_says_how_deep_others_ask_and_its_priority_how_many() {
     assert_eq!(first_asked(AProxy, Low), [4]);
 }
 
-/// A query that goes by the neighbours alone opens no connection, whomever they name; one of the asker's own does.
+/// A query that goes by the neighbours alone opens no connection, whomever they name; one of the
+/// asker's own does.
 #[test]
 fn by_proxy_nobody_is_connected_with() {
     for (mode, dials) in [(QueryMode::AProxy, false), (QueryMode::Asynch, true)] {

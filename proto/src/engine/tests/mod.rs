@@ -1,5 +1,5 @@
-//! The protocol, case by case. Every test ends with the check of [`Bench`]: each request of the user had exactly
-//! one last event, and with the peers gone nothing is left in memory.
+//! The protocol, case by case. Every test ends with the check of [`Bench`]: each request of the
+//! user had exactly one last event, and with the peers gone nothing is left in memory.
 
 mod cache;
 mod chaos;
@@ -135,7 +135,8 @@ pub(super) struct Bench {
     pub(super) sent: Vec<(ConnId, ProtoMessage, Option<bytes::Bytes>)>,
     pub(super) events: Vec<(Ticket, Event)>,
     pub(super) closed: Vec<(ConnId, String)>,
-    /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and nobody keeps what is to be cached.
+    /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and
+    /// nobody keeps what is to be cached.
     pub(super) quiet: bool,
     /// Whom it wants to be connected with.
     pub(super) dialed: Vec<(PeerId, Addresses)>,

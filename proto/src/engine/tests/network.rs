@@ -27,7 +27,8 @@ impl Random {
     }
 }
 
-/// One direction of a connection: who receives, on which of its connections, and what is on its way.
+/// One direction of a connection: who receives, on which of its connections, and what is on its
+/// way.
 struct Way {
     to: usize,
     conn: ConnId,
@@ -68,7 +69,8 @@ impl Network {
         }
     }
 
-    /// The same of nodes that tell where they are found, each of which began with one that was there before.
+    /// The same of nodes that tell where they are found, each of which began with one that was
+    /// there before.
     fn of_reachable(nodes: usize, seed: u64, limits: &Limits) -> Self {
         let mut network = Network::new(nodes, seed, limits);
         network.reachable = true;
@@ -161,8 +163,8 @@ impl Network {
         (node, ticket)
     }
 
-    /// Does one thing of all that can be done. False if there is nothing. A part is spoilt in `spoil` ways out of
-    /// ten thousand.
+    /// Does one thing of all that can be done. False if there is nothing. A part is spoilt in
+    /// `spoil` ways out of ten thousand.
     fn step(&mut self, spoil: usize) -> bool {
         let mut ready: Vec<(usize, Option<ConnId>)> = Vec::new();
         for ((node, conn), way) in &self.ways {
@@ -279,8 +281,8 @@ const HOPS: u8 = 6;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Connections are lost and made, parts spoilt, time jumps: each request has one end ([`Bench`] sees to it), and
-    /// what is found is whole and right.
+    /// Connections are lost and made, parts spoilt, time jumps: each request has one end ([`Bench`]
+    /// sees to it), and what is found is whole and right.
     #[test]
     fn faults_lose_requests_but_neither_their_ends_nor_the_truth(
         seed in any::<u64>(),
@@ -327,8 +329,8 @@ proptest! {
         }
     }
 
-    /// Without faults, what one node has is found at once from every node within reach of it in a tree, in whatever
-    /// order things arrive.
+    /// Without faults, what one node has is found at once from every node within reach of it in a
+    /// tree, in whatever order things arrive.
     #[test]
     fn without_faults_what_is_within_reach_is_found(seed in any::<u64>(), nodes in 2usize..6) {
         let samples = samples();
@@ -346,7 +348,8 @@ proptest! {
         network.check_found(&samples);
     }
 
-    /// In a mesh, nodes may come to wait for each other until the requests time out, and may have to ask again.
+    /// In a mesh, nodes may come to wait for each other until the requests time out, and may have
+    /// to ask again.
     #[test]
     fn in_a_mesh_what_is_within_reach_is_found_in_the_end(
         seed in any::<u64>(),
@@ -440,7 +443,8 @@ proptest! {
         prop_assert_eq!(network.ended.get(&request), Some(&Event::Found(record)));
     }
 
-    /// Nodes that know only the one that they began with find what any of them has put, and with few questions.
+    /// Nodes that know only the one that they began with find what any of them has put, and with
+    /// few questions.
     #[test]
     fn in_a_network_where_nobody_knows_all_every_value_is_found(seed in any::<u64>()) {
         const NODES: usize = 120;

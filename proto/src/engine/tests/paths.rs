@@ -1,4 +1,5 @@
-//! Peers with several connections: the best is used, and a worse one is given up when nothing is lost by that.
+//! Peers with several connections: the best is used, and a worse one is given up when nothing is
+//! lost by that.
 
 use super::*;
 

@@ -187,7 +187,8 @@ fn a_large_attachment_streams_from_several_that_have_it() {
     assert!([1, 8, 9].iter().all(|conn| given[conn] > 3), "{given:?}");
 }
 
-/// Whoever is asked names many, and none of them has it: a few are tried, and the download has its end.
+/// Whoever is asked names many, and none of them has it: a few are tried, and the download has its
+/// end.
 #[test]
 fn liars_cost_a_few_connections() {
     let sample = Sample::parts(2);

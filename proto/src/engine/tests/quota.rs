@@ -103,7 +103,8 @@ fn who_puts_forged_records_is_refused_noted_and_let_go() {
     assert!(bench.store.records.is_empty());
 }
 
-/// A record that is too large for this node is no lie, and an old one may be all that its sender knows.
+/// A record that is too large for this node is no lie, and an old one may be all that its sender
+/// knows.
 #[test]
 fn who_takes_more_than_this_node_or_knows_less_is_no_liar() {
     let limits = Limits {

@@ -9,7 +9,8 @@ use crate::attachment::fetch::PartSet;
 use crate::attachment::tree::Node;
 
 thread_local! {
-    /// The content that users of this thread's engines may give with a put. The engine passes on the tree alone.
+    /// The content that users of this thread's engines may give with a put. The engine passes on
+    /// the tree alone.
     static GIVEN: RefCell<HashMap<AttachmentId, Bytes>> = RefCell::default();
 }
 

@@ -88,7 +88,8 @@ fn no_parts_in_flight_are_taken_as_one() {
     );
 }
 
-/// Two providers, and one of them misbehaves in the way that `wrong` does: it is let go, and all is fetched.
+/// Two providers, and one of them misbehaves in the way that `wrong` does: it is let go, and all is
+/// fetched.
 fn refetched_from_another(wrong: impl Fn(&mut Bench, &Sample, QueryId, u64)) {
     let sample = Sample::parts(4);
     let mut bench = Bench::with_peers(2);

@@ -17,7 +17,8 @@ pub(super) const TOO_MANY_WAIT: &str =
 /// An attachment on its way here.
 #[derive(Debug)]
 pub(super) struct Download {
-    /// Distinguishes this download from an earlier one of the same attachment, of which the store has still to answer.
+    /// Distinguishes this download from an earlier one of the same attachment, of which the store
+    /// has still to answer.
     pub(super) number: u64,
     /// `None` while the store looks for what is here already.
     pub(super) plan: Option<FetchPlan<ConnId>>,

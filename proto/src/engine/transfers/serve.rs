@@ -30,7 +30,8 @@ impl Transfers {
         read_for_peer(cx, conn, query, id, part);
     }
 
-    /// Sends a part that the store was asked for. If the store does not have it, the peer waits until it is fetched.
+    /// Sends a part that the store was asked for. If the store does not have it, the peer waits
+    /// until it is fetched.
     pub(in crate::engine) fn part_read(
         &mut self,
         cx: &mut Context,

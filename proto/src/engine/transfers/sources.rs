@@ -1,4 +1,5 @@
-//! Providers of attachments that are on their way here: known ones, searches for more, and changes of connection.
+//! Providers of attachments that are on their way here: known ones, searches for more, and changes
+//! of connection.
 
 use super::super::context::Context;
 use super::super::interface::ConnId;
@@ -65,8 +66,8 @@ impl Transfers {
         ids
     }
 
-    /// Fetches an attachment over `to` instead of `from`: another connection with the same peer. Parts that were asked for
-    /// and have not come are asked for again.
+    /// Fetches an attachment over `to` instead of `from`: another connection with the same peer.
+    /// Parts that were asked for and have not come are asked for again.
     pub(in crate::engine) fn provider_moves(
         &mut self,
         cx: &mut Context,

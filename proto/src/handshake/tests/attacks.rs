@@ -44,7 +44,8 @@ fn pong(bytes: &[u8]) -> Pong {
     }
 }
 
-/// A PING with a fresh key of Mallory's, that claims `key`; what B answers; and its proof, decrypted.
+/// A PING with a fresh key of Mallory's, that claims `key`; what B answers; and its proof,
+/// decrypted.
 fn ask(
     mallory: &mut Mallory,
     b: &Arc<Credentials>,
@@ -366,8 +367,8 @@ fn who_has_not_the_groups_secret_is_no_member() {
     assert_eq!(refusal, Refusal::NotProved);
 }
 
-/// Every encoding of a point of small order on the curve or its twist, as libsodium lists them: with each of them the
-/// shared secret would be known to all.
+/// Every encoding of a point of small order on the curve or its twist, as libsodium lists them:
+/// with each of them the shared secret would be known to all.
 #[test]
 fn fresh_keys_of_small_order_are_refused() {
     for point in [

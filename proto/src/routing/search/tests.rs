@@ -261,8 +261,8 @@ fn with_nobody_to_ask_a_search_is_done_at_once() {
     assert!(search.closest().is_empty());
 }
 
-/// Whoever answers with made-up contacts near the target is forgotten past a bound, and costs no more than a bounded
-/// number of questions a path.
+/// Whoever answers with made-up contacts near the target is forgotten past a bound, and costs no
+/// more than a bounded number of questions a path.
 #[test]
 fn made_up_contacts_are_bounded() {
     let target = id(0).0;

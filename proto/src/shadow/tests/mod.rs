@@ -21,7 +21,8 @@ pub(super) fn reader(cipher: Cipher) -> RecordR {
     RecordR::new(cipher, Secret::new([7; 32])).unwrap()
 }
 
-/// Each of `parts` as a record, and the end record: the whole stream, and where its records begin and end.
+/// Each of `parts` as a record, and the end record: the whole stream, and where its records begin
+/// and end.
 pub(super) fn stream(cipher: Cipher, parts: &[&[u8]]) -> (Vec<u8>, Vec<usize>) {
     let mut wire = Vec::new();
     let mut borders = vec![0];

@@ -1,4 +1,5 @@
-//! Known answers: that what is composed is what the standards say, in the versions that are built here.
+//! Known answers: that what is composed is what the standards say, in the versions that are built
+//! here.
 
 use aes::Aes256;
 use ctr::Ctr128BE;

@@ -16,7 +16,8 @@ fn plain(records: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Reads a changed stream: exactly the first `records` records come out, then an error, and nothing ever after.
+/// Reads a changed stream: exactly the first `records` records come out, then an error, and nothing
+/// ever after.
 #[track_caller]
 fn refused(cipher: Cipher, wire: &[u8], records: usize) {
     let mut layer = reader(cipher);
@@ -140,7 +141,8 @@ proptest! {
         prop_assert!(given.is_empty() && error.is_some());
     }
 
-    /// Whatever is done to a session of many records at one place: what comes out is a beginning of what was written.
+    /// Whatever is done to a session of many records at one place: what comes out is a beginning of
+    /// what was written.
     #[test]
     fn a_changed_session_gives_out_a_beginning(
         cipher in 0..2usize,

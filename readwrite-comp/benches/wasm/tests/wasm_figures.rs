@@ -1,4 +1,5 @@
-//! What restart costs in wasm: the ratios of docs/benchmarks/restart.md, printed as rows of a table.
+//! What restart costs in wasm: the ratios of docs/benchmarks/restart.md, printed as rows of a
+//! table.
 #![cfg(target_family = "wasm")]
 #![allow(dead_code, reason = "the native bench has more ways than run here")]
 
@@ -16,7 +17,8 @@ use std::time::Duration;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 use web_time::Instant;
 
-/// A browser's clock has steps of 0.1 ms. Not longer than needed: a long sample is more often interrupted.
+/// A browser's clock has steps of 0.1 ms. Not longer than needed: a long sample is more often
+/// interrupted.
 const SAMPLE: Duration = Duration::from_millis(5);
 
 fn rounds() -> usize {

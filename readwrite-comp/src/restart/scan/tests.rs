@@ -97,8 +97,8 @@ fn choices(mut seed: u64) -> impl FnMut() -> u8 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// However the bytes come, the scan never asks for more than the message has, always for more than there is of an
-    /// unfinished one, and ends at its end, whatever follows.
+    /// However the bytes come, the scan never asks for more than the message has, always for more
+    /// than there is of an unfinished one, and ends at its end, whatever follows.
     #[test]
     fn the_end_of_any_value_of_any_type(t in types(), seed: u64, chunk in 1usize..40) {
         let mut wire = Vec::new();

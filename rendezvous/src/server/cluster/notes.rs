@@ -49,8 +49,8 @@ pub(super) enum Note {
     },
     Alive {
         instance: InstanceId,
-        /// `Some`: it was not on the backplane until now, so nobody heard what its users left, and these are the rooms that
-        /// they are in.
+        /// `Some`: it was not on the backplane until now, so nobody heard what its users left, and
+        /// these are the rooms that they are in.
         #[serde(default)]
         back_with: Option<BTreeSet<String>>,
     },

@@ -6,8 +6,8 @@ proptest! {
     // Each case is a network of dozens of nodes.
     #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Many look for one value: it comes to be cached where it was looked for in vain, never in the place of what a node
-    /// keeps, within the bound, and for a while.
+    /// Many look for one value: it comes to be cached where it was looked for in vain, never in the
+    /// place of what a node keeps, within the bound, and for a while.
     #[test]
     fn what_many_look_for_is_cached_and_displaces_nothing(seed in any::<u64>(), is_on in any::<bool>()) {
         const NODES: usize = 60;
@@ -65,8 +65,8 @@ proptest! {
         let content = network.nodes[asker].store.content(&sample.id());
         prop_assert_eq!(content.as_ref(), Some(&sample.content));
     }
-    /// A node that opens no connections puts and gets by its neighbours: in a network of many hops, what it puts is where it
-    /// belongs, and it finds what others have put.
+    /// A node that opens no connections puts and gets by its neighbours: in a network of many hops,
+    /// what it puts is where it belongs, and it finds what others have put.
     #[test]
     fn by_proxy_a_node_without_connections_of_its_own_is_a_full_member(seed in any::<u64>()) {
         const NODES: usize = 50;
