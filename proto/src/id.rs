@@ -111,7 +111,7 @@ impl fmt::Debug for PeerId {
     }
 }
 
-/// What a value is found by.
+/// Key of a record.
 ///
 /// As text, 64 hexadecimal digits are the hash of the content; `signed:`, a signer's public key, a
 /// slash and a salt are what that signer signs with that salt; and anything else is a name:

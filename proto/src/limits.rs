@@ -1,124 +1,121 @@
-//! What a node takes from outside: every bound has a name here, and a default.
+//! Bounds on everything that a node takes from outside: each has a name and a default.
 
 use std::time::Duration;
 
-/// The bounds of a node. An error that a bound caused names its field.
+/// Bounds of a node. An error that is caused by a bound names its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one message, encoded. Its memory is never claimed before it arrived.
+    /// Maximum bytes of one encoded message. Memory for it is claimed as it arrives.
     pub message_bytes: usize,
-    /// Bytes of a value inside a message.
+    /// Maximum bytes of a value inside a message.
     pub value_bytes: usize,
-    /// Bytes of an attachment.
+    /// Maximum bytes of an attachment.
     pub attachment_bytes: u64,
-    /// Bytes of an attachment's name.
+    /// Maximum bytes of an attachment's name.
     pub name_bytes: usize,
-    /// Peers connected at once, both ways.
+    /// Maximum connected peers, in both directions.
     pub connections: usize,
-    /// Beside these, connections that are not authenticated yet: a newer one is refused.
+    /// Maximum connections that are not authenticated yet, beside the connected peers. Further ones
+    /// are refused.
     pub handshakes: usize,
-    /// Of these, with one host: a newer one is refused.
+    /// Maximum unauthenticated connections with one host. Further ones are refused.
     pub handshakes_per_host: usize,
-    /// Of these, connections with one peer: a newer one is refused.
+    /// Maximum simultaneous connections with one peer. Further ones are refused.
     pub connections_per_peer: usize,
-    /// Of these, connections with one host: a newer one is refused.
+    /// Maximum connections with one host. Further ones are refused.
     pub connections_per_host: usize,
-    /// Messages waiting to be written to one peer, and requests of one peer at the store; past it
-    /// the peer reads too slowly, or asks too much, and is let go. When half of it waits, no more
-    /// is read from the peer.
+    /// Maximum messages that wait to be written to one peer, and requests of one peer at the store.
+    /// A peer past it reads too slowly, or asks too much, and is disconnected. From half of it on,
+    /// no more is read from the peer.
     pub pending_messages: usize,
-    /// Bytes of these, about; past it the peer is let go. When half of it waits, no more is read
-    /// from the peer.
+    /// Maximum bytes, about, of the messages that wait to be written to one peer. A peer past it is
+    /// disconnected. From half of it on, no more is read from the peer.
     pub pending_bytes: usize,
-    /// Messages of one peer read and not yet handled; past it no more is read from it, and the
-    /// others have their turn.
+    /// Maximum messages of one peer that are read and not yet handled. Past it, other peers have
+    /// their turn first.
     pub messages_per_turn: u32,
-    /// Bytes of these; past it no more is read from the peer.
+    /// Maximum bytes of one peer's messages that are read and not yet handled.
     pub bytes_in_flight: usize,
     /// Messages that a connection's reader or writer handles at once, and requests that the store
-    /// does, before others have their turn. For services that are restarted, on a thread that
-    /// others need too: a page. 0: no bound.
+    /// does, before others have their turn. For services that are restarted on a thread that others
+    /// need too, as in a page. 0: no bound.
     pub messages_at_once: u32,
-    /// Messages of one peer in a second, and at once after a quiet second; past it no more is read
-    /// from it for a while. 0: no bound.
+    /// Rate of one peer's messages, and their number at once after a quiet second. Past it, the
+    /// peer is not read from for a while. 0: no bound.
     pub messages_per_second: u32,
-    /// Bytes of one message between services of the user's.
+    /// Maximum bytes of one message between services of the user's.
     pub app_bytes: usize,
-    /// Bytes of what a node has another node carry to a third, so that they find a way to each
-    /// other.
+    /// Maximum bytes of a signal, by which two nodes find a path to each other, and which a third
+    /// carries.
     pub signal_bytes: usize,
-    /// How many of these one peer may have carried, or say itself, in a second; past it they are
-    /// dropped.
+    /// Rate of the signals that one peer may send or have carried. Further ones are dropped.
     pub signals_per_second: u32,
-    /// Attachments being fetched at once.
+    /// Maximum attachments that are fetched at once.
     pub downloads: usize,
-    /// Peers' requests waiting for parts of one attachment that is being fetched.
+    /// Maximum requests of peers that wait for parts of one attachment while it is fetched.
     pub waiting_requests: usize,
-    /// Parts asked of one peer and not yet received.
+    /// Maximum parts that are requested from one peer and not yet received.
     pub parts_in_flight: usize,
-    /// How many peers a question may pass on its way, each of which asks others in its own name.
+    /// Maximum further peers that a question may pass, each of which asks others in its own name.
     pub hops: u8,
-    /// How many peers are asked at once while something is searched, when its paths have come to
-    /// their ends: Kademlia's α.
+    /// Peers that a search asks at once when its paths have ended: Kademlia's α.
     pub parallel: usize,
-    /// How many paths a search goes first, one question at a time each, that have no peer in
-    /// common.
+    /// Disjoint paths on which a search begins, with one question at a time on each.
     pub paths: usize,
-    /// How many of the nearest peers are looked for, and told in an answer: Kademlia's k.
+    /// Nearest peers that a search looks for, and that an answer names: Kademlia's k.
     pub closest: usize,
-    /// How many of the nearest peers are asked to keep a record.
+    /// Nearest peers that are asked to keep a record.
     pub copies: usize,
-    /// How often what is kept is put again with the nodes that are nearest to it by then. Zero:
-    /// never.
+    /// Interval after which kept records are republished at the peers that are nearest by then.
+    /// Zero: never.
     pub republish: Duration,
-    /// Bytes of a peer's address.
+    /// Maximum bytes of a peer's address as text.
     pub address_bytes: usize,
-    /// Connections being opened at once for searches.
+    /// Maximum connections that are opened at once for searches.
     pub dials: usize,
-    /// Connections held while they are not used; past it those are given up that the routing can
-    /// best do without.
+    /// Unused connections to keep. Past it, those are closed that the routing can best do without.
     pub links: usize,
-    /// A connection that was not used for so long may be given up.
+    /// Time without use after which a connection may be closed.
     pub link_idle: Duration,
-    /// From a search's question to its answer, for each peer that it may pass.
+    /// Time from a search's question to its answer, for each peer that it may pass.
     pub find_timeout: Duration,
-    /// Questions of peers being answered at once.
+    /// Maximum questions of peers that are being answered at once.
     pub lookups: usize,
-    /// Attachments of which the node remembers who has them.
+    /// Attachments of which the node remembers the providers.
     pub known_providers: usize,
-    /// Providers of one attachment that a node tells of, and that it connects with for one that it
-    /// fetches.
+    /// Providers of one attachment that a node keeps and names, and that it connects with when it
+    /// fetches the attachment.
     pub providers: usize,
-    /// What peers say of who has which attachment, kept for those who ask.
+    /// Maximum provider records that are kept for requesters.
     pub provider_records: usize,
-    /// Of these, what one peer says.
+    /// Maximum provider records of one peer.
     pub provider_records_per_peer: usize,
-    /// What a peer says of what it has is void after so long, unless it says so again.
+    /// Time after which a provider record expires, unless the provider announces it again.
     pub provider_expiry: Duration,
-    /// Bytes of values that are kept for a while because others looked for them here. 0: none are,
-    /// nor are others asked to.
+    /// Bytes of values that are cached because others looked for them here. 0: none are cached, and
+    /// no peer is asked to.
     pub cache_bytes: usize,
-    /// Records that one peer may put here in a day.
+    /// Records that one peer may store here in a day.
     pub records_per_peer: usize,
-    /// Bytes of these, with their attachments.
+    /// Bytes of the records, with their attachments, that one peer may store here in a day.
     pub bytes_per_peer: u64,
-    /// Records of one signer that peers may put here.
+    /// Records of one signer that peers may store here.
     pub records_per_signer: usize,
-    /// Bytes of these, with their attachments.
+    /// Bytes of one signer's records, with their attachments, that peers may store here.
     pub bytes_per_signer: u64,
-    /// From a connection's opening to the end of its authentication.
+    /// Time from a connection's opening to the end of its authentication.
     pub handshake_timeout: Duration,
-    /// From a request to its answer.
+    /// Time from a request to its answer.
     pub request_timeout: Duration,
-    /// Without progress while messages wait to be written; past it the peer is let go.
+    /// Time within which a peer must accept a queued message. Past it, the peer is disconnected.
     pub stall_timeout: Duration,
-    /// Longest wait before a service of the node that failed is started again (it doubles from a
-    /// tenth of a second).
+    /// Longest wait before a failed service of the node is started again. The wait doubles from a
+    /// tenth of a second.
     pub service_timeout: Duration,
-    /// Longest wait before a lost bootstrap peer is tried again (it doubles from a quarter of a
-    /// second).
+    /// Longest wait before a lost bootstrap peer is dialled again. The wait doubles from a quarter
+    /// of a second.
     pub reconnect_timeout: Duration,
-    /// From being told to stop to stopping, while answers are still being written.
+    /// Time for answers that are still being written when the node is told to stop.
     pub stop_timeout: Duration,
 }
 

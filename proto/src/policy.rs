@@ -1,16 +1,16 @@
-//! Whom a node talks to.
+//! Peers that a node talks to.
 
 use std::collections::HashMap;
 
 use crate::id::PeerId;
 
-/// What a peer is to a node.
+/// Priority of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerPriority {
     /// It is refused: at its first message, by the id that it claims, and again once the id is
     /// proved.
     Blocked,
-    /// It is taken as long as there is room.
+    /// Accepted as long as a place is free.
     #[default]
     Normal,
     /// It is taken, and where there is no room (`Limits::connections`) one of a lower priority is
@@ -24,7 +24,7 @@ pub enum PeerPriority {
 /// It is asked for ids that are only claimed, too: so it should be quick, and remember nothing of
 /// what it was asked.
 pub trait PeerMgmtMeths: Send {
-    /// What `peer` is to this node.
+    /// Returns the priority of `peer`.
     fn accept(&self, peer: &PeerId) -> PeerPriority;
 
     /// The node's user says what `peer` is from now on.
@@ -59,7 +59,7 @@ impl PeerPolicy {
         }
     }
 
-    /// The same with `peers` of this priority.
+    /// Sets the priority of `peers`.
     #[must_use]
     pub fn with(mut self, priority: PeerPriority, peers: impl IntoIterator<Item = PeerId>) -> Self {
         self.listed

@@ -1,4 +1,4 @@
-//! What is stored under a key.
+//! Records: values under keys.
 
 mod invalid;
 mod seal;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Hash, Key};
 use crate::limits::Limits;
 
-/// What identifies the content of an attachment: enough to check every part of it.
+/// Identity of an attachment's content: enough to check every part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AttachmentId {
     /// The BLAKE3 hash of the whole content.
@@ -29,9 +29,9 @@ pub enum Value {
     Bytes(#[serde(with = "bytes_or_hex")] Vec<u8>),
     /// Content that travels after messages, in parts.
     Attachment {
-        /// What the content is.
+        /// Identity of the content.
         id: AttachmentId,
-        /// What it was called where it came from: a last path component, for people only.
+        /// File name where it came from: a last path component, for people only.
         name: String,
     },
 }
@@ -57,9 +57,9 @@ impl Value {
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// What it is found by.
+    /// Key of the record.
     pub key: Key,
-    /// What is found.
+    /// Value of the record.
     pub value: Value,
     /// For a signed key, and only there: who signed it, and which version it is.
     pub seal: Option<Box<Seal>>,
@@ -84,7 +84,7 @@ impl Record {
         }
     }
 
-    /// It is not what its key names: whoever gives it lies.
+    /// Returns true if the record is not what its key names, so that whoever serves it misbehaves.
     pub fn is_forged(&self) -> bool {
         let other = |hash| hash != self.value.hash();
         matches!(self.key, Key::Content(hash) if other(hash)) || self.check_seal().is_err()

@@ -1,4 +1,4 @@
-//! What each side sends before its first message: see docs/wire.md.
+//! Preamble, which each side sends before its first message: see docs/wire.md.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -9,7 +9,7 @@ pub const PREAMBLE_LEN: usize = 8;
 
 const MAGIC: &[u8; 5] = b"MYDHT";
 
-/// What both sides send first.
+/// Returns the preamble that both sides send.
 pub fn preamble(encoding: u8) -> [u8; PREAMBLE_LEN] {
     let [low, high] = WIRE_VERSION.to_le_bytes();
     let [m, y, d, h, t] = *MAGIC;

@@ -8,7 +8,7 @@ use super::tree::{Node, PART_LEN, PartHasher, Tree};
 #[derive(Debug)]
 pub struct Leaves {
     leaves: Vec<Node>,
-    /// Of the first part, in case it is the only one: that shows later.
+    /// Leaf of the first part, in case it is the only one: that shows later.
     alone: PartHasher,
     len: u64,
 }

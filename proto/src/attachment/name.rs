@@ -1,4 +1,4 @@
-//! Where the content of an attachment is, as a string.
+//! Names of an attachment's content, as strings.
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Attachment;
 use super::tree::{Node, PART_LEN, PartHasher};
 
-/// How much is read at once: memory is claimed as bytes arrive, not as a peer announces them.
+/// Bytes that are read at once: memory is claimed as bytes arrive, not as a peer announces them.
 const READ_LEN: usize = 16 * 1024;
 
 /// A part, in memory: at most [`PART_LEN`] bytes.
@@ -64,7 +64,7 @@ impl Part {
         })
     }
 
-    /// What arrived, or `None` if it is not whole or was not incoming.
+    /// Returns the part that arrived, or `None` if it is not whole or was not incoming.
     pub fn into_received(self) -> Option<ReceivedPart> {
         match self.content {
             Content::Incoming(bytes, index, only) if self.index == self.len => {

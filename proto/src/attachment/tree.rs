@@ -210,7 +210,7 @@ impl Tree {
         tree
     }
 
-    /// What the tree is of.
+    /// Returns the attachment that the tree is of.
     pub fn id(&self) -> AttachmentId {
         self.id
     }

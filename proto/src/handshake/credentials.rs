@@ -15,9 +15,9 @@ use crate::shadow::{Cipher, Shadow};
 pub enum Mode {
     /// Nothing: ids are claimed. For tests and simulations.
     NoAuth = 0,
-    /// That they have the keys of their ids. Anybody may join.
+    /// The keys of their ids. Anybody may join.
     Public = 1,
-    /// That they have the keys of their ids and the group's secret.
+    /// The keys of their ids, and the group's secret.
     Private = 2,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What a node brings into all of its handshakes.
+/// Credentials that a node brings into all of its handshakes.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub(super) identity: Arc<Identity>,
@@ -91,7 +91,7 @@ impl Credentials {
         self
     }
 
-    /// The same with the ciphers that `shadow` has too, and no other.
+    /// Keeps the ciphers that `shadow` has too, and no other.
     #[must_use]
     pub fn known_to(mut self, shadow: &impl Shadow) -> Self {
         let known = shadow.ciphers();
@@ -99,26 +99,26 @@ impl Credentials {
         self
     }
 
-    /// Who this node is.
+    /// Returns the identity of this node.
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
 
-    /// Who this node is to others.
+    /// Returns the id of this node.
     pub fn id(&self) -> PeerId {
         self.identity.id()
     }
 
-    /// What is to be proved.
+    /// Returns the mode: what peers prove to each other.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 }
 
-/// What identifies the channel that a handshake is made over. Both sides must have the same bytes.
+/// Identity of the channel that a handshake is made over. Both sides must have the same bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Channel {
-    /// What both sent before the handshake: version and encoding.
+    /// Preamble that both sides sent: version and encoding.
     pub preamble: Vec<u8>,
     /// What the transport knows itself by: for WebRTC the DTLS fingerprints of who connected and of
     /// who accepted, in this order; nothing for TCP.

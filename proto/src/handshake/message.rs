@@ -156,7 +156,7 @@ impl Ping {
 }
 
 impl Pong {
-    /// What comes before the sealed bytes.
+    /// Returns the bytes before the sealed ones.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut bytes = vec![PONG, VERSION, self.mode as u8, self.cipher as u8];
         bytes.extend(self.challenge);

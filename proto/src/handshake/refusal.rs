@@ -6,7 +6,7 @@ use crate::id::PeerId;
 /// Why a handshake ends without a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// What came is no message of a handshake.
+    /// Bytes that are no message of a handshake.
     Malformed(&'static str),
     /// The peer speaks another version of it.
     Version(u8),
@@ -29,22 +29,22 @@ pub enum Refusal {
     NotProved,
     /// Its signature is not of this handshake, or not by its key.
     BadSignature,
-    /// It is another peer than the one that was looked for.
+    /// Another peer than the one that was dialled.
     WrongPeer {
-        /// Who was looked for.
+        /// Peer that was dialled.
         expected: PeerId,
-        /// Who answered.
+        /// Peer that answered.
         found: PeerId,
     },
     /// This node does not take this peer.
     NotAccepted(PeerId),
-    /// It took too long.
+    /// Handshake past its deadline.
     Late,
     /// The peer refused, and this is what it said.
     ByPeer(&'static str),
 }
 
-/// What the refused peer is told: enough to mend a setting, and nothing about keys.
+/// Reason that the refused peer learns: enough to mend a setting, and nothing about keys.
 const REASONS: [&str; 7] = [
     "it gives no reason",
     "it did not understand what was sent",
@@ -73,7 +73,7 @@ impl Refusal {
         }
     }
 
-    /// What a peer said.
+    /// Reads a peer's reason.
     pub(super) fn by_peer(code: u8) -> Self {
         let [unknown, ..] = REASONS;
         Refusal::ByPeer(REASONS.get(usize::from(code)).unwrap_or(&unknown))

@@ -10,7 +10,7 @@ use super::transcript::Transcript;
 use crate::identity::GroupSecret;
 use crate::shadow::{Secret, expand, extract};
 
-/// What all keys of one handshake are made of. Wiped when it is dropped.
+/// Secret from which all keys of one handshake are derived. Wiped when it is dropped.
 pub(super) struct Schedule(Zeroizing<[u8; 32]>);
 
 /// A key that seals one message.

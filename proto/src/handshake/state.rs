@@ -68,7 +68,7 @@ enum State {
     Over,
 }
 
-/// What follows from a message.
+/// Result of a message.
 #[derive(Debug, Default)]
 pub struct Step {
     /// To be sent, as it is.
@@ -77,21 +77,21 @@ pub struct Step {
     pub session: Option<Session>,
 }
 
-/// What a handshake agreed on.
+/// Result of a handshake.
 #[derive(Debug)]
 pub struct Session {
     /// The peer's key. Proved, unless the mode is [`Mode::NoAuth`].
     pub key: PublicKey,
-    /// What was proved.
+    /// Mode: what was proved.
     pub mode: Mode,
-    /// How what is written is protected.
+    /// Keys of the writing direction.
     pub send: Keys,
-    /// How what is read is protected.
+    /// Keys of the reading direction.
     pub receive: Keys,
 }
 
 impl Session {
-    /// Who the peer is.
+    /// Returns the id of the peer.
     pub fn peer(&self) -> PeerId {
         self.key.id()
     }
@@ -109,7 +109,7 @@ impl fmt::Debug for Handshake {
 }
 
 impl Refusal {
-    /// What to tell the peer, as it is to be sent; `None` if there is nothing to tell it.
+    /// Returns the refusal to send; `None` if the peer is told nothing.
     pub fn to_send(&self) -> Option<Vec<u8>> {
         match self {
             Refusal::ByPeer(_) => None,

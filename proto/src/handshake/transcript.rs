@@ -8,12 +8,12 @@ use crate::identity::{Identity, PublicKey, Signature};
 #[derive(Clone)]
 pub(super) struct Transcript(Sha256);
 
-/// What a signature is for. The roles are in it, so that no side can be shown its own signature.
+/// Contexts of signatures. The roles are in them, so that no side can be shown its own signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Who connected.
+    /// The connecting side.
     Initiator,
-    /// Who accepted.
+    /// The accepting side.
     Responder,
 }
 

@@ -97,11 +97,11 @@ fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 /// Why a text is no secret of the kind that was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArmorError {
-    /// It is something else, not of this kind.
+    /// Text of another kind.
     Foreign(&'static str),
-    /// It was written by a later version.
+    /// Text that a later version wrote.
     Version(String),
-    /// It was changed or cut since it was written.
+    /// Text that was changed or cut since it was written.
     Damaged,
 }
 

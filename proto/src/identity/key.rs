@@ -48,12 +48,12 @@ impl Identity {
         Identity { key, id }
     }
 
-    /// Who this is.
+    /// Returns the peer id of this identity.
     pub fn id(&self) -> PeerId {
         self.id
     }
 
-    /// What others check signatures with.
+    /// Returns the key that signatures are verified with.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.key.verifying_key())
     }

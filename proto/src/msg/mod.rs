@@ -66,7 +66,7 @@ pub enum ProtoMessage {
     NotFound {
         /// The request.
         query: QueryId,
-        /// Those that the answerer knows nearest to the key.
+        /// Nodes nearest to the key that the sender knows.
         nodes: Vec<Contact>,
     },
     /// Asks to keep a record. Who asks must give out the parts of an attachment while it waits.
@@ -119,7 +119,7 @@ pub enum ProtoMessage {
     App {
         /// The service, by name.
         service: String,
-        /// What it says.
+        /// Body of the message.
         #[serde(with = "crate::record::bytes_or_hex")]
         body: Vec<u8>,
     },
@@ -135,7 +135,7 @@ pub enum ProtoMessage {
         /// The place: a peer's id or a key's hash.
         target: Hash,
     },
-    /// Those that the answerer knows nearest to the place.
+    /// Nodes nearest to the target that the sender knows.
     Nodes {
         /// The request.
         query: QueryId,
@@ -166,11 +166,11 @@ pub enum ProtoMessage {
         /// The attachment's hash.
         target: Hash,
     },
-    /// Those that said so, and those that the answerer knows nearest to the hash.
+    /// Providers of an attachment, and the nodes nearest to its hash that the sender knows.
     Providers {
         /// The request.
         query: QueryId,
-        /// Who has it, as far as is known.
+        /// Providers, as far as the sender knows.
         providers: Vec<Contact>,
         /// Nearest first.
         nodes: Vec<Contact>,

@@ -8,10 +8,10 @@ use super::{InvalidRecord, Record, Value, bytes_or_hex};
 use crate::id::{Hash, Key, MAX_SALT, signed_key};
 use crate::identity::{Identity, PublicKey};
 
-/// What a signature of a record is for: see [`Identity::sign`].
+/// Context of a record's signature: see [`Identity::sign`].
 const CONTEXT: &str = "mydht 2026-11-24 a signed record";
 
-/// What makes a record its signer's own (after BEP 44's mutable items).
+/// Signature of a record, with what it covers (after BEP 44's mutable items).
 ///
 /// A key with a seal belongs to one signer and salt, and whoever has the record can check it:
 /// nobody else can put another one there, and of two the one with the higher sequence number is
@@ -23,7 +23,7 @@ pub struct Seal {
     /// Tells the records of one signer apart: at most [`MAX_SALT`] bytes.
     #[serde(with = "bytes_or_hex")]
     pub salt: Vec<u8>,
-    /// How often the record was changed.
+    /// Number of the version.
     pub sequence: u64,
     /// When it is gone, in milliseconds since 1970 (UTC).
     pub expires: u64,
@@ -77,7 +77,8 @@ impl Record {
         }
     }
 
-    /// Of two records under one key, this is the one to keep. What has no seal is never newer.
+    /// Returns true if this is the one to keep of two records under one key. A record without a
+    /// seal is never newer.
     pub fn is_newer_than(&self, other: &Record) -> bool {
         let order = |record: &Record| {
             let seal = record.seal.as_ref()?;
@@ -87,7 +88,7 @@ impl Record {
         order(self).cmp(&order(other)) == Ordering::Greater
     }
 
-    /// It is gone at `now`, in milliseconds since 1970 (UTC).
+    /// Returns true if the record has expired at `now`, in milliseconds since 1970 (UTC).
     pub fn is_expired(&self, now: u64) -> bool {
         self.seal.as_ref().is_some_and(|seal| seal.expires <= now)
     }

@@ -1,4 +1,4 @@
-//! How far two ids are from each other.
+//! Distance of two ids.
 
 use crate::id::Hash;
 
@@ -16,7 +16,7 @@ use crate::id::Hash;
 pub struct Distance([u8; 32]);
 
 impl Distance {
-    /// How far `a` is from `b`.
+    /// Returns the distance of `a` and `b`.
     pub fn between(a: &Hash, b: &Hash) -> Self {
         let mut xor = a.0;
         for (byte, other) in xor.iter_mut().zip(b.0) {
@@ -25,7 +25,7 @@ impl Distance {
         Distance(xor)
     }
 
-    /// How many leading bits the two ids have in common: 0 to 256.
+    /// Returns the number of leading bits that the two ids share: 0 to 256.
     pub fn shared_bits(&self) -> usize {
         match self.0.iter().position(|byte| *byte != 0) {
             Some(at) => at * 8 + self.0[at].leading_zeros() as usize,

@@ -11,7 +11,7 @@ use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use mydht_small::BTreeMap;
 
-/// What can be chosen about a table.
+/// Parameters of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KademliaParams {
     /// Contacts in one bucket: the paper's k, so many that it is unlikely that all of them leave
@@ -212,7 +212,7 @@ mod tests {
         table
     }
 
-    /// What `closest` gives is what sorting all contacts gives, wherever the target lies.
+    /// Compares `closest` with a sort of all contacts, wherever the target lies.
     #[test]
     fn the_closest_are_those_that_sorting_all_gives() {
         let table = table(8, 3000);

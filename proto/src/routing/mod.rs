@@ -1,4 +1,4 @@
-//! Whom a node knows, whom it asks, and whom it stays connected with.
+//! Contacts of a node: which it knows, asks, and stays connected with.
 //!
 //! Pure: no I/O, and time is an argument. A [`Route`] is what the node consults; [`Kademlia`] is
 //! the one for large networks, [`Everyone`] (MyDHT's "inefficient map") for small ones. A third is
@@ -33,7 +33,7 @@ pub struct Contact<A = Addresses> {
     pub addresses: A,
 }
 
-/// What became of a contact that a route was told of.
+/// Outcome of adding a contact to a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {
     /// The route knows it now, or still.
@@ -75,7 +75,7 @@ pub trait Route<A = Addresses>: Debug {
     /// When `refresh` has something to give.
     fn next_refresh(&self) -> Option<Duration>;
 
-    /// How many contacts it has.
+    /// Returns the number of contacts.
     fn len(&self) -> usize;
 
     /// How many it has at each distance, the furthest first; of a route that has no such order, all
@@ -84,7 +84,7 @@ pub trait Route<A = Addresses>: Debug {
         vec![self.len()]
     }
 
-    /// It has none.
+    /// Returns true if there are no contacts.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -9,15 +9,15 @@ use crate::address::Addresses;
 use crate::id::{Hash, PeerId};
 use path::{Path, State};
 
-/// What can be chosen about a search.
+/// Parameters of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchParams {
-    /// How many are asked at once when the paths have come to their ends: the paper's α.
+    /// Contacts that are asked at once when the paths have ended: the paper's α.
     pub parallel: usize,
     /// How many paths go towards the target first, with no contact in common. Each asks one at a
     /// time. 1: none, the search asks `parallel` at once from its beginning.
     pub paths: usize,
-    /// How many of the nearest are looked for: the paper's k.
+    /// Nearest contacts that are looked for: the paper's k.
     pub want: usize,
 }
 
@@ -108,7 +108,8 @@ impl<A: Clone> Search<A> {
         }
     }
 
-    /// Whom to ask now. `None`: wait for an answer, or the search [is done](Search::is_done).
+    /// Returns the contact to ask now. `None`: wait for an answer, or the search [is
+    /// done](Search::is_done).
     #[expect(
         clippy::should_implement_trait,
         reason = "it has more to give after an answer"
@@ -191,7 +192,7 @@ impl<A: Clone> Search<A> {
         all.into_iter().map(|c| c.contact.clone()).collect()
     }
 
-    /// How many contacts lie between this node and `id`, which was asked: 0 for a seed.
+    /// Returns the number of contacts between this node and `id`, which was asked: 0 for a seed.
     pub fn depth(&self, id: &PeerId) -> Option<u32> {
         self.paths.iter().find_map(|path| path.depth(id))
     }

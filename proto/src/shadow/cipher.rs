@@ -4,7 +4,7 @@ use mydht_cipher::{Aes256CtrHmacSha256, ChaCha20Poly1305, InOutBuf};
 
 use super::kdf::expand;
 
-/// How the records of a connection are protected. The numbers are the wire's.
+/// Protection of a connection's records. The numbers are the wire's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cipher {
     /// Not at all: no records, plain bytes.

@@ -36,12 +36,12 @@ const DATA: u8 = 1;
 /// A record that ends a stream, with no bytes.
 const END: u8 = 2;
 
-/// What one direction of a connection is protected with: what a handshake agreed on.
+/// Keys of one direction of a connection, as a handshake agreed on them.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// The cipher.
     pub cipher: Cipher,
-    /// What its keys are made of.
+    /// Secret that the keys are derived from.
     pub secret: Secret,
 }
 

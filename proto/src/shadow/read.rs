@@ -40,7 +40,7 @@ pub struct RecordR {
     header: [u8; HEADER],
     /// A record's encrypted bytes and tag, then its plain bytes.
     buf: Vec<u8>,
-    /// What was read of header and buffer.
+    /// Bytes of header and buffer that were read.
     have: usize,
     state: State,
 }

@@ -14,9 +14,9 @@ pub struct RecordW {
     chain: Chain,
     /// The open record (header, plain bytes) or what is on its way out.
     buf: Vec<u8>,
-    /// What the writer took of `buf`.
+    /// Bytes of `buf` that the writer took.
     sent: usize,
-    /// What is in `buf` is sealed: nothing may be added to it.
+    /// Set when the bytes in `buf` are sealed: nothing may be added to them.
     sealed: bool,
     ending: bool,
 }

@@ -50,7 +50,7 @@ impl Keys {
         })
     }
 
-    /// What others are to make layers with.
+    /// Returns the public key with which others make layers.
     pub fn key(&self) -> [u8; 32] {
         self.now.secret.key()
     }

@@ -12,7 +12,7 @@ pub(super) const TAG: usize = 16;
 /// Every key is used for one packet, so that the nonce need not change.
 const NONCE: [u8; 12] = [0; 12];
 
-/// What a hop and whoever made the packet share for it (X25519, HKDF-SHA-256).
+/// Keys that a hop shares with the maker of the packet (X25519, HKDF-SHA-256).
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Layer {
     header: [u8; KEY],
@@ -70,7 +70,7 @@ impl Layer {
         open(&self.body, body, tag)
     }
 
-    /// What the header's slots are encrypted with.
+    /// Returns the key stream that encrypts the header's slots.
     pub(super) fn header_stream(&self, len: usize) -> Vec<u8> {
         let mut stream = vec![0; len];
         seal(&self.header, &mut stream);

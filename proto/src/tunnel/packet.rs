@@ -23,9 +23,9 @@ const SLOT: usize = 1 + KEY + KEY + TAG + TAG;
 const SLOTS: usize = HOPS * SLOT;
 const HEADER: usize = KEY + TAG + SLOTS;
 
-/// Where the packet goes from here: to a peer.
+/// Forward the packet to a peer.
 const FORWARD: u8 = 1;
-/// It is an answer on its way: to a peer, and the body is anybody's.
+/// Forward an answer to a peer. Its body is anybody's.
 const ANSWER: u8 = 2;
 /// This is where it goes.
 const HERE: u8 = 3;
@@ -91,7 +91,7 @@ pub enum TunnelError {
     Route,
     /// The content is longer than the largest class.
     TooLong,
-    /// It is no packet for this hop, or was changed.
+    /// Bytes that are no packet for this hop, or were changed.
     Broken,
     /// The system gives no random bytes.
     Random,
@@ -113,7 +113,7 @@ impl std::error::Error for TunnelError {}
 /// A hop, for whoever makes a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Who it is.
+    /// Id of the hop.
     pub id: PeerId,
     /// Its X25519 key for packets.
     pub key: [u8; KEY],
@@ -132,20 +132,20 @@ impl HopSecret {
         Ok(HopSecret(StaticSecret::from(random()?)))
     }
 
-    /// What others make layers for it with.
+    /// Public key with which layers for the hop are made.
     pub fn key(&self) -> [u8; KEY] {
         PublicKey::from(&self.0).to_bytes()
     }
 }
 
-/// What a hop makes of a packet.
+/// Result of opening a packet at a hop.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Peeled {
-    /// It goes on to this peer, as long as it was.
+    /// Packet for this peer, as long as it was.
     Forward(PeerId, Vec<u8>),
-    /// It ends here, with this content.
+    /// Packet that ends here, with this content.
     Here(Vec<u8>),
-    /// It is the answer of this name; [`AnswerKeys`] open it.
+    /// Answer of this name, which [`AnswerKeys`] open.
     Home([u8; KEY], Vec<u8>),
 }
 
@@ -155,7 +155,7 @@ fn random<const N: usize>() -> Result<[u8; N], TunnelError> {
     Ok(bytes)
 }
 
-/// What is said to a hop, beside the layers behind it.
+/// Instruction to a hop, beside the layers behind it.
 struct Note {
     kind: u8,
     to: [u8; KEY],
@@ -310,7 +310,7 @@ pub struct AnswerBlock {
     key: [u8; KEY],
 }
 
-/// What opens the answer.
+/// Keys that open the answer.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct AnswerKeys {
     name: [u8; KEY],
@@ -377,7 +377,7 @@ impl AnswerBlock {
 }
 
 impl AnswerKeys {
-    /// What [`Peeled::Home`] calls the answer.
+    /// Returns the name of the answer, as [`Peeled::Home`] has it.
     pub fn name(&self) -> &[u8; KEY] {
         &self.name
     }

@@ -1,4 +1,4 @@
-//! What is asked through a tunnel, and answered.
+//! Requests through a tunnel, and their answers.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -7,7 +7,7 @@ use crate::engine::Event;
 use crate::id::Key;
 use crate::record::{Record, Value};
 
-/// What the last hop is asked to do, in its own name.
+/// Request to the last hop, which carries it out in its own name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Find the value under a key.
@@ -16,7 +16,7 @@ pub enum Request {
     Put(Record),
 }
 
-/// What becomes of it.
+/// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// The record. The requester must check that it belongs to its key, as `mydht::tunnel::Tunnel`
@@ -26,7 +26,7 @@ pub enum Answer {
     NotFound,
     /// So many peers of the last hop keep it.
     Stored(u64),
-    /// It was not done, and why, for people.
+    /// Failure, with a reason for people.
     Failed(String),
 }
 
@@ -58,7 +58,7 @@ impl Request {
 }
 
 impl Answer {
-    /// What was answered. `None`: it is no answer.
+    /// Reads an answer. `None`: the bytes are none.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         decode(bytes)
     }
@@ -71,7 +71,7 @@ impl Answer {
         encode(self)
     }
 
-    /// What is said of an event to somebody at the other end of a tunnel; `None`: more is to come.
+    /// Returns the answer for the other end of a tunnel. `None`: more events follow.
     pub fn of_event(event: Event) -> Option<Self> {
         const FILE: &str = "this is a file, which does not go through a tunnel: get it without one";
         Some(match event {

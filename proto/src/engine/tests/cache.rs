@@ -1,4 +1,4 @@
-//! What others looked for here and found elsewhere.
+//! Caching of values that others looked for here and found elsewhere.
 
 use super::*;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What happens next. Indices are taken modulo what there is.
+/// Next step. Indices are taken modulo what there is.
 #[derive(Clone, Debug)]
 enum Step {
     Up(ConnId, u8),
@@ -22,7 +22,7 @@ enum Step {
     /// The store fails, or answers another question.
     StoreFails(u8),
     Passes(u32),
-    /// What was to be connected with is, as itself or as somebody else, or is not.
+    /// Outcome of a dial: the peer, another peer, or a failure.
     Dialed(u8),
     Reachable(ConnId),
 }
@@ -284,7 +284,7 @@ impl Chaos {
         }
     }
 
-    /// What must be so at any time.
+    /// Checks the invariants that hold at any time.
     fn check(&mut self) {
         let limits = self.bench.engine.cx.limits.clone();
         for (what, count) in self.bench.engine.held() {

@@ -1,4 +1,4 @@
-//! What a limit stops is refused, and the refusal names the limit.
+//! Refusals past a limit, which name the limit.
 
 use super::*;
 

@@ -431,7 +431,7 @@ fn only_the_record_is_found_where_its_attachment_is_not_wanted() {
     assert!(bench.fetches().is_empty());
 }
 
-/// Whom it asks at first, with how many hops, of thirty peers.
+/// Returns the peers that are asked at first, of thirty, with their hops.
 fn first_asked(mode: QueryMode, priority: QueryPriority) -> Vec<u8> {
     let limits = Limits {
         hops: 4,

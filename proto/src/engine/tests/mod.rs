@@ -88,7 +88,7 @@ impl Sample {
     }
 }
 
-/// What a reader makes of a PART message and the bytes after it.
+/// Returns the part that a reader makes of a PART message and the bytes after it.
 pub(super) fn received(message: &ProtoMessage, bytes: impl Into<bytes::Bytes>) -> ReceivedPart {
     let ProtoMessage::Part { part, proof, .. } = message else {
         panic!("only a part has content");
@@ -126,7 +126,7 @@ pub(super) struct Bench {
     pub(super) engine: Engine,
     pub(super) now: Duration,
     pub(super) store: ModelStore,
-    /// What the store was asked and has not answered: empty while `answers` is set.
+    /// Requests to the store that are not answered: empty while `answers` is set.
     pub(super) asked: VecDeque<(StoreTicket, StoreOp)>,
     /// The store answers at once.
     pub(super) answers: bool,
@@ -138,7 +138,7 @@ pub(super) struct Bench {
     /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and
     /// nobody keeps what is to be cached.
     pub(super) quiet: bool,
-    /// Whom it wants to be connected with.
+    /// Peers to be connected with.
     pub(super) dialed: Vec<(PeerId, Addresses)>,
     conns: BTreeSet<ConnId>,
     open: BTreeSet<Ticket>,
@@ -147,7 +147,7 @@ pub(super) struct Bench {
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a peer has for a question that it may ask others in turn.
+/// Time that a peer has for a question about which it may ask others in turn.
 pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When its time began.
@@ -319,7 +319,7 @@ impl Bench {
         ticket
     }
 
-    /// Where a peer says it is found, by its number.
+    /// Tells the engine the address of a peer, by its number.
     pub(super) fn reachable(&mut self, conn: ConnId) {
         self.handle(Input::Reachable(conn, at(conn)));
     }

@@ -1,4 +1,4 @@
-//! What is about the node as a whole: its peers, its store, time.
+//! The node as a whole: its peers, its store, time.
 
 use super::*;
 

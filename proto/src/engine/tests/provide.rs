@@ -1,4 +1,4 @@
-//! Who has an attachment, said to others and asked of them.
+//! Provider records: announced to others and asked of them.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn provided(bench: &mut Bench) -> Vec<(ConnId, QueryId, Hash)> {
     })
 }
 
-/// What the peer that asks is told: who has it.
+/// Returns the providers that the peer that asks learns of.
 fn told(bench: &mut Bench, asker: ConnId, target: Hash) -> Vec<Contact> {
     bench.hears(asker, ProtoMessage::FindProviders { query: 7, target });
     let mut answers = bench.pick(|conn, message| match message {

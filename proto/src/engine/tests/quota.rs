@@ -1,4 +1,4 @@
-//! What peers and signers may have kept here, and what becomes of those who lie.
+//! Quotas of peers and signers, and the fate of those who misbehave.
 
 use super::*;
 use crate::identity::Identity;

@@ -1,4 +1,4 @@
-//! What is kept is put again.
+//! Republishing of records.
 
 use super::*;
 

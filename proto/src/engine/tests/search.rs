@@ -360,7 +360,7 @@ fn ranges_of_the_table_are_refreshed_every_hour_while_there_are_peers() {
     );
 }
 
-/// What a node that looks for its neighbours asks for.
+/// Target of a node that looks for its neighbours.
 const OWN_PLACE: Hash = OWN.0;
 
 const HOUR: Duration = Duration::from_secs(3600);

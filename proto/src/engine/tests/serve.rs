@@ -1,4 +1,4 @@
-//! Giving out parts.
+//! Serving of parts.
 
 use super::store::give;
 use super::*;

@@ -1,4 +1,4 @@
-//! What somebody in between, or at the other end, may try.
+//! Attacks by somebody in between, or at the other end.
 
 use super::super::message::{Message, Ping, Pong, pong_reply};
 use super::super::schedule::Schedule;

@@ -66,7 +66,7 @@ pub(super) fn message(framed: &[u8]) -> Vec<u8> {
     message.to_vec()
 }
 
-/// What a side sends back.
+/// Returns the message that a side sends back.
 pub(super) fn answer(side: &mut Handshake, to: &[u8]) -> Vec<u8> {
     message(&receive(side, to).unwrap().send.unwrap())
 }
@@ -86,7 +86,7 @@ pub(super) fn exchange(a: &Arc<Credentials>, b: &Arc<Credentials>) -> ([Vec<u8>;
     )
 }
 
-/// What a session's keys are made of, to be compared.
+/// Returns the secrets of a session's keys, to be compared.
 pub(super) fn secrets(session: &Session) -> [String; 2] {
     [&session.send, &session.receive].map(|keys| {
         let secret = crate::shadow::secret_bytes(&keys.secret);

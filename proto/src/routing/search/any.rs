@@ -20,7 +20,7 @@ fn contact(number: usize) -> Contact<usize> {
 /// No more than a path remembers, so that nothing is forgotten.
 const MOST: usize = 60;
 
-/// Whom one knows; none if it does not answer.
+/// Contacts that a node knows; none if it does not answer.
 fn knows() -> impl Strategy<Value = Option<Vec<usize>>> {
     prop_oneof![
         3 => proptest::collection::vec(0..MOST, 0..30).prop_map(Some),

@@ -26,10 +26,10 @@ fn is_liar(number: u32) -> bool {
     number % 5 == 4
 }
 
-/// Whom a liar names: others that lie.
+/// Contacts that a liar names: others that lie.
 #[derive(Clone, Copy, Debug)]
 enum Lie {
-    /// Those that are nearest.
+    /// The nearest liars.
     Nearest,
     /// Each liar others, of those that are near.
     Varied,

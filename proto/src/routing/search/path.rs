@@ -34,14 +34,14 @@ impl<A> Candidate<A> {
     }
 }
 
-/// What one path has heard of, nearest first.
+/// Candidates of one path, nearest first.
 #[derive(Clone, Debug)]
 pub(super) struct Path<A> {
     candidates: Vec<Candidate<A>>,
     at_once: usize,
     /// So many of the nearest must have answered.
     want: usize,
-    /// How many it remembers.
+    /// Most candidates that the path remembers.
     most: usize,
     asked: usize,
     /// After so many more failures it ends where it is.
@@ -69,7 +69,7 @@ impl<A: Clone> Path<A> {
         }
     }
 
-    /// One that asks until the nearest [`SearchParams::want`] have answered.
+    /// Creates a path that asks until the nearest [`SearchParams::want`] have answered.
     pub(super) fn pool(params: &SearchParams) -> Self {
         Path {
             candidates: Vec::new(),
@@ -140,7 +140,7 @@ impl<A: Clone> Path<A> {
         Some(candidate.contact.clone())
     }
 
-    /// What became of one that this path asked; its depth.
+    /// Notes the outcome of a question of this path. Returns the depth of the contact.
     pub(super) fn settle(&mut self, id: &PeerId, state: State) -> Option<u32> {
         let candidate = self
             .candidates
@@ -158,7 +158,7 @@ impl<A: Clone> Path<A> {
         Some(depth)
     }
 
-    /// It has asked all that it is to ask, and heard of them.
+    /// Returns true if the path has asked all that it is to ask, and has their answers.
     pub(super) fn is_done(&self, taken: &HashSet<PeerId>) -> bool {
         if self.patience == 0 {
             return self.asked == 0;
@@ -170,7 +170,8 @@ impl<A: Clone> Path<A> {
             .all(|candidate| candidate.state == State::Answered)
     }
 
-    /// It has nobody to ask and nobody who answered: whatever it is given to ask is a gain.
+    /// Returns true if the path has no contact to ask and none that answered: any candidate is a
+    /// gain.
     pub(super) fn is_idle(&self, taken: &HashSet<PeerId>) -> bool {
         self.patience > 0 && !self.candidates.iter().any(|c| c.counts(taken))
     }

@@ -112,7 +112,7 @@ fn no_more_are_asked_at_once_than_may_be() {
     }
 }
 
-/// These numbers in the order of their distance to the contact 0.
+/// Returns these numbers in the order of their distance to the contact 0.
 fn by_distance(numbers: std::ops::Range<u32>) -> Vec<u32> {
     let mut all: Vec<u32> = numbers.collect();
     all.sort_by_key(|number| Distance::between(&id(*number).0, &id(0).0));

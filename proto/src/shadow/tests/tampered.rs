@@ -1,4 +1,4 @@
-//! What somebody on the way may do to a stream of records.
+//! Attacks on a stream of records.
 
 use super::*;
 use proptest::prelude::*;

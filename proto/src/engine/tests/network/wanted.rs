@@ -1,4 +1,4 @@
-//! What many look for, and what only one has.
+//! Values that many look for, and attachments that only one node has.
 
 use super::*;
 
