@@ -1,4 +1,4 @@
-//! Where a server is.
+//! Addresses of rendezvous servers.
 
 use std::fmt;
 use std::str::FromStr;

@@ -19,19 +19,19 @@ use super::user::{IdOf, Identity, Nonce, UserId};
 use mydht_small::{BTreeMap, BTreeSet};
 use spread::SpreadBackoff;
 
-/// How long opening a connection may take, and logging in.
+/// Time for opening a connection and logging in.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it says that it is there.
+/// Interval between pings, which keep the login alive.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// After so long without a word the server is gone: it answers pings.
 const SILENT_FOR: Duration = Duration::from_secs(45);
 
-/// What is to be said while there is no connection, at most.
+/// Most messages that wait while there is no connection.
 const KEPT: usize = 256;
 
-/// How long it is worth saying.
+/// Time after which a waiting message is dropped.
 const KEEP_FOR: Duration = Duration::from_secs(30);
 
 /// When something happens.
@@ -43,7 +43,7 @@ pub struct Time {
     pub unix_ms: u64,
 }
 
-/// What the shell is to do.
+/// Act that the shell carries out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Open a WebSocket; whatever was open before is to be closed.
@@ -56,7 +56,7 @@ pub enum Action {
     Close,
 }
 
-/// What the user hears.
+/// Event for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The state changed: see [`Client::state`].
@@ -73,7 +73,7 @@ pub enum Event {
     Away(UserId),
     /// Another user says something: proved to be its word, and new.
     Signal(UserId, Kind, String),
-    /// What was said to a user did not reach it, and why.
+    /// A message did not reach this user, for this reason.
     Unreachable(UserId, String),
     /// Somebody said something as if it were another: dropped.
     Dropped(UserId, Rejected),
@@ -89,7 +89,7 @@ pub enum Event {
     Refused(Refusal),
 }
 
-/// How the client is.
+/// State of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not connected, and why; it tries again at this time.
@@ -108,7 +108,7 @@ pub enum State {
         /// Whether users of other servers cannot be reached though they should be.
         alone: bool,
     },
-    /// It will not connect any more, and why.
+    /// The client has ended for this reason, and connects no more.
     Ended(String),
 }
 
@@ -199,12 +199,12 @@ impl Client {
         }
     }
 
-    /// Who it is.
+    /// Returns the id of the user.
     pub fn user(&self) -> UserId {
         self.own
     }
 
-    /// How it is.
+    /// Returns the state of the client.
     pub fn state(&self) -> &State {
         &self.state
     }

@@ -14,13 +14,13 @@ use super::user::UserId;
 use mydht_transports::session::{Session, SessionLimits, Side, StreamId};
 use mydht_transports::signaller::Signal;
 
-/// How long a relay may take to open.
+/// Time within which a relay must open.
 const OPEN_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long a relay without streams stays.
+/// Time for which a relay without streams stays open.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// What waits to be heard by the application, at most; the oldest goes.
+/// Most events that wait for the application; the oldest is dropped.
 const EVENTS: usize = 4096;
 
 /// A signalling client that a node's transports share with the shell that runs it. Clones are the
@@ -108,12 +108,12 @@ impl<P: UserSources> Hub<P> {
         let _ = self.wake.set_readiness(mydht_evloop::Ready::readable());
     }
 
-    /// Who this is.
+    /// Returns the id of the user.
     pub fn user(&self) -> UserId {
         self.lock().client.user()
     }
 
-    /// How the connection with the server is.
+    /// Returns the state of the connection with the server.
     pub fn state(&self) -> State {
         self.lock().client.state().clone()
     }
@@ -151,7 +151,8 @@ impl<P: UserSources> Inner<P> {
         (self.clock)()
     }
 
-    /// What happened, before [`action`](Self::action) says what to do.
+    /// Returns the client, to tell it what happened before [`action`](Self::action) returns what to
+    /// do.
     pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client
     }

@@ -17,8 +17,7 @@ fn names() -> String {
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $default:expr),* $(,)?) => {
-        /// What a server takes from its users. Past a limit a user is told which one it was, by the
-        /// name here.
+        /// Bounds on what a server takes from its users. Past a bound, the user learns its name.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits { $($(#[$doc])* pub $name: u64),* }
 

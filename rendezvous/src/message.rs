@@ -1,4 +1,4 @@
-//! What clients and servers say to each other.
+//! Messages between clients and servers.
 //!
 //! Messages are JSON objects in text frames, told apart by `type`; relayed bytes are binary frames.
 //! Members that are not known are ignored, so that a later version may add some.
@@ -11,15 +11,15 @@ use mydht_transports::signaller::SignalKind;
 /// The version of the protocol. Both sides must speak the same.
 pub const VERSION: u32 = 1;
 
-/// Where a server takes WebSockets.
+/// Path at which a server accepts WebSockets.
 pub const PATH: &str = "/signal";
 
-/// What one user says to another, signed: see [`sealed_bytes`](super::sealed_bytes).
+/// Signed message from one user to another: see [`sealed_bytes`](super::sealed_bytes).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// For whom.
     pub to: UserId,
-    /// What it is.
+    /// Kind of the message.
     pub kind: Kind,
     /// Grows by one with each message of a sender; begins at its clock, in milliseconds, times 1024.
     pub seq: u64,
@@ -31,7 +31,7 @@ pub struct Sealed {
     pub signature: Signature,
 }
 
-/// What users say to each other.
+/// Kinds of messages between users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -86,7 +86,7 @@ impl From<Kind> for SignalKind {
     }
 }
 
-/// What a client says.
+/// Message of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum FromClient {
@@ -113,12 +113,12 @@ pub enum FromClient {
     },
     /// Say whether a user is here, and say it when it comes.
     Find {
-        /// Who.
+        /// The user.
         user: UserId,
     },
     /// Wait no longer for a user.
     Forget {
-        /// Who.
+        /// The user.
         user: UserId,
     },
     /// Pass this on.
@@ -140,7 +140,7 @@ pub enum FromClient {
     Ping,
 }
 
-/// What a server says.
+/// Message of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum FromServer {
@@ -181,26 +181,26 @@ pub enum FromServer {
     },
     /// A user that was asked for is here.
     Here {
-        /// Who.
+        /// The user.
         user: UserId,
     },
     /// A user that was asked for is not here. When it comes, `here` follows.
     Away {
-        /// Who.
+        /// The user.
         user: UserId,
     },
     /// Another user says something.
     Signal {
-        /// Who.
+        /// The sender.
         from: UserId,
         /// Its key: `from` must follow from it, and the signature be by it.
         key: PublicKey,
-        /// What.
+        /// The message.
         sealed: Sealed,
     },
     /// Another user wants a relay. It is open when the client asks for it too.
     RelayAsked {
-        /// Who.
+        /// The user.
         user: UserId,
     },
     /// Both want the relay: frames pass from now on.
@@ -253,7 +253,7 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// It is no message of this protocol. The connection is closed.
+    /// Text that is no message of this protocol. The connection is closed.
     Malformed,
     /// The client speaks another version. The connection is closed.
     Version,
@@ -266,8 +266,8 @@ pub enum Code {
     OutOfTurn,
     /// The proof did not come in time, or nothing came for too long. The connection is closed.
     TimedOut,
-    /// The same user logged in again: this connection is closed, and must not be opened again by
-    /// itself.
+    /// Another login of the same user: this connection is closed, and the client must not open it
+    /// again by itself.
     Replaced,
     /// The user is not here.
     Absent,
@@ -277,7 +277,7 @@ pub enum Code {
     RoomName,
     /// No relay is open with this user.
     NoRelay,
-    /// What was asked concerns the client itself.
+    /// Request that concerns the client itself.
     Yourself,
     /// A limit was reached; `limit` says which.
     Limit,
@@ -403,7 +403,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is no message is refused, and nothing panics.
+        /// Refuses text that is no message, without a panic.
         #[test]
         fn any_text_is_a_message_or_not(text in ".*", cut in 0usize..400) {
             let _ = serde_json::from_str::<FromClient>(&text);

@@ -58,7 +58,7 @@ struct Socket {
 enum State {
     #[default]
     Closed,
-    /// It could not be opened.
+    /// Opening failed, for this reason.
     Failed(String),
     Opening(Box<Opening>),
     /// Open, and whether that was said.
@@ -107,7 +107,7 @@ impl Socket {
     }
 }
 
-/// What did not fail but waits for the socket is done when it is ready.
+/// Ignores an error that only says to wait: the call is made again when the socket is ready.
 fn or_blocks(result: Result<(), Error>) -> Result<(), String> {
     match result {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),

@@ -1,4 +1,4 @@
-//! What users say to each other where no server carries it.
+//! Messages between users that no server carries.
 
 use super::message::{Kind, Sealed};
 use super::proof::{Rejected, sealed_bytes};
@@ -6,8 +6,8 @@ use super::replay::{LIFETIME_MS, ReplayGuard};
 use super::user::{IdOf, Identity, PublicKey, Signature, UserId, verify};
 use mydht_transports::signaller::MAX_BODY;
 
-/// What such messages are signed for: one that went over a server is of no use here, and the other
-/// way round.
+/// Context of such messages' signatures: a message that went over a server is invalid here, and the
+/// other way round.
 pub const CARRIED: &str = "mydht-signal 1 carried";
 
 /// Bytes before the body: key, kind, number, when it is void, signature.
@@ -35,7 +35,7 @@ pub struct Post {
 }
 
 impl Post {
-    /// Of this user.
+    /// Creates the post of this user.
     pub fn new(identity: Box<dyn Identity + Send>, id_of: IdOf) -> Self {
         // A user whose key has no id receives nothing: nobody can say anything to it.
         let own = id_of(&identity.public_key()).unwrap_or(UserId([0; 32]));
@@ -48,7 +48,7 @@ impl Post {
         }
     }
 
-    /// Who it is.
+    /// Returns the id of the user.
     pub fn own(&self) -> UserId {
         self.own
     }
@@ -70,7 +70,7 @@ impl Post {
         bytes
     }
 
-    /// Who says what, if it is proved and new.
+    /// Returns the sender and the message, if it is proved and new.
     ///
     /// # Errors
     /// Why it is not believed.

@@ -1,18 +1,18 @@
-//! What is signed, byte for byte.
+//! Signed bytes, one by one.
 
 use std::fmt;
 
 use super::message::{Kind, Sealed};
 use super::user::{IdOf, Identity, Nonce, PublicKey, Signature, UserId, verify};
 
-/// What logins are signed for.
+/// Context of the signatures of logins.
 pub const HELLO: &str = "mydht-signal 1 hello";
 
-/// What messages between users are signed for.
+/// Context of the signatures of messages between users.
 pub const SEALED: &str = "mydht-signal 1 sealed";
 
-/// What a client signs to log in, for [`HELLO`]: the server as the client knows it, the server's
-/// nonce, and its own key.
+/// Returns the bytes that a client signs to log in, for [`HELLO`]: the server as the client knows
+/// it, the server's nonce, and its own key.
 ///
 /// The name is in it so that a server cannot pass another server's challenge on and log in there as
 /// its user.
@@ -26,8 +26,8 @@ pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
     bytes
 }
 
-/// What a user signs to say something to another, for [`SEALED`]: who says it to whom, of what
-/// kind, its number, when it is void, and the body, which is the rest.
+/// Returns the bytes that a user signs to send a message to another, for [`SEALED`]: sender,
+/// receiver, kind, number, expiry, and the body, which is the rest.
 pub fn sealed_bytes(
     from: &PublicKey,
     to: &UserId,
@@ -49,19 +49,19 @@ pub fn sealed_bytes(
 /// Why what another user is said to have said is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
-    /// It is no message at all.
+    /// Bytes that are no message at all.
     Malformed,
-    /// It is for somebody else.
+    /// Message for another user.
     NotForUs,
     /// The key is not that of the user who is said to have sent it.
     WrongKey,
     /// The signature is not by that key over this.
     Forged,
-    /// It is void by now, or both clocks are too far apart.
+    /// Message that has expired, or clocks that are too far apart.
     Expired,
-    /// It is valid for longer than any message may be, or both clocks are too far apart.
+    /// Message that is valid for longer than any may be, or clocks that are too far apart.
     FromTheFuture,
-    /// It was here before.
+    /// Message that was received before.
     Replayed,
     /// Too many users say something at once.
     TooManySenders,

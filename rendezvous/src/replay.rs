@@ -1,4 +1,4 @@
-//! What was said before is not believed again.
+//! Protection against replays.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use super::message::Sealed;
 use super::proof::Rejected;
 use super::user::UserId;
 
-/// How long what is said is valid, in milliseconds.
+/// Milliseconds for which a message is valid.
 pub(super) const LIFETIME_MS: u64 = 60_000;
 
-/// How far the clocks of two users may be apart, in milliseconds.
+/// Most milliseconds that the clocks of two users may be apart.
 const SKEW_MS: u64 = 120_000;
 
 /// Users whose numbers are remembered at once.
 const SENDERS: usize = 4096;
 
-/// How far behind the newest a number may come: as many as a word has bits.
+/// Most that a number may be behind the newest: as many as a word has bits.
 const WINDOW: u64 = 64;
 
 /// Remembers the numbers of what was said for as long as it would be valid.

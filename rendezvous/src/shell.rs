@@ -1,4 +1,4 @@
-//! What runs a client: a socket, a clock and an event loop of its own.
+//! Shell of a client: a socket, a clock and an event loop of its own.
 
 use std::io;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use super::user::{IdOf, Identity};
 /// Frames taken from the socket before others have their turn.
 const AT_ONCE: usize = 64;
 
-/// How a client is known, and to whom it connects.
+/// Identity of a client, and its servers.
 pub struct Config {
-    /// Who it is.
+    /// Identity of the user.
     pub identity: Box<dyn Identity + Send>,
-    /// How ids follow from keys.
+    /// Function that derives ids from keys.
     pub id_of: IdOf,
     /// The servers, each of which will do.
     pub servers: Vec<ServerAddress>,
@@ -41,11 +41,11 @@ pub(super) trait Socket {
     /// Closes it, after what was sent. Nothing more is heard of it.
     fn close(&mut self);
 
-    /// What happened.
+    /// Returns the next event of the socket.
     fn next(&mut self) -> Option<Happened>;
 }
 
-/// What happened to a socket.
+/// Event of a socket.
 pub(super) enum Happened {
     Opened,
     Text(String),
@@ -202,7 +202,7 @@ impl<P: UserSources> Running<P> {
         Running(hub)
     }
 
-    /// What transports use the client by.
+    /// Returns the hub, by which transports use the client.
     pub fn hub(&self) -> Hub<P> {
         self.0.clone()
     }

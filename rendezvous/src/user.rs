@@ -72,7 +72,7 @@ macro_rules! hexadecimal {
 }
 
 hexadecimal!(
-    /// Who a user is: 32 bytes that follow from its public key (see [`IdOf`]).
+    /// Id of a user: 32 bytes that follow from its public key (see [`IdOf`]).
     UserId,
     32,
     "user id"
@@ -93,14 +93,14 @@ hexadecimal!(
 );
 
 hexadecimal!(
-    /// What a server has a user sign, so that no signature is of use twice.
+    /// Bytes that a server has a user sign, so that no signature is of use twice.
     Nonce,
     32,
     "nonce"
 );
 
-/// How an id follows from a key: a collision-resistant hash of it, or the key itself. `None` for
-/// what is no key.
+/// Function that derives an id from a key: a collision-resistant hash of it, or the key itself.
+/// `None` for bytes that are no key.
 pub type IdOf = fn(&PublicKey) -> Option<UserId>;
 
 /// Someone who can sign.

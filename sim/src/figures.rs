@@ -1,4 +1,4 @@
-//! What a simulation measured.
+//! Measurements of a simulation.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use mydht_proto::id::Hash;
 pub struct Distribution(Vec<f64>);
 
 impl Distribution {
-    /// Of these numbers, in any order.
+    /// Creates the distribution of these numbers, in any order.
     pub fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let mut numbers: Vec<_> = numbers.into_iter().collect();
         numbers.sort_unstable_by(f64::total_cmp);
         Distribution(numbers)
     }
 
-    /// How many there are.
+    /// Returns how many numbers there are.
     pub fn count(&self) -> usize {
         self.0.len()
     }
@@ -65,12 +65,12 @@ impl Serialize for Distribution {
     }
 }
 
-/// What became of what was asked.
+/// Outcomes of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Asked, through nodes that lived until the answer.
     pub asked: usize,
-    /// What was asked for was done.
+    /// Requests that were fulfilled.
     pub done: usize,
     /// Why it was not: a few of the answers, and when they came (in milliseconds).
     pub failures: Vec<(u128, String)>,
@@ -99,14 +99,14 @@ impl Tally {
     }
 }
 
-/// What a simulation measured.
+/// Measurements of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// The seed that it began with.
     pub seed: u64,
     /// Nodes at its end.
     pub peers: usize,
-    /// The same for two runs that went the same way.
+    /// Hash of everything that happened: equal for two runs that went the same way.
     pub trace: Hash,
     /// Seconds of virtual time.
     pub virtual_seconds: f64,
@@ -124,10 +124,10 @@ pub struct Figures {
     pub copies: Distribution,
     /// Values looked up.
     pub lookups: Tally,
-    /// Of those found, which were not at the node that was asked itself: how many nodes one after
-    /// the other were asked.
+    /// Nodes that were asked one after the other, for lookups that were found elsewhere than at the
+    /// node that was asked itself.
     pub hops: Distribution,
-    /// Of the same: virtual milliseconds.
+    /// Virtual milliseconds of the same lookups.
     pub latency: Distribution,
     /// Messages read by each node that lived to the end.
     pub load: Distribution,

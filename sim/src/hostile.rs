@@ -42,7 +42,7 @@ impl Gang {
     }
 }
 
-/// What a node speaks: the truth, or as a member of a gang.
+/// Encoding of a node that is honest, or a member of a gang.
 ///
 /// A liar names members of its gang where an honest node names those that are near (the eclipse of
 /// S/Kademlia §3), and answers with another value than was asked for where it knows one.
@@ -88,7 +88,7 @@ impl MsgEnc for Tongue {
     }
 }
 
-/// Where a node keeps records: in memory, or nowhere although it says so.
+/// Store of records: in memory, or nowhere although it answers that it keeps them.
 pub enum Shelf {
     /// In memory.
     Memory(Box<MemoryKV>),

@@ -33,5 +33,5 @@ pub use run::{Progress, Simulation};
 pub use scenario::{Scenario, Split};
 pub use weather::{RETRANSMIT, Weather};
 
-/// What a network can do to those who send across a partition.
+/// Fate of what is sent across a partition.
 pub use mydht_transports::memory::Partition;

@@ -12,10 +12,10 @@ use super::world::{Member, NodeId, RequestId, World};
 use mydht_proto::engine::{Command, Event};
 use mydht_proto::record::{Record, Value};
 
-/// How far a simulation is.
+/// Progress of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What happens now, in a word or two.
+    /// Phase, in a word or two.
     pub phase: &'static str,
     /// Virtual time.
     pub now: Duration,
@@ -25,7 +25,7 @@ pub struct Progress {
     pub peers: usize,
 }
 
-/// What is to happen.
+/// Act that is to happen.
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Join,
@@ -39,7 +39,7 @@ enum Action {
     Count,
 }
 
-/// What a user has asked.
+/// Request of a user.
 struct Request {
     what: What,
     node: NodeId,

@@ -1,4 +1,4 @@
-//! What is simulated.
+//! Scenarios to simulate.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use mydht_proto::Limits;
 pub struct Split {
     /// For how long.
     pub lasts: Duration,
-    /// What happens to what is sent across.
+    /// Fate of what is sent across.
     pub how: Partition,
     /// From its end to the first lookup: so long the halves have to find each other.
     pub rest: Duration,
 }
 
-/// What is simulated: all of it, and the seed, decide the run.
+/// Scenario to simulate: its fields, the seed among them, decide the run.
 ///
 /// 1. Nodes join, one after the other, each by one that is there.
 /// 2. After a rest, values are put through nodes at random. If there is a [`Split`], it lasts
@@ -50,12 +50,12 @@ pub struct Scenario {
     pub hostile: f64,
     /// A network in two halves.
     pub split: Option<Split>,
-    /// How long what is sent is on its way.
+    /// Latency and loss of the network.
     pub weather: Weather,
     /// Contacts in a bucket of the routing table, and contacts that a search looks for: Kademlia's
     /// k.
     pub bucket: usize,
-    /// What a node takes and holds.
+    /// Bounds of each node.
     pub limits: Limits,
 }
 

@@ -1,4 +1,4 @@
-//! What happened, in one hash.
+//! Trace of a run: everything that happened, in one hash.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Trace {
         self.note(delivery.at, &[delivery.from.0, delivery.to.0, kind, len]);
     }
 
-    /// What became of a user's request.
+    /// Adds the outcome of a user's request.
     pub(super) fn heard(&mut self, at: Duration, request: u64, event: &Event) {
         self.note(at, &[u64::MAX, request]);
         self.hasher.update(format!("{event:?}").as_bytes());

@@ -1,4 +1,4 @@
-//! How long what is sent is on its way.
+//! Latency of the network.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use mydht_proto::id::Hash;
 /// All of its arithmetic is the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weather {
-    /// What the shortest way takes.
+    /// Latency of the shortest path.
     pub nearest: Duration,
-    /// What the longest way takes beside that.
+    /// Latency that the longest path adds.
     pub span: Duration,
-    /// What any way may take beside that.
+    /// Latency that any path may add.
     pub jitter: Duration,
     /// The share of the pieces that are lost, and sent again after [`RETRANSMIT`], after twice
     /// that, and so on.

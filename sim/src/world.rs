@@ -44,14 +44,14 @@ pub(super) struct World {
     bucket: usize,
     limits: mydht_proto::Limits,
     members: BTreeMap<NodeId, Member>,
-    /// Those that live and are to be asked, in no order.
+    /// Honest nodes that live and may be asked, in no order.
     honest: Vec<NodeId>,
     gang: Gang,
     trace: Arc<Mutex<Trace>>,
     heard: Arc<Mutex<Vec<(RequestId, Event)>>>,
     /// Messages read by nodes that are gone.
     messages_before: u64,
-    /// Of handshakes, the same.
+    /// Messages of handshakes that they read.
     handshakes_before: u64,
 }
 
@@ -178,7 +178,7 @@ impl World {
         Ok(member.node.node().request(command, hear)?)
     }
 
-    /// What users heard since this was last asked.
+    /// Takes the events that users have heard since the last call.
     pub(super) fn heard(&self) -> Vec<(RequestId, Event)> {
         std::mem::take(&mut lock(&self.heard))
     }

@@ -1,4 +1,4 @@
-//! What the node answers, awaited.
+//! Answers of the node, awaited.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What the page is told.
+//! Events for the page.
 
 use js_sys::{Array, Object, Reflect};
 use mydht::Value;

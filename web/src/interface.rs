@@ -1,4 +1,4 @@
-//! What JavaScript gives and gets, with its types.
+//! Values of JavaScript, with their types.
 
 use js_sys::{Array, Reflect, Uint8Array};
 use mydht_transports::webrtc::browser::IceServer;

@@ -1,4 +1,4 @@
-//! What a node has in its browser: what `mydht store` tells of a folder.
+//! Contents of a browser's store, as `mydht store` lists those of a folder.
 
 use std::io;
 
@@ -27,7 +27,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// How long its content is, in bytes.
+    /// Returns the length of the content in bytes.
     pub(crate) fn size(&self) -> u64 {
         match &self.record.value {
             Value::Bytes(bytes) => bytes.len() as u64,
@@ -35,7 +35,7 @@ impl Stored {
         }
     }
 
-    /// What its key is, in words.
+    /// Returns the kind of the key, in words.
     pub(crate) fn kind(&self) -> &'static str {
         match self.record.key {
             Key::Content(_) => "the hash of its content",
@@ -46,7 +46,7 @@ impl Stored {
 }
 
 impl Inventory {
-    /// Of what this profile has now.
+    /// Returns the inventory of this profile at this moment.
     ///
     /// # Errors
     /// What the browser says.

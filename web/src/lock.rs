@@ -1,4 +1,4 @@
-//! What one tab of an origin has to itself (Web Locks, W3C).
+//! Locks that one tab of an origin has to itself (Web Locks, W3C).
 
 use std::cell::RefCell;
 use std::rc::Rc;

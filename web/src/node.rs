@@ -105,7 +105,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Who this node is: 64 hexadecimal digits.
+    /// Id of this node: 64 hexadecimal digits.
     #[wasm_bindgen(getter)]
     pub fn id(&self) -> String {
         self.hub.user().to_string()
@@ -117,7 +117,7 @@ impl Node {
         Some(self.profile.as_ref()?.name.clone())
     }
 
-    /// How the connection with the signalling server is, in words.
+    /// State of the connection with the signalling server, in words.
     #[wasm_bindgen(getter)]
     pub fn state(&self) -> String {
         self.hub.state().to_string()
@@ -129,7 +129,7 @@ impl Node {
         matches!(self.hub.state(), State::Online { .. })
     }
 
-    /// What it counted.
+    /// Counters of the node.
     #[wasm_bindgen(getter)]
     pub fn stats(&self) -> NodeStats {
         let counted = self.metrics.snapshot();
@@ -144,7 +144,7 @@ impl Node {
         .unchecked_into()
     }
 
-    /// How long its turns took.
+    /// Durations of the node's turns.
     #[wasm_bindgen(getter)]
     pub fn turns(&self) -> TurnStats {
         let turns = self.turns.borrow();
@@ -194,8 +194,8 @@ impl Node {
         self.store(value, None, name, None).await
     }
 
-    /// The same for a file, which can be larger: it is read where it is, and never in memory as a
-    /// whole. `progress` hears how much of it has moved to a peer.
+    /// Shares a file, which can be larger than memory: it is read where it is. `progress` hears how
+    /// much of it has moved to a peer.
     ///
     /// A node that is kept keeps the file too; where the browser has no room for it, `unkept` says
     /// so.
@@ -226,8 +226,8 @@ impl Node {
         Ok(kept)
     }
 
-    /// What is under a key, or a name; `undefined` if nobody has it. Of a file, `progress` hears
-    /// how much has come.
+    /// Returns what is under a key, or a name; `undefined` if nobody has it. For a file, `progress`
+    /// hears how much has come.
     pub async fn get(
         &self,
         key: String,

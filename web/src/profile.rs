@@ -1,4 +1,4 @@
-//! Who a node is, and what it keeps, from one visit to the next.
+//! Profiles: the identity and the store of a node from one visit to the next.
 
 use std::io;
 
@@ -96,13 +96,14 @@ impl Profile {
         Ok(identity)
     }
 
-    /// Where its records are.
+    /// Returns the store of the profile's records.
     pub(crate) fn records(&self) -> IndexedDbKV {
         IndexedDbKV::open(&format!("mydht {} records", self.name))
     }
 
-    /// Where its attachments are: those that came from others, and the files that its user put,
-    /// which are read where the browser has them. Also, what is not there although it was put.
+    /// Returns the attachments of the profile: fetched ones, and the files that its user put, which
+    /// are read where the browser has them. Also returns the files that are not there although they
+    /// were put.
     ///
     /// # Errors
     /// When this browser keeps no files.

@@ -12,10 +12,11 @@ use wasm_bindgen_futures::spawn_local;
 use crate::conf::Conf;
 use crate::time::sleep;
 
-/// How often it is looked who is not connected, in milliseconds.
+/// Milliseconds between looks for members that are not connected.
 const LOOK_EVERY: f64 = 500.0;
 
-/// Who is there, and whom the node connects with. It goes on as long as somebody has it.
+/// Members of a room, and the node's connections with them. It goes on as long as somebody holds
+/// it.
 pub(crate) struct Room(RefCell<Meeting>);
 
 impl Room {

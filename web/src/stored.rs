@@ -11,8 +11,8 @@ use crate::node::{Node, error};
 
 #[wasm_bindgen]
 impl Node {
-    /// What it has in this browser: all records, with how much of their content is here. Nothing of
-    /// a node that keeps nothing.
+    /// Returns all records in this browser, with how much of their content is here. Empty for a
+    /// node that keeps nothing.
     pub async fn stored(&self) -> Result<StoredList, JsError> {
         let (listed, damaged) = match &self.profile {
             Some(profile) => {

@@ -1,4 +1,4 @@
-//! How long the node's turns take the page's thread.
+//! Time that the node's turns take of the page's thread.
 
 /// Tenths of a millisecond that are told apart; what is longer counts as that.
 const BINS: usize = 1000;
@@ -30,7 +30,7 @@ impl Turns {
         self.longest = self.longest.max(milliseconds);
     }
 
-    /// How many there were.
+    /// Returns the number of turns.
     pub fn count(&self) -> u64 {
         self.count
     }

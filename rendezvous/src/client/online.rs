@@ -1,4 +1,4 @@
-//! What the server says.
+//! Messages of the server to a client that is logged in.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ impl Client {
         self.events.push_back(event);
     }
 
-    /// What concerned one user was refused.
+    /// Handles the refusal of a message that concerned one user.
     fn refused_with(&mut self, user: UserId, Refusal { code, text, .. }: Refusal) {
         if code == Code::NoRelay && self.relays.get(&user) == Some(&false) {
             // Of a frame over the relay of before: nothing is sent over one that is not open yet.

@@ -1,15 +1,15 @@
-//! Whom a node connects with by way of a signalling server, by which path, and when. Pure: time is
-//! an argument.
+//! Meeting of the members of a room: which peer a node connects with, by which path, and when.
+//! Pure: time is an argument.
 
 use std::time::Duration;
 
 use mydht_proto::{Address, Link, PeerId};
 use mydht_small::BTreeMap;
 
-/// How long a direct path has before the server carries what is said.
+/// Time for a direct path before the server's relay is used.
 const HEAD_START: Duration = Duration::from_millis(1500);
 
-/// How long one that comes has to connect, before the others do.
+/// Time for a newcomer to connect before the others do.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Waits after a failure, doubled up to a bound.
@@ -30,14 +30,14 @@ pub enum Path {
 pub struct Way {
     /// With whom.
     pub peer: PeerId,
-    /// How.
+    /// Path to the peer.
     pub path: Path,
     /// The peer has proved who it is.
     pub is_up: bool,
 }
 
 impl Way {
-    /// What a connection of a node is to its meetings. `None` while nobody knows with whom it is.
+    /// Returns a connection of a node as its meetings see it. `None` while its peer is unknown.
     pub fn of(link: &Link) -> Option<Self> {
         let (path, sought) = match link.address {
             Address::Relay(id) => (Path::Relayed, Some(id)),
@@ -52,7 +52,7 @@ impl Way {
     }
 }
 
-/// Who is there, and how far this node is with each.
+/// Peers that are present, and how far this node is with each.
 ///
 /// Who comes connects with those that are there: it may be one that was there before and began
 /// anew, and its first word is what ends the connection of before at the others. If it does not,
@@ -83,9 +83,9 @@ struct Peer {
     relayed: Attempts,
     /// Since when there is no connection with it.
     alone: Option<Duration>,
-    /// It is this node that connects.
+    /// Set if this node is the one that connects.
     is_ours: bool,
-    /// It was said to be there. One that was not came by a search, and is known as long as it is
+    /// Set if the server named the peer. A peer that a search found is known as long as it is
     /// connected.
     is_said: bool,
 }
@@ -102,7 +102,7 @@ struct Attempts {
 }
 
 impl Attempts {
-    /// How this path is at `now`: up, being tried, or neither.
+    /// Notes the state of this path at `now`: up, being tried, or neither.
     fn see(&mut self, now: Duration, is_up: bool, is_tried: bool) {
         if is_up {
             *self = Attempts::default();
@@ -161,7 +161,7 @@ impl Meeting {
         self.peers.remove(peer);
     }
 
-    /// Who is there.
+    /// Returns the peers that are present.
     pub fn peers(&self) -> impl Iterator<Item = &PeerId> {
         self.peers.keys()
     }

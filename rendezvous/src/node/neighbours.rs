@@ -41,7 +41,7 @@ impl<P: UserSources> Clone for Neighbours<P> {
 }
 
 impl<P: UserSources> Neighbours<P> {
-    /// Of the node with this identity.
+    /// Creates the neighbours of the node with this identity.
     pub fn new(identity: Arc<Identity>) -> Self {
         let (registration, trigger) = P::user_source();
         Neighbours {

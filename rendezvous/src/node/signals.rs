@@ -15,20 +15,20 @@ const PEERS: usize = 1024;
 /// Signals to one peer that are remembered until it answers.
 const SIGNALS: usize = 16;
 
-/// What a node's transport signals by: its server while it is logged in there and the peer is there
-/// too, else its neighbours. What the server did not bring to a peer, the neighbours are given.
+/// Signals of a node's transport: through its server while both ends are logged in there, else
+/// through its neighbours. The neighbours also get what the server did not deliver.
 pub struct Signals<P: UserSources> {
     hub: Hub<P>,
     server: ServerSignaller<P>,
     neighbours: Neighbours<P>,
-    /// Whom the server did not reach the last time.
+    /// Peers that the server did not reach the last time.
     away: BTreeSet<RtcAddress>,
-    /// What the server was given for peers that have not answered since.
+    /// Signals that the server was given for peers that have not answered since.
     unsure: BTreeMap<RtcAddress, Vec<(SignalKind, String)>>,
 }
 
 impl<P: UserSources> Signals<P> {
-    /// Of the user of this hub, who is the node of these neighbours.
+    /// Creates the signals of this hub's user, who is the node of these neighbours.
     pub fn new(hub: Hub<P>, neighbours: Neighbours<P>) -> Self {
         Signals {
             server: ServerSignaller::new(hub.clone()),
@@ -43,7 +43,7 @@ impl<P: UserSources> Signals<P> {
         matches!(self.hub.state(), State::Online { .. })
     }
 
-    /// What is given to the server may come back: it is kept until the peer answers.
+    /// Keeps a signal that the server was given, until the peer answers: it may come back.
     fn keep(&mut self, peer: &RtcAddress, kind: SignalKind, body: &str) {
         if self.unsure.len() >= PEERS && !self.unsure.contains_key(peer) {
             self.unsure.pop_first();

@@ -1,4 +1,4 @@
-//! Where a user is found over the server.
+//! Addresses of users that are reached through the server's relay.
 
 use std::fmt;
 use std::str::FromStr;

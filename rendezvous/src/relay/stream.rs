@@ -97,7 +97,7 @@ impl<P: UserSources> Write for RelayEnd<P> {
         Ok(count)
     }
 
-    /// What was written is on its way already.
+    /// Returns at once: written bytes are on their way already.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{ConnId, Output, Server};
 use notes::{ALL, ARRIVAL, Note, ROOM, USER, user_topic};
 pub(super) use notes::{Letter, arrival_topic, room_topic};
 
-/// How often a server says that it lives.
+/// Interval at which a server announces that it lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// After so long without a word a server is taken for dead.
@@ -25,7 +25,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(15);
 /// Names a server among the others: random, new at each start.
 pub(super) type InstanceId = u64;
 
-/// What the backplane is to do, in order.
+/// Command to the backplane. Commands are carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterCommand {
     /// Receive what is published on a topic, from now on.
@@ -36,30 +36,30 @@ pub enum ClusterCommand {
     Publish {
         /// On which topic.
         topic: String,
-        /// What.
+        /// Bytes to publish.
         bytes: Vec<u8>,
         /// Given back in the report; 0 if no report is needed.
         ticket: u64,
     },
 }
 
-/// How often something was received.
+/// Number of receivers of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// That of the command.
+    /// Ticket of the command.
     pub ticket: u64,
     /// Servers that received it.
     pub receivers: u64,
 }
 
-/// What the backplane reports.
+/// Report of the backplane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backplane {
-    /// It can be used: nothing is subscribed yet.
+    /// The backplane can be used: nothing is subscribed yet.
     Up,
-    /// It cannot be used; what was subscribed and not yet reported is lost.
+    /// The backplane cannot be used. Subscriptions, and what was not reported yet, are lost.
     Down,
-    /// What became of a publication.
+    /// Outcome of a publication.
     Published(Published),
     /// Something was published on a topic.
     Message(String, Vec<u8>),
@@ -76,7 +76,7 @@ pub(super) struct Cluster {
     alive_at: Duration,
 }
 
-/// What to do when a publication reached nobody.
+/// Act that follows when a publication reached nobody.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ticket {
     None,
@@ -148,7 +148,7 @@ impl Server {
         self.publish(user_topic(&to), &Note::Letter { from, letter }, ticket)
     }
 
-    /// The same for relayed bytes, to a user that is not here.
+    /// Posts relayed bytes to a user that is not here.
     pub(super) fn post_frame(&mut self, from: UserId, to: UserId, payload: &[u8]) -> bool {
         // Other than JSON, it begins with 1.
         let bytes = relay_frame(&from, payload);
@@ -181,7 +181,7 @@ impl Server {
         self.publish(arrival_topic(&id), &Note::Arrived, Ticket::None);
     }
 
-    /// The same for one that logged out.
+    /// Withdraws a user that has logged out.
     pub(super) fn withdraw(&mut self, id: UserId) {
         self.unsubscribe(user_topic(&id));
     }

@@ -1,10 +1,10 @@
-//! What a server counts.
+//! Counters of a server.
 
 use std::collections::BTreeMap;
 
 use super::super::message::Code;
 
-/// What happened since the server began.
+/// Counts since the server began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Connections opened, refused ones included.
@@ -27,11 +27,11 @@ pub struct Counters {
     pub pauses: u64,
     /// Messages from other servers.
     pub cluster_messages: u64,
-    /// What was refused, by its code.
+    /// Refusals, by their code.
     pub refusals: BTreeMap<Code, u64>,
 }
 
-/// How many there are of what, now.
+/// Numbers of connections, users and so on, at this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Connections.

@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    /// What another server says to whether a user is there.
+    /// Handles another server's answer whether a user is there.
     pub(super) fn probed(&mut self, asker: UserId, wanted: UserId, there: bool) {
         let waits = self
             .waiting

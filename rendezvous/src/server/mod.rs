@@ -40,7 +40,7 @@ pub struct Server {
     pending: u64,
     users: BTreeMap<UserId, User>,
     rooms: BTreeMap<String, Room>,
-    /// Who waits for a user that is not here.
+    /// Users that wait for a user that is not here.
     waiting: BTreeMap<UserId, BTreeSet<UserId>>,
     cluster: Option<Cluster>,
     counters: Counters,
@@ -100,12 +100,12 @@ impl Server {
         self.outputs.pop_front()
     }
 
-    /// What it counted.
+    /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// How many there are of what.
+    /// Returns the gauges.
     pub fn gauges(&self) -> Gauges {
         Gauges {
             connections: self.connections.len() as u64,
@@ -117,7 +117,7 @@ impl Server {
         }
     }
 
-    /// What it takes.
+    /// Returns the limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -1,4 +1,4 @@
-//! What a server wants done.
+//! Acts that a server asks for.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Frame {
     }
 }
 
-/// What to do.
+/// Act that a server asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send a frame, in the order of these outputs, and report it by [`sent`](super::Server::sent).
@@ -46,7 +46,7 @@ pub enum Output {
 
 /// Why a connection is closed: codes of RFC 6455, section 7.4, and its registry.
 pub mod close {
-    /// It broke the rules.
+    /// Violation of the protocol.
     pub const POLICY: u16 = 1008;
     /// A message was too big.
     pub const TOO_BIG: u16 = 1009;
@@ -54,6 +54,7 @@ pub mod close {
     pub const RESTART: u16 = 1012;
     /// The server is full.
     pub const TRY_LATER: u16 = 1013;
-    /// Of our own (4000 to 4999 are): the same user logged in again. Do not come back by yourself.
+    /// Another login of the same user. The client must not come back by itself. A code of our own,
+    /// as 4000 to 4999 are.
     pub const REPLACED: u16 = 4001;
 }

@@ -8,7 +8,7 @@ use super::{ConnId, Frame, Server, User, refuse, refuse_limit};
 /// Why a relay is closed whose other user logged in again.
 const CAME_BACK: &str = "the other user came back";
 
-/// What is known of a relay, at one of its ends.
+/// State of a relay at one of its ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Relay {
     /// The user of this end wants it.

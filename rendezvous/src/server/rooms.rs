@@ -7,7 +7,7 @@ use super::super::user::UserId;
 use super::cluster::{InstanceId, room_topic};
 use super::{Server, refuse, refuse_limit};
 
-/// Who is in a room.
+/// Members of a room.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// Users of this server.
@@ -115,7 +115,7 @@ impl Server {
         }
     }
 
-    /// What another server says of who is in a room there.
+    /// Handles another server's list of the members of a room there.
     pub(super) fn remote_members(
         &mut self,
         name: &str,

@@ -6,8 +6,8 @@ use mydht_sim::{Scenario, Simulation};
 /// tests that fail then say what it is now, natively and in wasm, and both must say the same.
 pub const TRACE: &str = "a9fe1faa55670c313af7bbeac2902916344e5a2046efb0f7cb449b37c9ee2c00";
 
-/// What `mydht sim --peers 20 --seed 7 --puts 10 --lookups 20 --minutes 2 --hostile 0.1` runs, and
-/// prints.
+/// Runs `mydht sim --peers 20 --seed 7 --puts 10 --lookups 20 --minutes 2 --hostile 0.1`, and
+/// returns the trace that it prints.
 pub fn trace() -> String {
     let scenario = Scenario {
         puts: 10,

@@ -1,4 +1,4 @@
-//! What servers publish on the backplane, and on which topics.
+//! Messages that servers publish on the backplane, and their topics.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConnId, InstanceId, PublicKey, Sealed, UserId};
 
-/// Where servers say that they live.
+/// Topic on which servers announce that they live.
 pub(super) const ALL: &str = "mydht:all";
 pub(super) const USER: &str = "mydht:u:";
 pub(super) const ARRIVAL: &str = "mydht:w:";
 pub(super) const ROOM: &str = "mydht:r:";
 
-/// What one user's server says to another's.
+/// Message from one user's server to another's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) enum Letter {
     Signal {
@@ -30,7 +30,7 @@ pub(in super::super) enum Letter {
     RelayCheck,
 }
 
-/// What a server says on a topic.
+/// Message of a server on a topic.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Note {
     Letter {

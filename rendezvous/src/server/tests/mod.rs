@@ -31,7 +31,7 @@ pub(super) struct World {
     up: Vec<bool>,
     /// Whether a server died without a word.
     pub(super) was_killed: bool,
-    /// What the next server that is started is called: none is called as another was.
+    /// Name of the next server that is started: none has the name of another.
     next_instance: u64,
     /// Publications that were made and not yet received, in order.
     pub(super) in_flight: VecDeque<(String, Vec<u8>)>,
@@ -39,7 +39,7 @@ pub(super) struct World {
     pub(super) held: bool,
 }
 
-/// What a client sees.
+/// Event that a client sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Message(FromServer),
@@ -249,7 +249,7 @@ impl World {
         self.inboxes.remove(&conn).unwrap_or_default().into()
     }
 
-    /// The same where only messages are expected.
+    /// Returns what was received where only messages are expected.
     pub(super) fn messages(&mut self, conn: ConnId) -> Vec<FromServer> {
         let only = |heard| match heard {
             Heard::Message(message) => message,
@@ -284,7 +284,7 @@ impl World {
     }
 }
 
-/// What the user number `n` says to the challenge of a connection.
+/// Returns the answer of user number `n` to the challenge of a connection.
 pub(super) fn hello(conn: ConnId, n: u8) -> FromClient {
     let key = identity(n).public_key();
     let nonce = Nonce([conn as u8; 32]);

@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must hold at any time.
+/// Checks the invariants that hold at any time.
 fn check(world: &World) {
     for server in &world.servers {
         let pending = server
