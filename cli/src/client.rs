@@ -11,7 +11,7 @@ use crate::membership::Membership;
 use crate::stats::StatsFile;
 use crate::users::Users;
 
-/// How to reach the network.
+/// Network to connect with.
 #[derive(clap::Args)]
 pub struct Network {
     /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times.
@@ -19,8 +19,7 @@ pub struct Network {
     bootstrap: Vec<Address>,
     #[command(flatten)]
     users: Users,
-    /// How long to wait for an answer of the network, in seconds. A transfer that moves has no
-    /// limit.
+    /// Seconds to wait for an answer of the network. A transfer that moves has no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
     #[command(flatten)]

@@ -23,10 +23,10 @@ use crate::sign;
 pub struct Args {
     #[command(flatten)]
     network: Network,
-    /// What `put` printed; `signed:SIGNER/SALT` is what SIGNER, a public key, has signed with SALT,
-    /// of which the newest version is given and named on standard error.
+    /// Key that `put` printed. `signed:SIGNER/SALT` is the newest version of what SIGNER, a public
+    /// key, has signed with SALT; the version is named on standard error.
     key: String,
-    /// Where to write it; what is there is replaced when all of it has come.
+    /// File to write. An existing file is replaced when all of the content has come.
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }

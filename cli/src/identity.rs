@@ -19,39 +19,39 @@ pub struct Args {
 enum Command {
     /// Print the id of the identity in FILE.
     Show {
-        /// Where the identity is.
+        /// File of the identity.
         file: PathBuf,
     },
     /// Make a new identity in FILE, and print its id. What is there is never overwritten.
     New {
-        /// Where it will be; only its owner can read it.
+        /// File to make; only its owner can read it.
         file: PathBuf,
     },
     /// Copy the identity in FILE to the new file TO, and print its id.
     Export {
-        /// Where the identity is.
+        /// File of the identity.
         file: PathBuf,
-        /// Where the copy will be. What is there is never overwritten.
+        /// File of the copy. An existing file is never overwritten.
         to: PathBuf,
     },
     /// Copy the identity in FROM, once exported, to the new file FILE, and print its id.
     Import {
-        /// What was exported.
+        /// Exported file.
         from: PathBuf,
-        /// Where the identity will be. What is there is never overwritten.
+        /// File of the identity. An existing file is never overwritten.
         file: PathBuf,
     },
     /// Put a new identity into FILE, keep the old one beside it, and print both ids. A node takes
     /// it at its next start.
     Rotate {
-        /// Where the identity is. The old one is kept under the same name with the first eight
+        /// File of the identity. The old one is kept under the same name with the first eight
         /// digits of its id.
         file: PathBuf,
     },
     /// Make a new secret for a private network in FILE. Its members start with the same:
     /// `--group-secret-file FILE`.
     NewGroup {
-        /// Where it will be; only its owner can read it.
+        /// File to make; only its owner can read it.
         file: PathBuf,
     },
 }

@@ -13,7 +13,7 @@ pub struct Membership {
     /// it, the node is another at every start. See `mydht identity`.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// What peers prove to each other. `no-auth` proves and encrypts nothing: for tests, in
+    /// Proof that peers give each other. `no-auth` proves and encrypts nothing: for tests, in
     /// networks that you trust.
     #[arg(long, value_enum, default_value_t = Mode::Public)]
     mode: Mode,
@@ -24,9 +24,9 @@ pub struct Membership {
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// That they have the keys of their ids. Anybody may join.
+    /// The keys of their ids. Anybody may join.
     Public,
-    /// That they have the keys of their ids and the group's secret.
+    /// The keys of their ids, and the group's secret.
     Private,
     /// Nothing.
     NoAuth,

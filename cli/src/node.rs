@@ -21,8 +21,8 @@ use crate::users::Users;
 /// id=HEX`. Of several addresses, spaces are between.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free one.
-    /// May be given several times.
+    /// Address to listen on, as IP:PORT, or ws://IP:PORT/PATH for WebSockets; port 0 takes a free
+    /// one. May be given several times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: Vec<Address>,
     /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times. It is

@@ -18,7 +18,7 @@ pub struct Progress {
 const WORTH_SHOWING: u64 = 1 << 20;
 
 impl Progress {
-    /// Of `total` bytes, if that is known.
+    /// Shows the progress of `total` bytes, if that is known.
     pub fn new(what: &'static str, total: Option<u64>) -> Self {
         let shown = total.is_some_and(|total| total >= WORTH_SHOWING);
         let bar = (shown && io::stderr().is_terminal()).then(|| {

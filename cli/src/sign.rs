@@ -23,7 +23,7 @@ pub struct Sign {
     /// Tells what one signer signs apart: a name, of 64 bytes at most.
     #[arg(long, value_name = "TEXT", default_value = "", requires = "sign")]
     salt: String,
-    /// How long it is there: a number and s, m, h or d.
+    /// Lifetime of the record: a number and s, m, h or d.
     #[arg(long, value_name = "TIME", default_value = "30d", requires = "sign")]
     expires: Span,
 }
@@ -55,7 +55,7 @@ impl Sign {
     }
 }
 
-/// What a signed record is found by.
+/// Returns the name by which `get` finds a signed record.
 fn name(signer: &PublicKey, salt: &str) -> String {
     format!("signed:{}/{salt}", Hash(signer.to_bytes()))
 }

@@ -80,7 +80,7 @@ pub struct Args {
     expect: Option<f64>,
 }
 
-/// What is sent across a partition.
+/// Fate of what is sent across a partition.
 #[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
 enum How {
     /// waits until it has healed
@@ -129,14 +129,14 @@ impl Args {
     }
 }
 
-/// What a report keeps of a run, to run it again.
+/// Parameters of a run, which a report keeps to run it again.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     options: Args,
     trace: mydht::Hash,
 }
 
-/// What the machine needed for it.
+/// Cost of the run on this machine.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Cost {
     /// Seconds.
@@ -229,7 +229,7 @@ fn simulate(options: &Args) -> Result<(Figures, Cost), String> {
     Ok((figures, cost))
 }
 
-/// Of virtual seconds. It shows nothing where there is no terminal.
+/// Returns a bar of virtual seconds. It shows nothing where there is no terminal.
 fn bar() -> ProgressBar {
     let template = "{msg:>28} [{bar:32}] {pos}/{len} virtual seconds, {elapsed} of {duration}";
     let bar = ProgressBar::new(1);

@@ -1,4 +1,4 @@
-//! What a process counted, for scripts.
+//! Counters of a process, for scripts.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use mydht::Metrics;
 use mydht::metrics::Snapshot;
 use serde::Serialize;
 
-/// Where to write it.
+/// File for the counters.
 #[derive(Clone, clap::Args)]
 pub struct StatsFile {
     /// Write what was counted (yields, restarts, bytes, peak memory) to this file at the end, as

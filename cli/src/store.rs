@@ -61,7 +61,7 @@ enum Command {
         place: Place,
         /// Its key, as `put` or `list` printed it, or its name.
         key: String,
-        /// Where to write it; what is there is not overwritten.
+        /// File to write. An existing file is not overwritten.
         #[arg(long, value_name = "PATH")]
         out: Option<PathBuf>,
     },
@@ -120,7 +120,7 @@ fn find(store: &mut Folder, key: &str) -> io::Result<Record> {
     })
 }
 
-/// How long a record's content is, and how much of it is here.
+/// Returns the length of a record's content, and how much of it is here.
 fn extent(store: &mut Folder, record: &Record) -> io::Result<(u64, u64)> {
     match &record.value {
         Value::Bytes(bytes) => Ok((bytes.len() as u64, bytes.len() as u64)),

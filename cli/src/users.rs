@@ -28,13 +28,13 @@ pub struct Users {
     /// it, a free port of the interface that leads out.
     #[arg(long, value_name = "IP:PORT", requires = "signal")]
     webrtc: Option<SocketAddr>,
-    /// How that address is seen from outside, where a NAT forwards a port to it.
+    /// Address at which that socket is seen from outside, where a NAT forwards a port to it.
     #[arg(long, value_name = "IP:PORT", requires = "webrtc")]
     webrtc_seen_as: Option<SocketAddr>,
 }
 
 impl Users {
-    /// What the node is told; `None` without a server.
+    /// Returns the node's configuration; `None` without a server.
     pub fn signalling(&self) -> Option<Signalling> {
         (!self.signal.is_empty()).then(|| Signalling {
             servers: self.signal.clone(),

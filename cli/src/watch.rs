@@ -1,5 +1,4 @@
-//! What a running node can be asked over HTTP: `mydht node --metrics ADDR`, and `mydht node --status
-//! URL`.
+//! State of a running node over HTTP: `mydht node --metrics ADDR`, and `mydht node --status URL`.
 
 mod report;
 
@@ -17,7 +16,7 @@ use mydht::{Metrics, Node};
 
 use report::{Connection, Report};
 
-/// How long a node may take to say how it is.
+/// Time that a node has to report its state.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer that are looked at.

@@ -11,7 +11,7 @@ mod lines;
 pub use bars::Bars;
 pub use lines::Lines;
 
-/// How a number is shown on an axis or beside a bar.
+/// Format of a number on an axis or beside a bar.
 pub type Show = fn(f64) -> String;
 
 /// Told apart by people who see colours differently: Okabe and Ito, "Color Universal Design", 2008.
@@ -35,7 +35,7 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// What may be drawn on a logarithmic scale.
+/// Returns true if a value can be drawn on a logarithmic scale.
 fn drawable(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }

@@ -7,7 +7,7 @@ const TOP: f64 = 20.0;
 const INNER: (f64, f64) = (470.0, 370.0);
 const NAMES: f64 = 200.0;
 const BOTTOM: f64 = 50.0;
-/// How far apart the names of lines stand at least.
+/// Least distance between the names of lines.
 const LINE: f64 = 14.0;
 /// More gridlines than this would be grey.
 const GRID: i32 = 10;

@@ -13,7 +13,7 @@ use readwrite_comp::{Replay, RetryPolicy};
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use zip::write::SimpleFileOptions;
 
-/// What was there before: a name and its bytes, or none at the archive's directory.
+/// Parses an entry: its name and its bytes, or none at the archive's directory.
 fn parse_entry<R: Read>(r: &mut R) -> zip::result::ZipResult<Option<(String, Vec<u8>)>> {
     let Some(mut file) = zip::read::read_zipfile_from_stream(r)? else {
         return Ok(None);

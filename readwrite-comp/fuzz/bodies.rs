@@ -1,4 +1,4 @@
-//! What the fuzz targets do, and what tests/properties.rs does with random bytes.
+//! Bodies of the fuzz targets, which tests/properties.rs runs with random bytes.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -20,7 +20,7 @@ fn replays(codec: AnyCodec) -> Vec<Replay> {
     replays
 }
 
-/// What no input may make any reader take or any adapter keep.
+/// Most that any input may make a reader take or an adapter keep.
 const MOST: usize = 64 << 10;
 
 fn limits() -> ReplayLimits {

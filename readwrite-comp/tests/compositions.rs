@@ -143,7 +143,7 @@ impl ExtRead for AnyR {
     }
 }
 
-/// How layers are put together.
+/// Composition of layers.
 #[derive(Clone, Debug)]
 enum Stack {
     Single(Kind),
@@ -181,7 +181,7 @@ impl Stack {
     }
 }
 
-/// Where a stream blocks.
+/// Positions at which a stream blocks.
 #[derive(Clone, Debug)]
 enum Split {
     Every(usize),
@@ -201,17 +201,18 @@ impl Split {
     }
 }
 
-/// How a session goes.
+/// Course of a session.
 #[derive(Clone, Debug)]
 struct Plan {
     messages: Vec<Vec<u8>>,
-    /// How much is written and read at a time.
+    /// Bytes that are written and read at a time.
     pieces: (usize, usize),
     /// After how many pieces of a message there is a flush; none where it has fewer.
     flush: usize,
     write: Split,
     read: Split,
-    /// Where the wire is cut in two: the source is a chain of both parts. And where it is cut off.
+    /// Positions at which the wire is cut in two (the source is a chain of both parts), and at
+    /// which it is cut off.
     cuts: (prop::sample::Index, prop::sample::Index),
 }
 

@@ -1,4 +1,4 @@
-//! What a peer may do: work and memory stay within the named limits, and the error says which.
+//! Hostile input: work and memory stay within the named limits, and the error names the limit.
 #![cfg(test)]
 
 mod common;

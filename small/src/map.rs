@@ -14,7 +14,7 @@ impl<K, V> SortedMap<K, V> {
         SortedMap(Vec::new())
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -34,7 +34,7 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
-    /// The same, to be changed.
+    /// Iterates over the entries, whose values can be changed.
     pub fn iter_mut(
         &mut self,
     ) -> impl DoubleEndedIterator<Item = (&K, &mut V)> + ExactSizeIterator {
@@ -51,7 +51,7 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// Iterates over the values, which can be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> + ExactSizeIterator {
         self.0.iter_mut().map(|(_, value)| value)
     }
@@ -71,12 +71,12 @@ impl<K, V> SortedMap<K, V> {
         self.0.retain_mut(|(key, value)| keep(key, value));
     }
 
-    /// That with the least key.
+    /// Returns the entry with the least key.
     pub fn first_key_value(&self) -> Option<(&K, &V)> {
         self.0.first().map(|(key, value)| (key, value))
     }
 
-    /// That with the greatest key.
+    /// Returns the entry with the greatest key.
     pub fn last_key_value(&self) -> Option<(&K, &V)> {
         self.0.last().map(|(key, value)| (key, value))
     }
@@ -101,7 +101,7 @@ impl<K: Ord, V> SortedMap<K, V> {
             .binary_search_by(|(other, _)| other.borrow().cmp(key))
     }
 
-    /// What is under a key.
+    /// Returns the value under a key.
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -110,7 +110,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.get(at).map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// Returns the value under a key, to be changed.
     pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -165,7 +165,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         }
     }
 
-    /// Those whose keys are in `range`, by their keys.
+    /// Iterates over the entries whose keys are in `range`, by their keys.
     pub fn range<Q: Ord + ?Sized, R: RangeBounds<Q>>(
         &self,
         range: R,
@@ -197,7 +197,7 @@ pub struct Entry<'a, K, V> {
 }
 
 impl<'a, K, V> Entry<'a, K, V> {
-    /// What is under the key; if there is nothing, what `value` makes.
+    /// Returns the value under the key, after inserting what `value` returns if there is none.
     pub fn or_insert_with(self, value: impl FnOnce() -> V) -> &'a mut V {
         let at = match self.found {
             Ok(at) => at,
@@ -209,12 +209,12 @@ impl<'a, K, V> Entry<'a, K, V> {
         &mut self.map.0[at].1
     }
 
-    /// What is under the key; if there is nothing, `value`.
+    /// Returns the value under the key, after inserting `value` if there is none.
     pub fn or_insert(self, value: V) -> &'a mut V {
         self.or_insert_with(|| value)
     }
 
-    /// What is under the key; if there is nothing, the default.
+    /// Returns the value under the key, after inserting the default if there is none.
     pub fn or_default(self) -> &'a mut V
     where
         V: Default,
@@ -260,7 +260,7 @@ impl<K, V> IntoIterator for SortedMap<K, V> {
     }
 }
 
-/// What goes over a map that is borrowed.
+/// Iterator over a borrowed map.
 pub type Iter<'a, K, V> =
     std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
 
@@ -273,7 +273,7 @@ impl<'a, K, V> IntoIterator for &'a SortedMap<K, V> {
     }
 }
 
-/// The same, to be changed.
+/// Iterator over a borrowed map, whose values can be changed.
 pub type IterMut<'a, K, V> =
     std::iter::Map<std::slice::IterMut<'a, (K, V)>, fn(&'a mut (K, V)) -> (&'a K, &'a mut V)>;
 

@@ -16,7 +16,7 @@ impl<T> SortedSet<T> {
         SortedSet(SortedMap::new())
     }
 
-    /// How many there are.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -79,7 +79,7 @@ impl<T: Ord> SortedSet<T> {
         self.0.remove(item).is_some()
     }
 
-    /// Those in `range`, sorted.
+    /// Iterates over the elements in `range`, sorted.
     pub fn range<Q: Ord + ?Sized, R: RangeBounds<Q>>(
         &self,
         range: R,

@@ -1,4 +1,4 @@
-//! Whose turn it is, for a service that any thread of a pool may run.
+//! Run state of a service that any thread of a pool may run.
 
 use crate::sync::{AtomicU8, Ordering};
 

@@ -1,4 +1,4 @@
-//! What `RestartOrError` allocates: nothing, and little for each suspended service.
+//! Allocations of `RestartOrError`: none for a call, and little for each suspended service.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

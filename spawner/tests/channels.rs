@@ -13,7 +13,7 @@ use mydht_spawner::{
     Error, Result, SpawnChannel, SpawnRecv, SpawnSend, SpawnUnyield, SpawnWeakUnyield,
 };
 
-/// What every channel of numbers must do that keeps all it is given.
+/// Checks a channel of numbers that keeps all it is given.
 fn keeps_everything<Ch: SpawnChannel<u32>>(mut channel: Ch)
 where
     Ch::Send: Clone,
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// What every bounded channel must do, of room for two.
+/// Checks a bounded channel with room for two.
 fn says_when_it_is_full<Ch: SpawnChannel<u32>>(mut channel: Ch) {
     let (mut send, mut recv) = channel.new_channel().unwrap();
     send.send(1).unwrap();

@@ -130,7 +130,7 @@ fn a_future_that_is_dropped_leaves_the_state_in_the_handle() {
     assert_eq!(recv.recv().unwrap(), Some(5));
 }
 
-/// What a service does to its own handle in its second command.
+/// Act of a service on its own handle in its second command.
 #[derive(Clone, Copy, PartialEq)]
 enum Own {
     Drop,

@@ -1,4 +1,4 @@
-//! What broke in legacy MyDHT, each as a test.
+//! Faults of legacy MyDHT, each as a test.
 #![cfg(test)]
 
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! `Signal` and `RunState` under loom: every interleaving of their atomics.
 #![cfg(not(target_arch = "wasm32"))]
 
-/// What the two modules are built on here, in the place of `src/sync.rs`.
+/// Primitives that the two modules are built on here, in the place of `src/sync.rs`.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 }

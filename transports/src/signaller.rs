@@ -1,4 +1,4 @@
-//! How two peers that have no connection yet exchange what they need to make one.
+//! Signallers: exchange of what two peers need to make a connection that they do not have yet.
 //!
 //! A [`Signaller`] carries short texts between peers that know each other's names: over a server,
 //! through nodes that know both, or inside one page ([`SignalHub`]). The texts are nothing to it.
@@ -84,7 +84,7 @@ impl FromStr for RtcAddress {
     }
 }
 
-/// What a signal is about.
+/// Kind of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignalKind {
     /// A session description that asks for a connection, or for new paths of one.
@@ -126,21 +126,21 @@ impl FromStr for SignalKind {
     }
 }
 
-/// What a signaller has heard.
+/// Event of a signaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A peer says something.
     From {
-        /// Who. The signaller vouches for it as far as it can.
+        /// Sender. The signaller vouches for it as far as it can.
         peer: RtcAddress,
-        /// What about.
+        /// Kind of the signal.
         kind: SignalKind,
         /// At most [`MAX_BODY`] bytes; written by the peer, so anything can be in it.
         body: String,
     },
-    /// What was sent to a peer did not reach it.
+    /// A signal did not reach its peer.
     Unreachable {
-        /// Whom.
+        /// The peer.
         peer: RtcAddress,
         /// In words for a user.
         why: String,
@@ -156,7 +156,7 @@ pub enum Signal {
 /// Signals of one peer to another arrive once and in the order in which they were sent, or not at
 /// all. One that reconnects keeps what it is given meanwhile, up to a bound of its own.
 pub trait Signaller<P: Poll>: Registerable<P> {
-    /// Who this end is to its peers; `None` while that is not settled.
+    /// Returns the address of this end; `None` while it is not settled.
     fn local(&self) -> Option<RtcAddress>;
 
     /// Sends a signal. That it cannot be delivered is heard later, as [`Signal::Unreachable`].

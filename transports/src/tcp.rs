@@ -10,7 +10,7 @@ use mydht_evloop::traits::{Poll, Ready, Registerable, Token};
 
 use crate::{InvalidAddress, Stream, Transport};
 
-/// Where a node listens: written `tcp:IP:PORT`, read with or without the `tcp:`.
+/// TCP address, written `tcp:IP:PORT`, read with or without the `tcp:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TcpAddress(pub SocketAddr);
 
@@ -200,8 +200,8 @@ where
         listener.local_addr().ok().map(TcpAddress)
     }
 
-    /// Who listens on all its interfaces is found at the address that it was seen at, on the port
-    /// that it listens on.
+    /// Returns the address at which a peer was seen, with the port that it listens on, for a peer
+    /// that listens on all its interfaces.
     fn address_of(&self, claimed: TcpAddress, observed: &TcpAddress) -> TcpAddress {
         match claimed.0.ip().is_unspecified() {
             true => TcpAddress(SocketAddr::new(observed.0.ip(), claimed.0.port())),

@@ -12,13 +12,13 @@ use tokio::time::{sleep, timeout};
 
 use super::place::Place;
 
-/// How long connecting may take, and an answer.
+/// Time for connecting, and for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long to wait before it is tried again.
+/// Wait before the next try.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is asked whether it is there while nothing is published.
+/// Interval between pings while nothing is published.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
 /// Publications that go in one round trip.
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 256;
 pub(super) struct Client(redis::Client);
 
 impl Client {
-    /// What `url` names: `redis://HOST:PORT`.
+    /// Creates the backplane that `url` names: `redis://HOST:PORT`.
     pub(super) fn new(url: &str) -> io::Result<Self> {
         // One connection for both directions needs RESP3, which is there since Redis 6.
         let asked = if url.contains('?') { '&' } else { '?' };

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::place::{Place, ToClient};
 
-/// How long a client may take to hear the last that is said to it.
+/// Time that a client has to receive its last messages.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Bytes that a close frame's reason has at most (RFC 6455, section 5.5).

@@ -1,4 +1,4 @@
-//! What is served over HTTP.
+//! Service over HTTP: page, metrics, WebSockets.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

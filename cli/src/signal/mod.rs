@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use http::Ends;
 use place::Place;
 
-/// How long connections may take to close when the server stops; those that take longer are cut.
+/// Time that connections have to close when the server stops; slower ones are cut.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Run a signalling server until it is stopped (Ctrl-C, or a SIGTERM).
@@ -54,12 +54,13 @@ Browsers give pages WebRTC and cryptography only over https, or from this machin
 which must pass WebSockets on, or the server's own where it is built with the feature `tls` (--certificate, --key). In
 both cases --name says what clients call it.")]
 pub struct Args {
-    /// Where to listen, as IP:PORT; port 0 takes a free one.
+    /// Address to listen on, as IP:PORT; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// What clients call this server, as HOST:PORT (with the port also where it is the usual one);
-    /// may be given several times. A client's login is for one name only, so that nobody can pass
-    /// it on. The address that a connection comes in at, and localhost, are names anyway.
+    /// Name by which clients call this server, as HOST:PORT (with the port also where it is the
+    /// usual one); may be given several times. A client's login is for one name only, so that
+    /// nobody can pass it on. The address that a connection comes in at, and localhost, are names
+    /// anyway.
     #[arg(long, value_name = "HOST:PORT")]
     name: Vec<String>,
     /// Take a client's address from the last entry of X-Forwarded-For: only behind a proxy that

@@ -4,7 +4,8 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-/// What `cargo xtask web` makes. A program that is built without it serves a page that says so.
+/// Files that `cargo xtask web` makes. A program that is built without them serves a page that says
+/// so.
 #[derive(RustEmbed)]
 #[folder = "../web/dist"]
 #[allow_missing = true]

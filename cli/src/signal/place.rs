@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use mydht_rendezvous::{ClusterCommand, ConnId, Frame, Nonce, Output, Server};
 use tokio::sync::{mpsc, watch};
 
-/// What a connection's writer is to do. What waits for it is bounded by the server
-/// (`outgoing_bytes`).
+/// Command to a connection's writer. The server bounds what waits for it (`outgoing_bytes`).
 pub(super) enum ToClient {
     Frame(Frame),
     Close(u16, String),
@@ -18,9 +17,9 @@ pub(super) enum ToClient {
 pub(super) struct Place {
     inner: Mutex<Inner>,
     start: Instant,
-    /// How many connections are being served.
+    /// Connections that are being served.
     live: watch::Sender<usize>,
-    /// What is for the backplane; taken by whoever runs it.
+    /// Commands for the backplane, taken by whoever runs it.
     commands: Mutex<Option<mpsc::UnboundedReceiver<ClusterCommand>>>,
 }
 
@@ -59,7 +58,7 @@ impl Place {
         told
     }
 
-    /// The same for a connection; gives how long nothing is to be read of it.
+    /// Calls `tell` for a connection. Returns the time for which nothing is to be read from it.
     pub(super) fn with_connection(
         &self,
         conn: ConnId,

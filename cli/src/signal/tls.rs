@@ -37,7 +37,7 @@ pub(super) struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// What is needed to accept; `None` if TLS was not asked for.
+    /// Returns what accepts TLS; `None` if it was not asked for.
     ///
     /// # Errors
     /// When a file cannot be read, or the two do not fit each other.

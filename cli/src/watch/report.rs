@@ -1,4 +1,4 @@
-//! How a node is, for people and for Prometheus.
+//! State of a node, for people and for Prometheus.
 
 use std::fmt::{self, Write};
 
@@ -7,11 +7,11 @@ use mydht::engine::Insight;
 use mydht::metrics::Snapshot;
 use serde::{Deserialize, Serialize};
 
-/// How a running node is.
+/// State of a running node.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub id: String,
-    /// Where it is found.
+    /// Addresses of the node.
     pub addresses: Vec<String>,
     pub connections: Vec<Connection>,
     pub holds: Insight,

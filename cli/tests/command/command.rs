@@ -64,7 +64,7 @@ fn run(args: &[&str]) -> Output {
     mydht().args(args).output().unwrap()
 }
 
-/// What it printed, if it succeeded.
+/// Returns standard output of a command that succeeded.
 fn prints(args: &[&str]) -> String {
     let output = run(args);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -114,7 +114,7 @@ fn a_value_goes_through_three_terminals() {
     a.stop();
 }
 
-/// What it printed, and what it said beside.
+/// Returns standard output and standard error.
 fn prints_and_says(args: &[&str]) -> (String, String) {
     let output = run(args);
     let stderr = String::from_utf8(output.stderr).unwrap();

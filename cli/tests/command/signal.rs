@@ -83,7 +83,7 @@ fn waits(state: &State) -> bool {
     matches!(state, State::Waiting { why, .. } if !why.is_empty())
 }
 
-/// What is sent over a relay comes back.
+/// User that returns what it receives over a relay.
 struct Echo {
     poll: Poll,
     events: Events,

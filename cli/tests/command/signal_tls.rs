@@ -52,7 +52,7 @@ impl BuilderProfile for OfThisComputer {
 }
 
 struct Certificate {
-    /// Where the files lie.
+    /// Folder of the files.
     _dir: TempDir,
     certificate: PathBuf,
     key: PathBuf,

@@ -1,4 +1,4 @@
-//! What a running node says of itself, over HTTP and on the command line.
+//! Reports of a running node, over HTTP and on the command line.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

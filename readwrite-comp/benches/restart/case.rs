@@ -69,7 +69,7 @@ impl Case {
         field
     }
 
-    /// What the others are compared with.
+    /// Returns true if the others are compared with this one.
     pub fn is_floor(self) -> bool {
         matches!(
             self,

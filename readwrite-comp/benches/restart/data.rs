@@ -10,7 +10,7 @@ pub enum Kind {
     Named(String),
 }
 
-/// What a record of a DHT looks like to serde: integers, an enum, a string, an option.
+/// Record of a DHT, as serde sees it: integers, an enum, a string, an option.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub id: u64,
@@ -97,7 +97,7 @@ pub fn turns<T>(mut step: impl FnMut() -> io::Result<T>) -> T {
 pub struct Turns<'a> {
     data: &'a [u8],
     chunk: usize,
-    /// How much of `data` this turn still gives.
+    /// Bytes of `data` that this turn still gives.
     left: usize,
 }
 

@@ -43,7 +43,7 @@ impl Way {
         Way::Naive,
     ];
 
-    /// Those that need a source which never blocks.
+    /// Ways that need a source which never blocks.
     pub const DIRECT: [Way; 2] = [Way::Bare, Way::Gate];
 
     pub fn name(self) -> &'static str {
@@ -61,7 +61,7 @@ impl Way {
         }
     }
 
-    /// What this way reads, of a message that is `plain` in bincode.
+    /// Returns what this way reads, for a message that is `plain` in bincode.
     pub fn wire(self, plain: &[u8]) -> Vec<u8> {
         match self {
             Way::Framed | Way::Bare | Way::Gate => {
@@ -105,7 +105,7 @@ impl Decode for Bincode {
     }
 }
 
-/// What lives as long as a connection.
+/// State that lives as long as a connection.
 pub struct Decoder {
     way: Way,
     replay: Replay,

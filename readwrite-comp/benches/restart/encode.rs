@@ -70,7 +70,7 @@ fn to_write<W: Write>(message: &Message, w: &mut W) -> io::Result<()> {
     })
 }
 
-/// What lives as long as a connection.
+/// State that lives as long as a connection.
 pub struct Encoder {
     way: Way,
     skip: Skip,

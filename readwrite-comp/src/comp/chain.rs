@@ -35,7 +35,7 @@ impl<R: Read> ChainR<R> {
         self.readers.push_back(reader);
     }
 
-    /// How many readers have not been found at their end.
+    /// Returns the number of readers that are not at their end.
     pub fn remaining(&self) -> usize {
         self.readers.len()
     }

@@ -9,7 +9,8 @@ use crate::ext::{ExtRead, ExtWrite};
 #[derive(Clone, Debug, Default)]
 pub struct MultiR<L> {
     layers: Vec<L>,
-    /// How many layers, from the first, have read their end of the message that is being ended.
+    /// Number of layers, from the first, that have read their end of the message that is being
+    /// ended.
     ended: usize,
 }
 
@@ -118,7 +119,8 @@ impl<L: ExtRead> ExtRead for MultiR<L> {
 #[derive(Clone, Debug, Default)]
 pub struct MultiW<L> {
     layers: Vec<L>,
-    /// How many layers, from the first, have written their end of the message that is being ended.
+    /// Number of layers, from the first, that have written their end of the message that is being
+    /// ended.
     ended: usize,
 }
 

@@ -18,7 +18,7 @@ use std::{error, fmt, io};
 pub struct LimitExceeded {
     /// The name of the limit: the field that sets it.
     pub limit: &'static str,
-    /// What was asked for.
+    /// Value that was needed.
     pub value: u64,
     /// The limit's value.
     pub max: u64,

@@ -12,7 +12,7 @@ const FLIP: u8 = 0x20;
 /// Default for the longest message.
 const MAX_TOTAL: u64 = 16 << 20;
 
-/// How many coded bytes the writer holds back at most.
+/// Most coded bytes that the writer holds back.
 const HELD: usize = 4 << 10;
 
 fn check(terminator: u8, escape: u8) -> io::Result<()> {

@@ -27,7 +27,7 @@ impl KnownLengthR {
         self.left = length;
     }
 
-    /// How many bytes of the message were not read yet.
+    /// Returns the bytes of the message that were not read yet.
     pub const fn left(&self) -> u64 {
         self.left
     }

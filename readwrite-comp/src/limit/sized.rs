@@ -7,7 +7,7 @@ use crate::ext::{ExtRead, ExtWrite};
 /// A window's length on the wire: u32, little endian. Zero is the end mark.
 const HEADER: usize = 4;
 
-/// What a reader of sized windows accepts.
+/// Bounds on what a reader of sized windows accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowLimits {
     /// The longest window, in bytes. Default 1 MiB.
@@ -34,9 +34,9 @@ impl Default for WindowLimits {
 pub struct SizedWindowsR {
     limits: WindowLimits,
     header: [u8; HEADER],
-    /// How many bytes of `header` were read.
+    /// Bytes of `header` that were read.
     have: usize,
-    /// What is left of the window that is open.
+    /// Bytes that are left of the open window.
     left: u32,
     total: u64,
     ended: bool,
@@ -129,8 +129,8 @@ pub struct SizedWindowsW {
     size: usize,
     /// Room for the header, then the window, then perhaps the end mark; empty if no window is open.
     buf: Vec<u8>,
-    /// What the writer took of `buf`. Above zero, or with `closed`, nothing may be added to the
-    /// window.
+    /// Bytes of `buf` that the writer took. Above zero, or with `closed`, nothing may be added to
+    /// the window.
     sent: usize,
     closed: bool,
     ending: bool,

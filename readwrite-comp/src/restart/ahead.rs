@@ -6,7 +6,7 @@ use crate::limit::LimitExceeded;
 /// Why an attempt's reader refused to go on.
 #[derive(Debug, Default)]
 pub(super) enum Refused {
-    /// It did not.
+    /// The reader did not refuse.
     #[default]
     No,
     /// The source blocked.
@@ -23,19 +23,19 @@ pub(super) enum Refused {
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     pub(super) bytes: Vec<u8>,
-    /// Where the message starts.
+    /// Start of the message.
     pub(super) start: usize,
-    /// Where the attempt reads.
+    /// Position at which the attempt reads.
     pub(super) pos: usize,
-    /// Where an attempt may read to: `filled`, or the message's limit. start <= pos <= end <=
-    /// filled
+    /// Position up to which an attempt may read: `filled`, or the message's limit. start <= pos <=
+    /// end <= filled
     pub(super) end: usize,
-    /// Where the bytes received end; all of `bytes` is initialised.
+    /// End of the received bytes; all of `bytes` is initialised.
     filled: usize,
-    /// How many bytes of the message the last failed attempt needs.
+    /// Bytes of the message that the last failed attempt needs.
     pub(super) need: usize,
     pub(super) refused: Refused,
-    /// How many bytes were received before the first of `bytes`.
+    /// Bytes that were received before the first of `bytes`.
     gone: u64,
     /// While more than this is left behind `filled`, less is here than what is due and there is
     /// room for another chunk. Above the memory's length when what is due is another number than it
@@ -90,13 +90,13 @@ impl Ahead {
         self.rewind(limits);
     }
 
-    /// What is due is another number now.
+    /// Adapts to a new number of bytes that the next attempt needs.
     #[inline]
     pub(super) fn aim_again(&mut self) {
         self.least = usize::MAX;
     }
 
-    /// Where an attempt begins: at the first byte that was not committed.
+    /// Goes back to the begin of an attempt: the first byte that was not committed.
     #[inline]
     pub(super) fn rewind(&mut self, limits: &ReplayLimits) {
         self.pos = self.start;

@@ -28,7 +28,7 @@ impl<'a, R: Read> ReplayAttempt<'a, R> {
         }
     }
 
-    /// How many bytes of the message this attempt has read.
+    /// Returns the number of bytes of the message that this attempt has read.
     pub fn position(&self) -> usize {
         self.ahead.read()
     }
@@ -84,8 +84,9 @@ impl<R: Read> BufRead for ReplayAttempt<'_, R> {
     }
 }
 
-/// What was read ahead of the messages, then the source: for bytes that follow a message without
-/// frames and are read by something else than the [`Replay`](super::Replay), such as an attachment.
+/// Reader of the bytes that were read ahead, then of the source: for bytes that follow a message
+/// without frames and are read by something else than the [`Replay`](super::Replay), such as an
+/// attachment.
 #[derive(Debug)]
 pub struct Rest<'a, R> {
     pub(super) ahead: &'a mut Ahead,

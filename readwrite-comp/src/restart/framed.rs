@@ -62,7 +62,7 @@ impl<R: Read> Read for Patient<'_, R> {
     }
 }
 
-/// How far a body has come.
+/// Progress of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// The limiter took nothing from the source for this message.
@@ -80,7 +80,7 @@ pub(super) struct Body {
     /// received, never with what a peer announces.
     bytes: Vec<u8>,
     filled: usize,
-    /// How many messages in a row needed less than a quarter of the buffer.
+    /// Messages in a row that needed less than a quarter of the buffer.
     small: u32,
     stage: Stage,
     /// The body was too long: bytes of it are lost, so no later call may go on.

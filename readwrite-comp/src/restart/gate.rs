@@ -44,7 +44,7 @@ impl<const RESTARTABLE: bool> Receiver<RESTARTABLE> {
         }
     }
 
-    /// What is kept between calls.
+    /// Returns the adapter, which keeps its state between calls.
     pub const fn replay(&self) -> &Replay {
         &self.replay
     }
@@ -93,7 +93,7 @@ impl<const RESTARTABLE: bool> Sender<RESTARTABLE> {
         }
     }
 
-    /// What is kept between calls.
+    /// Returns the adapter, which keeps its state between calls.
     pub const fn skip(&self) -> &Skip {
         &self.skip
     }

@@ -1,15 +1,15 @@
-/// What a [`Replay`](super::Replay) may use of memory and work. Past one of them the error is a
-/// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
+/// Bounds on the memory and the work of a [`Replay`](super::Replay). Past one of them the error is
+/// a [`LimitExceeded`](crate::LimitExceeded) with the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayLimits {
     /// The longest message, in plain bytes, and so the memory for one. Default 16 MiB.
     pub max_message: usize,
-    /// How many bytes of one message may be decoded again, over all its attempts. Default 256 MiB.
+    /// Bytes of one message that may be decoded again, over all its attempts. Default 256 MiB.
     ///
     /// Only messages without frames are decoded again; a peer that sends a byte per quiet period
     /// spends this.
     pub max_replayed: u64,
-    /// How many bytes are asked of the source at a time when there are no frames. Default 8 KiB.
+    /// Bytes that are requested from the source at a time when there are no frames. Default 8 KiB.
     pub read_ahead: usize,
     /// The largest buffer that is kept between messages; a larger one is freed. Default 4 MiB,
     /// which messages of 2 MiB grow to: a connection that carries longer ones pays for fresh memory
@@ -43,7 +43,7 @@ pub enum RetryPolicy {
     /// [`Replay::deferred`](super::Replay::deferred) says so, and the caller then calls again when
     /// its loop has nothing else to do.
     Budgeted {
-        /// How many bytes may be decoded again per hundred received.
+        /// Bytes that may be decoded again per hundred received.
         percent: u32,
     },
     /// Each time the bytes that were asked for are there: nothing is ever deferred, but the cost is
@@ -58,12 +58,12 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What a [`Skip`](super::Skip) may use of memory and work. Past one of them the error is a
+/// Bounds on the memory and the work of a [`Skip`](super::Skip). Past one of them the error is a
 /// [`LimitExceeded`](crate::LimitExceeded) with the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipLimits {
-    /// How many bytes are held back at most while the sink blocks. Default 16 MiB; more than 4 GiB
-    /// are 4 GiB.
+    /// Most bytes that are held back while the sink blocks. Default 16 MiB; more than 4 GiB are 4
+    /// GiB.
     ///
     /// A message that fits is encoded once. The memory is taken as it is needed, and a sink that
     /// does not block is given the bytes every 64 KiB. A longer message is encoded again for each
@@ -71,11 +71,11 @@ pub struct SkipLimits {
     pub window: usize,
     /// The longest message, in bytes. Default 16 MiB.
     pub max_message: u64,
-    /// How many bytes of one message may be encoded again, over all its attempts. Default 256 MiB.
+    /// Bytes of one message that may be encoded again, over all its attempts. Default 256 MiB.
     pub max_skipped: u64,
     /// The largest window that is kept between messages; a larger one is freed. Default 4 MiB.
     pub retain: usize,
-    /// How the bytes of another attempt are checked.
+    /// Check of the bytes of another attempt.
     pub check: PrefixCheck,
 }
 
@@ -108,8 +108,8 @@ impl SkipLimits {
     }
 }
 
-/// How a [`Skip`](super::Skip) makes sure that an encoder which runs again gives the bytes that the
-/// sink has.
+/// Check by which a [`Skip`](super::Skip) makes sure that an encoder which runs again produces the
+/// bytes that the sink has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PrefixCheck {

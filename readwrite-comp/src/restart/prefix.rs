@@ -67,7 +67,7 @@ impl Default for Rest {
 }
 
 impl Digest {
-    /// How many bytes are in it.
+    /// Returns the number of bytes in the prefix.
     pub(super) fn at(&self) -> u64 {
         self.at
     }

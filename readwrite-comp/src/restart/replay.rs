@@ -9,11 +9,11 @@ use super::shape::Shape;
 use crate::ext::ExtRead;
 use crate::limit::LimitExceeded;
 
-/// How much unspent budget a message leaves to the next one: enough that small messages in a few
+/// Most unspent budget that a message leaves to the next one: enough that small messages in a few
 /// pieces are tried at once.
 const CARRIED: u64 = 16 << 10;
 
-/// What a [`Replay`] has done since it was made.
+/// Work of a [`Replay`] since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayStats {
     /// Messages that were decoded.
@@ -64,23 +64,23 @@ pub struct Replay {
     scan: Option<Scan>,
     body: Body,
     ahead: Ahead,
-    /// How far any attempt at this message has read.
+    /// Furthest position that any attempt at this message has read.
     seen: usize,
-    /// How much was there at the last attempt.
+    /// Bytes that were there at the last attempt.
     tried: usize,
     /// With this much or less, another attempt would come to nothing: it was tried, or less than
     /// was asked for.
     hopeless: usize,
-    /// How much must be there for the next one, without a quiet period.
+    /// Bytes that must be there for the next attempt, without a quiet period.
     due: usize,
     /// Hundredths of bytes that may be decoded again.
     budget: u64,
     /// Bytes of this message that were decoded again.
     replayed: u64,
     deferred: bool,
-    /// How much had been received when the source blocked the last time.
+    /// Bytes that had been received when the source blocked the last time.
     blocked_at: u64,
-    /// How many of the bytes received are in the budget.
+    /// Received bytes that are in the budget.
     booked: u64,
     stats: ReplayStats,
 }
@@ -111,7 +111,7 @@ impl Replay {
         }
     }
 
-    /// What was done so far.
+    /// Returns counts of the work until now.
     pub const fn stats(&self) -> ReplayStats {
         let mut stats = self.stats;
         stats.bytes_received += self.ahead.received();
@@ -296,7 +296,7 @@ impl Replay {
         }
     }
 
-    /// How many bytes must be here before the next attempt is due without a quiet period: those
+    /// Returns the bytes that must be here before the next attempt without a quiet period: those
     /// that the last one asked for, and as many as pay for decoding again what it read.
     fn next_due(&self) -> usize {
         let paid = match self.policy {
@@ -356,7 +356,7 @@ impl Replay {
         self.tried = self.ahead.have();
     }
 
-    /// What a failed attempt means.
+    /// Judges a failed attempt.
     fn failed(&mut self, error: io::Error) -> io::Error {
         self.ahead.pos = self.ahead.start;
         let error = match std::mem::take(&mut self.ahead.refused) {

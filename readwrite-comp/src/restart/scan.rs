@@ -2,11 +2,10 @@ use super::shape::{Id, Node, Shape, VARIANT};
 
 /// Bytes of a length.
 const LENGTH: usize = 8;
-/// How deep a value may be nested before the scan gives up. Lists are no deeper than their
-/// elements.
+/// Depth of nesting at which the scan gives up. Lists are no deeper than their elements.
 const DEPTH: usize = 256;
 
-/// What is left of something with parts.
+/// Rest of something with parts.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     id: Id,
@@ -19,22 +18,22 @@ struct Frame {
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
     shape: Shape,
-    /// Where in the message the next length is.
+    /// Position of the next length in the message.
     at: usize,
     stack: Vec<Frame>,
     begun: bool,
     lost: bool,
-    /// What `least` found last.
+    /// Last result of `least`.
     least: usize,
 }
 
-/// What one node comes to.
+/// Result of scanning one node.
 enum Step {
-    /// It is behind `at` now.
+    /// The node is behind `at` now.
     Over,
     /// Its parts follow.
     Into(Frame),
-    /// It cannot be told before so many bytes of the message are here.
+    /// The end cannot be told before so many bytes of the message are here.
     Wait(usize),
     Lost,
 }
@@ -60,7 +59,7 @@ impl Scan {
         self.least = 0;
     }
 
-    /// What [`least`](Self::least) found last; None if the scan is lost.
+    /// Returns the last result of [`least`](Self::least); None if the scan is lost.
     #[inline]
     pub(super) fn known(&self) -> Option<usize> {
         (!self.lost).then_some(self.least)
@@ -71,8 +70,8 @@ impl Scan {
         self.lost = true;
     }
 
-    /// How many bytes the message must have at least, told from its first ones; all of it, if those
-    /// are here. None if that cannot be told.
+    /// Returns the least length of the message, told from its first bytes; the whole length, if
+    /// those are here. None if that cannot be told.
     pub(super) fn least(&mut self, bytes: &[u8]) -> Option<usize> {
         let least = self.scan(bytes)?;
         self.least = least;
@@ -205,8 +204,8 @@ fn length(bytes: &[u8]) -> Option<Option<usize>> {
     Some(usize::try_from(length).ok())
 }
 
-/// How many bytes a character has whose first one this is: RFC 3629, section 3. Others are for the
-/// decoder to refuse.
+/// Returns the number of bytes of a character by its first byte: RFC 3629, section 3. Others are
+/// for the decoder to refuse.
 fn utf8_length(first: u8) -> usize {
     match first {
         0xc2..=0xdf => 2,

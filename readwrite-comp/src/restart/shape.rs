@@ -1,12 +1,12 @@
-//! Where a message ends, told from its type and its length fields.
+//! Shapes of types: they tell where a message ends, from its length fields.
 
 use std::sync::Arc;
 
 /// Which [`Node`] of a shape.
 pub(super) type Id = u32;
 
-/// How the bytes of a type lie in bincode's legacy wire (fixed integers, little endian, u64
-/// lengths, u32 variants).
+/// Layout of a type's bytes in bincode's legacy wire (fixed integers, little endian, u64 lengths,
+/// u32 variants).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// So many bytes, whatever they are.
@@ -25,8 +25,8 @@ pub(super) enum Node {
     Variants(Vec<Option<Id>>),
 }
 
-/// Where the messages of a type end in bincode's legacy wire: a hint for [`Replay`](super::Replay),
-/// which then decodes a message without frames once instead of two or three times.
+/// Shape of a type's messages in bincode's legacy wire: a hint for [`Replay`](super::Replay), which
+/// then decodes a message without frames once instead of two or three times.
 ///
 /// It is traced from the type's `Deserialize` (`Shape::of`, with the feature `serde`). That sees
 /// what `Deserialize` asks for, not why: an implementation by hand that asks for other things when

@@ -7,7 +7,7 @@ use crate::comp::{CompW, NoExt};
 use crate::ext::ExtWrite;
 use crate::limit::LimitExceeded;
 
-/// What a [`Skip`] has done since it was made.
+/// Work of a [`Skip`] since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SkipStats {
     /// Messages that were written to their end and flushed.
@@ -74,7 +74,7 @@ impl Skip {
         }
     }
 
-    /// What was done so far.
+    /// Returns counts of the work until now.
     pub const fn stats(&self) -> SkipStats {
         let mut stats = self.stats;
         stats.bytes_written += self.window.taken();

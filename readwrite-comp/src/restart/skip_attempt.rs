@@ -9,9 +9,9 @@ use crate::limit::LimitExceeded;
 const OFFER: usize = 64 << 10;
 /// The smallest window's memory.
 const FIRST: usize = 512;
-/// How much is collected before it is hashed: what stays in the processor's first cache.
+/// Bytes that are collected before they are hashed: as many as stay in the processor's first cache.
 const STAGE: usize = 16 << 10;
-/// How much is counted at a stretch.
+/// Bytes that are counted at a stretch.
 const STRETCH: u64 = 1 << 30;
 
 /// Why an attempt's writer refused to go on.
@@ -24,7 +24,7 @@ enum Refused {
     Limit(LimitExceeded),
 }
 
-/// What is done with the bytes that come.
+/// Treatment of the bytes that come.
 #[derive(Clone, Debug)]
 enum Mode {
     /// Earlier attempts produced them, and their number is all that is checked. So many were
@@ -32,7 +32,7 @@ enum Mode {
     Count(u64),
     /// Earlier attempts produced them: they are collected in a part of `bytes`, hashed and dropped.
     Compare(Digest),
-    /// They are new: they are collected for the sink.
+    /// New bytes: they are collected for the sink.
     Collect,
 }
 
@@ -42,7 +42,7 @@ enum Mode {
 /// held back for the sink. Once it has said `WouldBlock` it says so to every write of this attempt.
 /// `flush` does nothing: the message is flushed at its end.
 pub struct SkipAttempt<'a> {
-    /// Where the next byte goes in `bytes`; or how many bytes were counted, while that is below
+    /// Position of the next byte in `bytes`; or the number of counted bytes, while that is below
     /// `pass`. Not a usize: so the compiler knows that adding a number's length to it does not
     /// overflow, and an encoder stays small enough to be inlined.
     at: u32,
@@ -51,7 +51,7 @@ pub struct SkipAttempt<'a> {
     /// The window's memory, all of it initialised. Its length is the limit of what may come before
     /// somebody looks at it, so that a write costs what it costs on a `Vec`.
     bytes: Vec<u8>,
-    /// What is collected starts here in `bytes`.
+    /// Start of the collected bytes in `bytes`.
     from: usize,
     window: &'a mut Window,
     sink: &'a mut dyn Write,
@@ -59,7 +59,7 @@ pub struct SkipAttempt<'a> {
     mode: Mode,
     /// The sink blocked in this attempt: it is not asked again.
     blocked: bool,
-    /// What earlier attempts produced.
+    /// Bytes that earlier attempts produced.
     known: u64,
     refused: Refused,
 }
@@ -94,7 +94,7 @@ impl<'a> SkipAttempt<'a> {
         attempt
     }
 
-    /// Where this attempt is in the message, in bytes.
+    /// Returns the position of this attempt in the message, in bytes.
     pub fn position(&self) -> u64 {
         let here = u64::from(self.at);
         match &self.mode {
@@ -272,7 +272,7 @@ impl<'a> SkipAttempt<'a> {
         offered
     }
 
-    /// What was collected is the window's again.
+    /// Returns the collected bytes to the window.
     fn give_back(&mut self) {
         self.window.bytes = std::mem::take(&mut self.bytes);
         if let Mode::Collect = self.mode {
@@ -339,10 +339,10 @@ impl<'a> SkipAttempt<'a> {
     }
 }
 
-/// What an attempt came to.
+/// Outcome of an attempt.
 pub(super) struct Outcome {
     pub(super) result: io::Result<()>,
-    /// The same message may be tried again.
+    /// Set if the same message may be tried again.
     pub(super) resumable: bool,
     /// Bytes that were produced again.
     pub(super) skipped: u64,

@@ -10,12 +10,12 @@ use std::fmt;
 use self::at::At;
 use super::shape::{Id, Node, Shape};
 
-/// How deep a type may be nested: the stack that tracing needs.
+/// Most that a type may be nested: the stack that tracing needs.
 const DEPTH: usize = 128;
-/// How often a type is gone over at most; each time finds a variant of each enum that it meets.
+/// Most passes over a type; each finds a variant of each enum that it meets.
 const PASSES: usize = 4096;
-/// How often a variant may fail. Once is not enough: what it contains may need another enum to be
-/// known first.
+/// Failures after which a variant is given up. Once is not enough: what it contains may need
+/// another enum to be known first.
 const TRIES: u8 = 3;
 
 /// Why a type has no [`Shape`]: its `Deserialize` refuses made-up values, asks what is there
@@ -72,7 +72,7 @@ impl Shape {
     }
 }
 
-/// What is made up.
+/// Made-up values.
 #[derive(Clone, Copy)]
 struct Values {
     number: u8,
@@ -108,8 +108,7 @@ impl Variants {
     }
 }
 
-/// What a node is known by: the type of the visitor that asked for it, what it asked for, and how
-/// many.
+/// Key of a node: the type of the visitor that asked for it, what it asked for, and how many.
 type Key = (&'static str, Ask, usize);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,7 +131,7 @@ struct Tracer {
     enums: HashMap<Id, Variants>,
     /// The pass in which an option, a list, a map or a known enum was last gone into.
     visited: Vec<usize>,
-    /// How many steps it is from a node to an enum with variants that were not seen.
+    /// Steps from a node to an enum with variants that were not seen.
     far: Vec<Option<u32>>,
     pass: usize,
     depth: usize,
@@ -293,7 +292,8 @@ impl Tracer {
         }
     }
 
-    /// What became of a variant that was tried the first time, from the number of tries before.
+    /// Notes the outcome of a variant that was tried the first time, from the number of tries
+    /// before.
     fn chosen(&mut self, id: Id, i: usize, tries: u8, known: Option<Id>) {
         // Only the innermost one is to blame.
         let first = !self.failed;

@@ -2,8 +2,8 @@ use std::io::{self, Write};
 
 use super::prefix::Digest;
 
-/// What is kept of a message between attempts: the bytes that the sink did not take yet, and a hash
-/// of all that were produced.
+/// State of a message between attempts: the bytes that the sink did not take yet, and a hash of all
+/// that were produced.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     /// Memory, all of it initialised, of which `from..to` are the bytes that the sink did not take.
@@ -12,14 +12,14 @@ pub(super) struct Window {
     pub(super) to: usize,
     /// The hash of what is before the start of `bytes`; between attempts, of all that was produced.
     pub(super) digest: Digest,
-    /// How much of the message earlier attempts produced.
+    /// Bytes of the message that earlier attempts produced.
     pub(super) produced: u64,
-    /// Where in the message `bytes` starts.
+    /// Position in the message at which `bytes` starts.
     pub(super) base: u64,
 }
 
 impl Window {
-    /// How much of this message the sink took.
+    /// Returns the bytes of this message that the sink took.
     pub(super) const fn taken(&self) -> u64 {
         self.base + self.from as u64
     }

@@ -76,22 +76,22 @@ impl<S> Choppy<S> {
         )
     }
 
-    /// How often it blocked.
+    /// Returns the number of calls that blocked.
     pub const fn blocks(&self) -> u64 {
         self.blocks
     }
 
-    /// How many calls it got, the blocked ones with them.
+    /// Returns the number of calls, with those that blocked.
     pub const fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// What is wrapped.
+    /// Returns the wrapped stream.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
 
-    /// What is wrapped.
+    /// Returns the wrapped stream.
     pub const fn inner_mut(&mut self) -> &mut S {
         &mut self.inner
     }
@@ -101,7 +101,7 @@ impl<S> Choppy<S> {
         self.inner
     }
 
-    /// How many bytes may pass now, at most `wanted`.
+    /// Returns the number of bytes that may pass now, at most `wanted`.
     fn allow(&mut self, wanted: usize) -> io::Result<usize> {
         let call = self.calls;
         self.calls += 1;

@@ -1,4 +1,4 @@
-//! What tests of restartable code need: streams that block where they are told to, and a cipher
+//! Tools for tests of restartable code: streams that block where they are told to, and a cipher
 //! layer that is no cipher. Behind the feature `testing`.
 
 mod choppy;

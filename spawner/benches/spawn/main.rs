@@ -28,15 +28,15 @@ pub(crate) struct Contender {
     pub(crate) name: &'static str,
     /// Starts a service, runs it to its first yield, resumes it to its end; that many times.
     pub(crate) life: fn(u64),
-    /// That many services, already suspended: a call of the result resumes each of them once, to
-    /// its next yield.
+    /// Makes so many suspended services: a call of the result resumes each of them once, to its
+    /// next yield.
     pub(crate) switch: fn(usize) -> Box<dyn FnMut()>,
     /// One service, suspended at an empty channel: a call of the result sends a command and runs
     /// the service until it is suspended again.
     pub(crate) command: fn() -> Box<dyn FnMut()>,
-    /// That many suspended services, to be weighed.
+    /// Makes so many suspended services, to be weighed.
     pub(crate) suspended: fn(usize) -> Box<dyn std::any::Any>,
-    /// How many of them.
+    /// Number of the services to weigh.
     pub(crate) crowd: usize,
     /// The time of the slow ones is measured with fewer services.
     pub(crate) slow: bool,

@@ -1,4 +1,4 @@
-//! What suspended services weigh: the heap by a counting allocator, and the resident pages (which
+//! Weight of suspended services: the heap by a counting allocator, and the resident pages (which
 //! stacks are in), in a process of their own.
 
 use std::alloc::{GlobalAlloc, Layout, System};

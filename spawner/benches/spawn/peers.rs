@@ -1,4 +1,4 @@
-//! The same without us: what a user would pick today.
+//! Alternatives without this crate: what a user would pick today.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -108,7 +108,7 @@ fn coroutine_suspended(n: usize) -> Box<dyn Any> {
     Box::new((0..n).map(|_| adding()).collect::<Vec<_>>())
 }
 
-/// Where a future waits until somebody wakes it, once.
+/// Place where a future waits until somebody wakes it, once.
 #[derive(Default)]
 struct Spot {
     woken: Cell<bool>,

@@ -1,10 +1,10 @@
-//! What happens around a service while a test waits for it.
+//! Events around a service while a test waits for it.
 
 use std::time::{Duration, Instant};
 
 use mydht_spawner::{Result, SpawnUnyield};
 
-/// Where services run.
+/// Environment that services run in.
 pub trait World {
     /// The failure of a service is given by `unyield`.
     const REPORTS: bool;
@@ -130,7 +130,7 @@ pub fn reported_once<W: World>(_: &W, failures: &[mydht_spawner::Error]) {
     assert_eq!(failures.len(), usize::from(W::REPORTS), "{failures:?}");
 }
 
-/// What a failed service is taken apart to.
+/// Returns the parts of a service's failure.
 pub fn failure(ended: Result<()>) -> String {
     ended.unwrap_err().to_string()
 }

@@ -63,7 +63,7 @@ fn timed(prepared: &mut Prepared, times: u32) -> f64 {
     begun.elapsed().as_secs_f64() * 1e6 / f64::from(times)
 }
 
-/// How many runs take as long as a sample should.
+/// Returns the number of runs that take as long as a sample should.
 fn times(prepared: &mut Prepared) -> u32 {
     let mut times = 1;
     while timed(prepared, times) * f64::from(times) < SAMPLE.as_secs_f64() * 1e6 {

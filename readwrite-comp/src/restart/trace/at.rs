@@ -7,7 +7,7 @@ use std::any::type_name;
 use super::{Ask, DEPTH, Tracer, Untraceable, Values};
 use crate::restart::shape::{Id, Node};
 
-/// Where in the type the deserializer is: it notes which node it was asked for.
+/// Position of the deserializer in the type: it notes which node it was asked for.
 pub(super) struct At<'t> {
     pub(super) tracer: &'t mut Tracer,
     pub(super) id: &'t mut Option<Id>,
