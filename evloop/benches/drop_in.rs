@@ -18,7 +18,7 @@ const PROGRAMS: [(&str, usize, f64); 4] = [
 /// The most processor time per request that is asked for, as a ratio.
 const CPU: f64 = 0.97;
 
-/// What a turn gave: requests per second, and nanoseconds of processor time per request.
+/// Result of a turn: requests per second, and nanoseconds of processor time per request.
 type Turn = (f64, f64);
 
 /// Builds the programs of one side, and returns their executable.

@@ -11,7 +11,7 @@ use evloop_bench::{Contender, Registers};
 use std::path::Path;
 use std::process::Command;
 
-/// How a contender is called on the command line of the child, and in the table.
+/// Names of the contenders on the command line of the child, and in the table.
 const ROWS: [(&str, &str); 5] = [
     ("floor", Floor::NAME),
     ("same-thread", Local::NAME),

@@ -19,7 +19,7 @@ const SIZES: [(usize, usize); 6] = [
     (1_000_000, 1),
 ];
 
-/// What was asked for on the command line.
+/// Arguments of the command line.
 struct Asked {
     out: Option<PathBuf>,
     quick: bool,
@@ -85,7 +85,7 @@ impl Table {
         self.rows.push((C::NAME, cells));
     }
 
-    /// What was to be reached, and what was, in the columns of [`SIZES`].
+    /// Returns aims and figures, in the columns of [`SIZES`].
     fn aims(&self) -> String {
         let cell = |name: &str, size: usize| {
             let row = self.rows.iter().find(|row| row.0 == name)?;

@@ -11,7 +11,7 @@ use mydht_evloop::epoll::{Epoll, Error, Event, Flags, Source};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What is queued, and the source that says so.
+/// Queued items, and the source that reports them.
 #[derive(Default)]
 struct Queue {
     items: VecDeque<&'static str>,

@@ -27,7 +27,7 @@ impl End {
         Ok(End { poll, line })
     }
 
-    /// What is due, until the loop would wait.
+    /// Returns the tokens that are ready, until the loop would wait.
     fn due(&self) -> io::Result<Vec<Token>> {
         let mut events = Events::with_capacity(8);
         let mut due = Vec::new();

@@ -75,7 +75,7 @@ impl Event {
         }
     }
 
-    /// What the source is ready for. A hint: the operation may still block.
+    /// Returns the readiness of the source. A hint: the operation may still block.
     #[inline]
     pub fn readiness(&self) -> Ready {
         self.kind
@@ -133,14 +133,14 @@ impl Events {
         self.events().get(index).map(Raw::event)
     }
 
-    /// How many events the last poll brought.
+    /// Returns the number of events that the last poll brought.
     #[doc(hidden)]
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// How many events a poll may bring.
+    /// Returns the number of events that a poll may bring.
     #[inline]
     pub fn capacity(&self) -> usize {
         self.capacity

@@ -10,10 +10,10 @@ pub struct Handle {
     shared: Weak<Shared>,
 }
 
-/// What a turn did and what the loop wants next.
+/// Report of a turn: its work, and what the loop wants next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TurnReport {
-    /// How many events the turn's polls gave.
+    /// Events that the turn's polls gave.
     pub events: usize,
     /// Something is ready still: give another turn soon.
     pub more: bool,

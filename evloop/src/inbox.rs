@@ -26,7 +26,7 @@ const MERGE: u64 = 1 << 35;
 /// An edge without oneshot: a report depends on nothing but the readiness and the interest.
 const PLAIN: u64 = 1 << 36;
 
-/// What a queued source carries.
+/// Link of a queued source.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
     state: AtomicU64,
@@ -43,7 +43,7 @@ pub(crate) trait Linked: Sized {
     fn link(&self) -> &Link<Self>;
 }
 
-/// What a source said since the loop last looked.
+/// Report of a source since the loop last looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     pub key: Key,

@@ -41,8 +41,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
-/// How long one turn may go on taking events before it yields to the page: a quarter of a frame at
-/// 60 Hz.
+/// Time for which one turn may go on taking events before it yields to the page: a quarter of a
+/// frame at 60 Hz.
 pub const BUDGET: Duration = Duration::from_millis(4);
 
 #[wasm_bindgen]
@@ -93,7 +93,7 @@ enum Pending {
     Timer(JsValue),
 }
 
-/// How a turn is asked for that comes as soon as the page, or Node, has had its chance.
+/// Way to ask for a turn as soon as the page, or Node, has had its chance.
 enum Soon {
     Ports {
         receiver: MessagePort,

@@ -285,8 +285,8 @@ pub struct Registration {
 #[derive(Clone, Debug)]
 pub struct SetReadiness {
     source: Rc<Source>,
-    /// Where the source was registered when this handle last looked, so that setting it touches
-    /// nothing but its slot. Its key says when that is out of date.
+    /// Loop that the source was registered on when this handle last looked, so that setting it
+    /// touches nothing but its slot. Its key says when that is out of date.
     home: OnceCell<Rc<Inner>>,
     key: Cell<Key>,
 }

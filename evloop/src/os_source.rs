@@ -97,7 +97,7 @@ impl Binding {
         lock(&self.shared)
     }
 
-    /// The same loop for a second handle to the socket.
+    /// Returns a binding to the same loop for a second handle to the socket.
     pub fn duplicate(&self) -> Binding {
         Binding {
             shared: Mutex::new(self.lock().clone()),

@@ -161,8 +161,8 @@ impl Poll {
         shown
     }
 
-    /// How many polls in a row may find events without asking the operating system (1 by default).
-    /// It is asked only while it has sources of this loop. With 0 every poll asks.
+    /// Sets the number of polls in a row that may find events without asking the operating system
+    /// (1 by default). It is asked only while it has sources of this loop. With 0 every poll asks.
     pub fn set_os_budget(&self, polls: u32) {
         self.shared.enter().os_budget = polls;
     }
@@ -188,7 +188,7 @@ impl Poll {
         self.shared.driver.now()
     }
 
-    /// What a driver's owner and the browser need to run this loop by turns.
+    /// Returns the handle by which a driver's owner and the browser run this loop by turns.
     pub fn handle(&self) -> Handle {
         Handle::new(&self.shared)
     }

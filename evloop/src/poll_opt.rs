@@ -1,4 +1,4 @@
-//! How a source is reported.
+//! Modes of a source's reports.
 
 use crate::ready::write_names;
 use std::fmt;

@@ -129,7 +129,7 @@ impl Ready {
         self.0
     }
 
-    /// What the core works with.
+    /// Returns the mask that the core works with.
     #[inline]
     pub(crate) const fn mask(self) -> u16 {
         self.0 as u16

@@ -1,4 +1,4 @@
-//! What a [`Poll`](crate::Poll) and its sources share.
+//! State that a [`Poll`](crate::Poll) and its sources share.
 
 mod state;
 
@@ -36,8 +36,7 @@ pub(crate) struct Shared {
     /// Mirrors whether the seat is taken, readable without its lock. Only the seat holder writes
     /// it.
     seated: AtomicBool,
-    /// How many sources there are: 0 lets a same-thread loop leave this one alone without taking
-    /// its lock.
+    /// Number of sources: 0 lets a same-thread loop leave this one alone without taking its lock.
     population: AtomicUsize,
 }
 
@@ -89,7 +88,7 @@ struct Seat {
     waiting: usize,
 }
 
-/// How a driver's wait ended.
+/// End of a driver's wait.
 enum Waited {
     /// Look again.
     Look,

@@ -1,4 +1,4 @@
-//! What names a source to its user.
+//! Tokens, by which users name sources.
 
 /// Chosen by the user at registration and given back in every [`Event`](crate::event::Event) of
 /// that source.

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Record {
     /// The loop's clock.
     pub time: Duration,
-    /// What was reported.
+    /// Token of the reported source.
     pub token: Token,
     /// For what it was ready.
     pub readiness: Ready,

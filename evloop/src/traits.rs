@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Identifies a source among those registered on one [`Poll`].
 pub type Token = usize;
 
-/// What a source is, or should be reported as, ready for.
+/// Readiness of a source, or interest in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ready {
     /// Bytes, a message or a connection can be taken.
@@ -41,7 +41,7 @@ impl Ready {
 /// tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
-    /// What the source is ready for.
+    /// Readiness of the source.
     pub kind: Ready,
     /// The token that the source was registered with.
     pub token: Token,

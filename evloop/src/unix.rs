@@ -1,4 +1,4 @@
-//! What only Unix has: any descriptor as a source, and the kinds of readiness beyond readable and
+//! Features of Unix: any descriptor as a source, and the kinds of readiness beyond readable and
 //! writable.
 
 use crate::event::Evented;

@@ -1,4 +1,4 @@
-//! What a program may do at the wrong moment: no panic, no event of what is gone, none lost.
+//! Calls at the wrong moment: no panic, no event of what is gone, none lost.
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 

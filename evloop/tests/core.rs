@@ -219,7 +219,7 @@ proptest! {
         }
     }
 
-    /// Where nothing else waits, reporting at once is the same as setting and then harvesting.
+    /// Compares reporting at once with setting and then harvesting, where nothing else waits.
     #[test]
     fn reporting_at_once_is_setting_and_harvesting(
         sources in proptest::collection::vec((0_u16..4, trigger(), any::<bool>(), 0_u16..4), 1..40)

@@ -17,7 +17,7 @@ fn ev(flags: Flags, data: usize) -> Event {
     Event::new(flags, data)
 }
 
-/// What one wait of `capacity` gives.
+/// Returns what one wait of `capacity` gives.
 fn take(epoll: &Epoll, capacity: usize) -> Vec<(Flags, usize)> {
     let mut events = vec![Event::default(); capacity];
     let count = epoll.wait(&mut events, NOW).unwrap();

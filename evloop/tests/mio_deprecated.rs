@@ -1,4 +1,4 @@
-//! What mio deprecated: the same bodies over the registry's mio 0.6.23 and over this crate.
+//! Module `deprecated` of mio: the same bodies over the registry's mio 0.6.23 and over this crate.
 #![cfg(test)]
 #![cfg(unix)]
 #![allow(deprecated)]

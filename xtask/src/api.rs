@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What is compared with.
+/// Version of mio that is compared with.
 const MIO: &str = "0.6.23";
-/// Where it is said what is not there.
+/// Page that lists what is missing.
 const PAGE: &str = "evloop/docs/migrating-from-mio-0.6.md";
 
 /// Compare the API of mydht-evloop, and of the drop-in package `mio` over it, with that of mio
@@ -81,13 +81,13 @@ pub fn compare(list: bool) -> Result<Outcome> {
     Ok(Outcome::of(complete))
 }
 
-/// What a comparison found.
+/// Result of a comparison.
 struct Verdict<'a> {
-    /// How many items had to be there.
+    /// Number of items that had to be there.
     compared: usize,
     /// Which of them are not.
     lacking: Vec<&'a Item>,
-    /// How many deprecated or hidden items are missing.
+    /// Number of deprecated or hidden items that are missing.
     old: usize,
     /// Which of those the page does not name.
     unnamed: Vec<&'a Item>,

@@ -144,7 +144,7 @@ fn package(manifest: &Path) -> &'static [&'static str] {
 /// rustc's flags for WebAssembly's SIMD.
 const SIMD: &str = "-Ctarget-feature=+simd128";
 
-/// The same without it, which .cargo/config.toml asks for.
+/// Flags without SIMD, which .cargo/config.toml asks for.
 const NO_SIMD: &str = "-Ctarget-feature=-simd128";
 
 /// Runs the package's figures in wasm, built with these flags of rustc's, and keeps the tables that

@@ -29,7 +29,7 @@ fn place(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
 
 /// CI's target folder, held by this run alone until the value is dropped.
 pub struct CiTarget {
-    /// What CARGO_TARGET_DIR is to be.
+    /// Value for CARGO_TARGET_DIR.
     pub dir: PathBuf,
     _lock: File,
 }

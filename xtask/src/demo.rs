@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How many nodes the native part of the check has.
+/// Number of nodes of the native part of the check.
 const NODES: usize = 3;
 
 /// The network whose nodes are killed.
@@ -45,13 +45,13 @@ pub struct Args {
     /// The file to put, instead of random bytes.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["size", "seed"])]
     file: Option<PathBuf>,
-    /// How much random data to put, in MB (1,000,000 bytes).
+    /// Random data to put, in MB (1,000,000 bytes).
     #[arg(long, value_name = "MB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     size: u64,
     /// The seed of the random bytes: the same seed gives the same file.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How long putting may take, and getting, in seconds.
+    /// Time for putting, and for getting, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u64,
     /// Show by itself that all works: no questions, and an exit code.
@@ -191,7 +191,7 @@ fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
     Ok(sent == got && bytes == bytes_back)
 }
 
-/// What the nodes last said, for the report of a failure elsewhere.
+/// Returns the last lines of the nodes, for the report of a failure elsewhere.
 fn nodes_stderr(nodes: &[Node]) -> String {
     nodes
         .iter()

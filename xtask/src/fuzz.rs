@@ -23,7 +23,7 @@ pub struct Args {
     /// Which crate.
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(FUZZERS.iter().map(|fuzzer| fuzzer.0)))]
     name: String,
-    /// How long, for all targets together.
+    /// Minutes for all targets together.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     minutes: u64,
     /// Only this target.

@@ -10,17 +10,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a script may take before it is killed.
+/// Time after which a script is killed.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// What a page is checked with.
+/// Tools to check a page with.
 pub struct Page {
     program: PathBuf,
     modules: PathBuf,
     path: OsString,
 }
 
-/// How large a network is of which nodes are killed, for how long, and what it keeps.
+/// Size of a network whose nodes are killed, the time of that, and what it keeps.
 pub struct Churn {
     pub nodes: u32,
     pub seconds: u32,
@@ -69,8 +69,8 @@ impl Page {
         self.script("churn.mjs", &args)
     }
 
-    /// What a file moves at between two pages, as a table: of a size and in rounds to be published,
-    /// or quickly.
+    /// Returns the rates at which a file moves between two pages, as a table: of a size and in
+    /// rounds to be published, or quickly.
     pub fn transfer(&self, quick: bool) -> Result<String> {
         let [mebibytes, rounds]: [u64; 2] = if quick { [8, 1] } else { [50, 7] };
         let [bytes, rounds] = [mebibytes << 20, rounds].map(|number| number.to_string());

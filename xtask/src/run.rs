@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a child with a limit is looked at.
+/// Interval between looks at a child with a limit.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A command to run from the workspace's root with no standard input.

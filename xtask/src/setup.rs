@@ -257,7 +257,7 @@ fn node_is_new_enough(program: impl AsRef<OsStr>) -> bool {
         .is_ok_and(|text| major_minor(&text).is_some_and(|(major, _)| major >= NODE))
 }
 
-/// What drives Chromium in the checks of the page.
+/// Version of Playwright, which drives Chromium in the checks of the page.
 const PLAYWRIGHT: &str = "1.65.1";
 
 /// A folder with playwright-core in its `node_modules`, from npm if it is not there.

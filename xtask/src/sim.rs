@@ -111,7 +111,7 @@ type Drawn = (
     &'static [(&'static str, &'static str)],
 );
 
-/// What is drawn against the number of nodes.
+/// Figures that are drawn against the number of nodes.
 const DRAWN: [Drawn; 6] = [
     (
         "hops",

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// docs/benchmarks/soak.md if it did.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How long, for each transport.
+    /// Seconds for each transport.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Peers. Over TCP each takes about five descriptors: see `ulimit -n`.

@@ -35,7 +35,7 @@ pub enum Step {
     Deny,
 }
 
-/// What came of a step that could be run at all.
+/// Outcome of a step that could be run at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// As it should be; with the tests that ran, if it runs tests.
@@ -75,9 +75,9 @@ impl Outcome {
 pub struct Report {
     /// Its name.
     pub name: String,
-    /// What came of it.
+    /// Outcome of the step.
     pub outcome: Outcome,
-    /// How long it took.
+    /// Time that it took.
     pub time: Duration,
 }
 

@@ -18,10 +18,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How long one command that runs tests may take in CI before it is killed.
+/// Time after which a command that runs tests is killed in CI.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// How long one example may run before it is killed.
+/// Time after which an example is killed.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Features that change what the rest relies on: lints and tests run a second time with each, for
@@ -140,7 +140,7 @@ fn help(step: Step) -> String {
         .unwrap_or_default()
 }
 
-/// What the steps share.
+/// State that the steps share.
 struct Context {
     workspace: Workspace,
     target: Option<cache::CiTarget>,

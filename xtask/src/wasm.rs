@@ -29,7 +29,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("mydht-web", &[]),
 ];
 
-/// How long one package's suites may take in CI before they are killed.
+/// Time after which one package's suites are killed in CI.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// A network of Chromium's own: with nothing but a loopback interface it gathers no WebRTC
@@ -41,7 +41,7 @@ const NETWORK: &str = "ip link set lo up \
     && ip route add default dev d0 \
     && exec \"$@\"";
 
-/// Where a suite runs.
+/// Host of a suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// Node, found or installed.
@@ -57,7 +57,7 @@ pub fn in_chromium() -> Result<impl Fn(Cmd) -> Cmd> {
     Ok(|cmd: Cmd| in_network(cmd.env("WASM_BINDGEN_USE_BROWSER", "1")))
 }
 
-/// The same command, in a network namespace of its own where that can be.
+/// Runs the command in a network namespace of its own where that can be.
 pub fn in_network(cmd: Cmd) -> Cmd {
     if !setup::namespaces() {
         return cmd;

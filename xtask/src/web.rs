@@ -14,8 +14,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// What the wasm may have to be downloaded, in bytes: what was reached, rounded up. The aim is
-/// 350,000.
+/// Most bytes of the compressed wasm: the size that was reached, rounded up. The aim is 350,000.
 const MOST_GZIPPED: usize = 420_000;
 
 /// Runs it.
@@ -36,7 +35,7 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How the wasm is built.
+/// Kind of a build of the wasm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
     /// As it is downloaded: as small as can be.
@@ -45,13 +44,13 @@ pub enum Build {
     Quick,
 }
 
-/// What was made.
+/// Result of a build.
 pub struct Made {
     /// The folder of it.
     pub dist: PathBuf,
     /// The size of the wasm.
     pub bytes: u64,
-    /// The same, compressed, where gzip is installed.
+    /// Size when compressed, where gzip is installed.
     pub gzipped: Option<usize>,
 }
 

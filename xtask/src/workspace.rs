@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace.
+//! Workspace as cargo knows it.
 
 pub use crate::place::{is_ci, root};
 use crate::run::Cmd;
@@ -42,7 +42,7 @@ impl Package {
 pub struct Workspace {
     /// Its packages, in cargo's order.
     pub packages: Vec<Package>,
-    /// Where cargo puts what it builds.
+    /// Folder to which cargo builds.
     pub target_dir: PathBuf,
 }
 

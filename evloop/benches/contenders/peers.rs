@@ -1,4 +1,4 @@
-//! What a user would take otherwise.
+//! Alternatives that a user would take otherwise.
 
 use evloop_bench::{Contender, Registers};
 use rustix::event::{EventfdFlags, eventfd};

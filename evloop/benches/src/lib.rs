@@ -1,11 +1,11 @@
-//! What the benches share: measuring.
+//! Measuring, which the benches share.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// Something that watches sources, can make some ready, and reports them.
 pub trait Contender {
-    /// What it is called in the table.
+    /// Name in the table.
     const NAME: &'static str;
     /// The most sources it is measured with.
     const MOST: usize = usize::MAX;

@@ -5,7 +5,7 @@
 mod inbox;
 
 mod core {
-    //! What `inbox.rs` needs of the core.
+    //! Key of the core, as far as `inbox.rs` needs it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Key(u64);
 

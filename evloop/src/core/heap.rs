@@ -16,7 +16,7 @@ struct Timer {
     deadline: Duration,
     /// Unique: breaks ties in the order of insertion and serves as the generation of the key.
     sequence: u64,
-    /// Where the timer is in the heap.
+    /// Position of the timer in the heap.
     position: u32,
     source: Key,
     ready: u16,

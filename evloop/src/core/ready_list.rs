@@ -31,7 +31,7 @@ impl ReadyList {
         }
     }
 
-    /// How many sources wait; some may have been cleared since.
+    /// Returns the number of sources that wait; some may have been cleared since.
     #[inline]
     pub fn len(&self) -> usize {
         self.queue.len() - self.head - self.left

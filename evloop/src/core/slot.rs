@@ -16,7 +16,7 @@ impl Key {
         Key((index as u64) << 32 | generation as u64)
     }
 
-    /// Where the slot is.
+    /// Returns the index of the slot.
     #[inline]
     pub const fn index(self) -> u32 {
         (self.0 >> 32) as u32
@@ -62,7 +62,7 @@ pub enum Trigger {
     Pulse,
 }
 
-/// What a source is watched for, and how.
+/// Readiness that a source is watched for, and the mode of its reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interest {
     /// The readiness bits that count. Implied bits (error, hang-up) are the caller's to add.
@@ -83,7 +83,7 @@ impl Interest {
         }
     }
 
-    /// The same, disarmed after one report.
+    /// Disarms the source after one report.
     pub const fn oneshot(mut self) -> Self {
         self.oneshot = true;
         self
@@ -93,14 +93,14 @@ impl Interest {
 /// Why a source was put on the ready list: the last reason before it was reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// It was already ready when it was inserted or modified.
+    /// Ready when it was inserted or modified.
     #[default]
     Registered,
     /// Its readiness was set.
     Set,
-    /// It was woken.
+    /// Woken.
     Woken,
-    /// It is level-triggered and was still ready after its last report.
+    /// Level-triggered, and still ready after its last report.
     Level,
     /// A timer of its own was due.
     Timer,
@@ -126,7 +126,7 @@ pub struct Fired {
     pub key: Key,
     /// The token it was given.
     pub token: usize,
-    /// What it is ready for: never empty, always within its interest.
+    /// Readiness of the source: never empty, always within its interest.
     pub ready: u16,
     /// Why it was on the ready list.
     pub cause: Cause,
@@ -209,7 +209,7 @@ impl Slot {
         (self.word >> MASK_SHIFT) as u16
     }
 
-    /// What would be reported now. A disarmed slot has an empty mask.
+    /// Returns the readiness that would be reported now. A disarmed slot has an empty mask.
     #[inline]
     pub fn effective(&self) -> u16 {
         (self.word & self.word >> MASK_SHIFT) as u16
@@ -276,7 +276,7 @@ impl Slot {
         self.word = self.word & !MASK | ABANDONED;
     }
 
-    /// What is reported now.
+    /// Returns the event that is reported now.
     #[inline]
     pub fn fired(&self, key: Key) -> Fired {
         Fired {

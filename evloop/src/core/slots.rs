@@ -1,4 +1,4 @@
-//! Where the slots are: a vector with a free list, whose keys carry a generation.
+//! Storage of slots: a vector with a free list, whose keys carry a generation.
 //!
 //! Not the `slab` crate: its check of what is vacant and ours of the generation are the same
 //! question, asked twice for every event.

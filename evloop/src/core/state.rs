@@ -43,7 +43,7 @@ impl Core {
         }
     }
 
-    /// How many sources there are.
+    /// Returns the number of sources.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
@@ -124,7 +124,7 @@ impl Core {
         self.slots.get(key).is_some()
     }
 
-    /// What the source is known to be ready for, of interest or not.
+    /// Returns the known readiness of the source, of interest or not.
     pub fn ready(&self, key: Key) -> Option<u16> {
         self.slots.get(key).map(Slot::ready)
     }
@@ -297,7 +297,8 @@ impl Core {
         self.list.settle(&mut self.slots, sample)
     }
 
-    /// How many sources wait to be reported; some of them may have been cleared since.
+    /// Returns the number of sources that wait to be reported; some of them may have been cleared
+    /// since.
     #[inline]
     pub fn ready_len(&self) -> usize {
         self.list.len()

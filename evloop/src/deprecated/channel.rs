@@ -11,8 +11,9 @@ use std::sync::mpsc;
 use std::{error, fmt, io};
 
 struct Shared {
-    /// What was sent and not yet received, by the count of both ends; the last sender's end counts
-    /// as one. A receiver may be ahead of the count of who sent: it wraps around, and back.
+    /// Messages that were sent and not yet received, by the count of both ends; the last sender's
+    /// end counts as one. A receiver may be ahead of the count of who sent: it wraps around, and
+    /// back.
     pending: AtomicUsize,
     senders: AtomicUsize,
     readiness: SetReadiness,
@@ -24,7 +25,7 @@ pub struct SenderCtl {
 
 pub struct ReceiverCtl {
     registration: Registration,
-    /// It was registered once, and is not registered anew.
+    /// Set once the receiver was registered: it is not registered anew.
     registered: Cell<bool>,
     shared: Arc<Shared>,
 }

@@ -172,7 +172,7 @@ impl Event {
 
 // Without `deregister`: it would hide that of the loop traits, which is stricter. Who has `Evented` in scope has the same.
 impl Registration {
-    /// Where the token is no token ([`Poll::register`] says which), the pair is not registered.
+    /// Creates a pair. With an invalid token ([`Poll::register`] says which) it is not registered.
     #[deprecated(note = "use Registration::new2")]
     #[doc(hidden)]
     pub fn new(

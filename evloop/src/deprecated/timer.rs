@@ -13,11 +13,11 @@ pub type Result<T> = std::result::Result<T, TimerError>;
 pub type TimerResult<T> = Result<T>;
 pub type OldTimerResult<T> = Result<T>;
 
-/// It never happens.
+/// Error that never happens.
 #[derive(Debug)]
 pub struct TimerError;
 
-/// It never happens.
+/// Kind of an error that never happens.
 #[derive(Debug)]
 pub enum TimerErrorKind {
     TimerOverflow,
@@ -39,10 +39,10 @@ pub struct Timer<T> {
     start: Instant,
     /// By tick, then in the order in which they were set.
     timeouts: BTreeMap<(u64, u64), T>,
-    /// How many timeouts were set.
+    /// Number of timeouts that were set.
     number: u64,
     timer: crate::Timer,
-    /// It was registered once, and is not registered anew.
+    /// Set once the timer was registered: it is not registered anew.
     registered: Cell<bool>,
 }
 

@@ -36,9 +36,9 @@ struct Time {
     now: Duration,
     seed: u64,
     loops: u64,
-    /// What each loop waits for.
+    /// Deadline of each loop.
     deadlines: BTreeMap<u64, Duration>,
-    /// The same, by time.
+    /// Deadlines by time.
     agenda: BTreeSet<(Duration, u64)>,
     /// Idle loops that were notified since they were last polled, or whose deadline has passed.
     woken: BTreeSet<u64>,
@@ -53,8 +53,9 @@ impl VirtualClock {
         VirtualClock::with(seed, Journal::Off)
     }
 
-    /// The same, and what the polls of its loops give is [recorded](VirtualClock::recording).
-    /// Same-thread sources ([`local`](crate::local)) are not: nothing is left to chance there.
+    /// Creates a clock that [records](VirtualClock::recording) what the polls of its loops give.
+    /// Same-thread sources ([`local`](crate::local)) are not recorded: nothing is left to chance
+    /// there.
     ///
     /// ```
     /// use mydht_evloop::driver::Recording;
@@ -95,8 +96,8 @@ impl VirtualClock {
         VirtualClock::with(recording.seed(), Journal::replay(recording))
     }
 
-    /// What was recorded so far, or of what is replayed the part that was confirmed: the run is
-    /// complete when that equals the whole. `None` for a clock that does neither.
+    /// Returns what was recorded so far, or of a replayed recording the part that was confirmed:
+    /// the run is complete when that equals the whole. `None` for a clock that does neither.
     pub fn recording(&self) -> Option<Recording> {
         self.time().journal.so_far()
     }

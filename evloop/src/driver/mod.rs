@@ -1,5 +1,5 @@
-//! What a loop waits with: the operating system, a parked thread, turns that somebody gives it, or
-//! a clock that only moves when it is told to.
+//! Drivers, by which a loop waits: the operating system, a parked thread, turns that somebody gives
+//! it, or a clock that only moves when it is told to.
 
 mod clock;
 #[cfg(not(target_arch = "wasm32"))]
@@ -25,7 +25,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a loop waits and what time it is.
+/// Waiting and time of a loop.
 ///
 /// A loop asks its driver only when it has nothing to report (and, if the driver has sources of its
 /// own, once per fairness budget), so nothing here is on the fast path.

@@ -1,4 +1,4 @@
-//! What the polls of a run gave, as bytes, and a run held against such a recording.
+//! Recordings of what the polls of a run gave, and their replay.
 
 use crate::event::Events;
 use crate::{Ready, Token};
@@ -14,8 +14,8 @@ const BLOCKED: u64 = u64::MAX;
 /// Magic, version, seed.
 const HEADER: usize = 24;
 
-/// What the polls of all loops of a [`VirtualClock`](super::VirtualClock) gave, in the order in
-/// which they gave it.
+/// Events of the polls of all loops of a [`VirtualClock`](super::VirtualClock), in the order in
+/// which they were given.
 ///
 /// # Format
 /// `evlooprc`, then numbers of eight bytes, little-endian: the version (1), the seed of the clock,
@@ -64,7 +64,7 @@ impl Recording {
         word(&self.bytes, 16).unwrap_or_default()
     }
 
-    /// How many polls it holds.
+    /// Returns the number of polls.
     pub fn len(&self) -> usize {
         let mut at = HEADER;
         let mut polls = 0;
@@ -80,7 +80,8 @@ impl Recording {
         self.bytes.len() == HEADER
     }
 
-    /// Where the entry that begins at `at` ends; `None` if it does not end within the recording.
+    /// Returns the end of the entry that begins at `at`; `None` if it does not end within the
+    /// recording.
     fn end(&self, at: usize) -> Option<usize> {
         let events = match word(&self.bytes, at.checked_add(16)?)? {
             BLOCKED => 0,
@@ -147,14 +148,14 @@ impl fmt::Display for Entry<'_> {
     }
 }
 
-/// What a clock does with what its polls give.
+/// Use that a clock makes of what its polls give.
 #[derive(Debug)]
 pub(super) enum Journal {
     Off,
     Record(Recording),
     Replay {
         recording: Recording,
-        /// How far the run has come, in bytes and in polls.
+        /// Position of the run, in bytes and in polls.
         at: usize,
         polls: usize,
     },
@@ -211,7 +212,7 @@ impl Journal {
         }
     }
 
-    /// What was recorded, or replayed, so far.
+    /// Returns what was recorded, or replayed, so far.
     pub fn so_far(&self) -> Option<Recording> {
         match self {
             Journal::Off => None,

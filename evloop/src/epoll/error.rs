@@ -1,4 +1,4 @@
-//! What `epoll_ctl` can say.
+//! Errors of `epoll_ctl`.
 
 use std::{fmt, io};
 

@@ -22,7 +22,7 @@ impl Flags {
     pub const HUP: Flags = Flags(0x010);
     /// The peer closed its writing direction.
     pub const RDHUP: Flags = Flags(0x2000);
-    /// Of several epolls that sleep on one source, wake one. With add only.
+    /// Wake one of several epolls that sleep on one source. With add only.
     pub const EXCLUSIVE: Flags = Flags(1 << 28);
     /// Disarm after one report, until modified.
     pub const ONESHOT: Flags = Flags(1 << 30);

@@ -151,7 +151,7 @@ impl Epoll {
         result
     }
 
-    /// What the owner of the thread needs to run it by turns.
+    /// Returns the handle by which the owner of the thread runs the loop by turns.
     pub fn handle(&self) -> crate::Handle {
         crate::Handle::new(&self.instance.shared)
     }

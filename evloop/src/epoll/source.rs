@@ -16,7 +16,7 @@ pub(super) fn unique() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// What an [`Epoll`](super::Epoll) can watch.
+/// Source that an [`Epoll`](super::Epoll) can watch.
 pub trait Pollable {
     /// The handle to watch; `None` for what cannot be polled (regular files): adding it is `EPERM`.
     fn source(&self) -> Option<&Source>;
@@ -80,30 +80,30 @@ impl Source {
         }
     }
 
-    /// What it is ready for.
+    /// Returns the readiness of the source.
     pub fn ready(&self) -> Flags {
         Flags::from_core(self.queue.lock().ready)
     }
 
-    /// It is ready for exactly this now. Whoever watches for any of it is woken, even if nothing
+    /// Sets the readiness to exactly this. Whoever watches for any of it is woken, even if nothing
     /// changed: an edge is a notification, not a transition.
     pub fn set(&self, ready: Flags) {
         self.queue.update(|_| ready.core(), ready.core());
     }
 
-    /// It is ready for `ready` too; whoever watches for any of that is woken. An edge-triggered
+    /// Adds `ready` to the readiness, and wakes whoever watches for any of it. An edge-triggered
     /// event carries all that the source is ready for then.
     pub fn wake(&self, ready: Flags) {
         self.queue.update(|old| old | ready.core(), ready.core());
     }
 
-    /// It is not ready for `ready` any more. What was pending because of it alone is not reported.
+    /// Clears this readiness. Events that were pending because of it alone are not reported.
     pub fn clear(&self, ready: Flags) {
         self.queue.update(|old| old & !ready.core(), 0);
     }
 
-    /// It is ready for exactly `ready` now, and whoever watches for any of `woken` is woken. What
-    /// the kernel does when it wakes a queue with a mask; a file that is closed wakes with all of
+    /// Sets the readiness to exactly `ready`, and wakes whoever watches for any of `woken`. The
+    /// kernel does so when it wakes a queue with a mask; a file that is closed wakes with all of
     /// it.
     pub fn update(&self, ready: Flags, woken: Flags) {
         self.queue.update(|_| ready.core(), woken.core());

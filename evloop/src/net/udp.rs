@@ -81,9 +81,9 @@ impl UdpSocket {
         fn set_multicast_loop_v4(on: bool) -> () = |socket| socket.set_multicast_loop_v4(on);
         /// True if its multicasts come back to it.
         fn multicast_loop_v4() -> bool = |socket| socket.multicast_loop_v4();
-        /// How far its multicasts go.
+        /// Sets the time to live of multicasts: how far they go.
         fn set_multicast_ttl_v4(ttl: u32) -> () = |socket| socket.set_multicast_ttl_v4(ttl);
-        /// How far its multicasts go.
+        /// Returns the time to live of multicasts.
         fn multicast_ttl_v4() -> u32 = |socket| socket.multicast_ttl_v4();
         /// Makes its IPv6 multicasts come back to it.
         fn set_multicast_loop_v6(on: bool) -> () = |socket| socket.set_multicast_loop_v6(on);

@@ -1,4 +1,4 @@
-//! What is behind the lock of a loop.
+//! State behind the lock of a loop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +17,18 @@ pub(crate) struct State<S> {
     #[cfg(not(target_arch = "wasm32"))]
     pub os: crate::os_table::OsTable,
     pub compat: Compat,
-    /// How many polls in a row found events without asking the operating system.
+    /// Polls in a row that found events without asking the operating system.
     pub streak: u32,
-    /// How many of those are allowed while the operating system has sources of ours.
+    /// Most such polls in a row while the operating system has sources of ours.
     pub os_budget: u32,
-    /// What the last poll that could not block waits for.
+    /// Deadline of the last poll that could not block.
     pub noted: Option<Noted>,
     pub turn: Option<TurnBudget>,
     /// The poll that runs has passed over a source that was set and cleared before it was reported.
     pub passed_over: bool,
     /// Room for what the inbox gives.
     pub(super) reports: Vec<Report>,
-    /// What was reported, if somebody asked for it.
+    /// Reports, if somebody asked for them.
     pub trace: Option<Trace>,
     /// The state of the generator that permutes events, on a virtual clock.
     pub shuffle: Option<u64>,
@@ -44,7 +44,7 @@ pub(crate) struct Noted {
 pub(crate) struct TurnBudget {
     pub end: Duration,
     pub events: usize,
-    /// It was asked whether the turn is over.
+    /// Set when it was asked whether the turn is over.
     pub asked: bool,
 }
 

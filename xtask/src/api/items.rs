@@ -14,11 +14,11 @@ pub struct Crate {
 /// A public item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
-    /// What it is and what it is called, with its signature.
+    /// Kind and name of the item, with its signature.
     pub text: String,
     /// Deprecated or hidden, or inside of something that is.
     pub old: bool,
-    /// What a reader might look for: its own name, and those of what it is in.
+    /// Names that a reader might look for: its own, and those of what it is in.
     pub names: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub fn all(this: &Crate, other: Option<&Crate>) -> Vec<Item> {
     walk.items.into_iter().collect()
 }
 
-/// Where an item is.
+/// Place of an item.
 #[derive(Clone, Default)]
 struct Place {
     modules: Vec<String>,

@@ -13,10 +13,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a node may take to listen, and to stop after SIGTERM.
+/// Time for a node to listen, and to stop after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many lines of a process's standard error a failure shows.
+/// Lines of a process's standard error that a failure shows.
 const TAIL: usize = 20;
 
 /// Kills the process if it has not been seen to end.
@@ -32,7 +32,7 @@ impl Drop for Guard {
 pub struct Node {
     /// `node 1` and so on.
     pub name: String,
-    /// Where it listens: `tcp:127.0.0.1:PORT`.
+    /// Address that it listens on: `tcp:127.0.0.1:PORT`.
     pub address: String,
     /// Its id, in hexadecimal.
     pub id: String,
@@ -59,7 +59,7 @@ impl Node {
         )
     }
 
-    /// The same for a node in the page's first room, at this signalling server.
+    /// Starts a node in the page's first room, at this signalling server.
     pub fn start_in_room(program: &Path, dir: &Path, server: &str) -> Result<Self> {
         Self::start_with(program, dir, 1, &["--signal", server, "--room", "lobby"])
     }
@@ -146,7 +146,7 @@ impl Node {
 
 /// A running `mydht signal`.
 pub struct Server {
-    /// Where it serves the page.
+    /// URL of the page.
     pub url: String,
     process: Guard,
 }
@@ -246,11 +246,11 @@ pub struct Program {
 
 /// A program that has ended well.
 pub struct Ended {
-    /// What it printed.
+    /// Standard output.
     pub stdout: String,
-    /// How long it took.
+    /// Time that it took.
     pub time: Duration,
-    /// Where it left its statistics.
+    /// File of its statistics.
     pub stats: PathBuf,
 }
 

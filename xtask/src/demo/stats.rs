@@ -1,4 +1,4 @@
-//! What a process says it did, and the table of it.
+//! Statistics of a process, and their table.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -8,9 +8,9 @@ use std::time::Duration;
 /// The JSON object that `mydht … --stats FILE` writes when it ends.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
-    /// How often a service gave up its turn because a read or a write would have blocked.
+    /// Times that a service gave up its turn because a read or a write would have blocked.
     pub yields: u64,
-    /// How often a message was begun again from its start.
+    /// Times that a message was begun again from its start.
     pub restarts: u64,
     /// Bytes read again after a restart.
     pub bytes_replayed: u64,
@@ -56,9 +56,9 @@ impl Stats {
 pub struct Row {
     /// Which.
     pub name: String,
-    /// How long it ran.
+    /// Time that it ran.
     pub time: Duration,
-    /// What it did.
+    /// Its statistics.
     pub stats: Stats,
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use std::process::Command;
 
-/// What a process leaves behind, all numbers different.
+/// Statistics of a process, all numbers different.
 pub const STATS: &str = r#"{"yields":1,"restarts":2,"bytes_replayed":3,"bytes_skipped":4,"bytes_in":5,"bytes_out":6,"peak_rss_bytes":7}"#;
 
 /// A shell script that stands for the binary. Its body finds the command in `$command`, the values

@@ -79,7 +79,8 @@ fn event(number: u64, how: OsInterest) -> Event {
     event
 }
 
-/// Where the system has no edges (Windows), a level is reported instead: more events, none lost.
+/// Returns the mode of the poller. A system without edges (Windows) reports a level instead: more
+/// events, none lost.
 fn mode(poller: &Poller, how: OsInterest) -> PollMode {
     match (how.edge && poller.supports_edge(), how.oneshot) {
         (true, true) => PollMode::EdgeOneshot,

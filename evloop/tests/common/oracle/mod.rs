@@ -9,10 +9,10 @@ pub mod ours;
 
 use mydht_evloop::epoll::Flags;
 
-/// How many files there are; file `FILES` is the second epoll, which the first may watch.
+/// Number of files; file `FILES` is the second epoll, which the first may watch.
 pub const FILES: usize = 4;
 
-/// What a file is.
+/// Kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A counter: readable if it is not zero, always writable.
@@ -42,7 +42,7 @@ pub enum Op {
     Wait(usize, usize),
 }
 
-/// What an operation gave: an errno, or events.
+/// Result of an operation: an errno, or events.
 pub type Outcome = Result<Vec<(u32, usize)>, i32>;
 
 pub trait Oracle {
@@ -50,7 +50,7 @@ pub trait Oracle {
     fn run(&mut self, op: Op) -> Outcome;
 }
 
-/// What is compared.
+/// Subject of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// One epoll that may watch another, with room for all events, as sets: Linux promises no order

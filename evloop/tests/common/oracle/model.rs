@@ -3,7 +3,7 @@
 use super::{FILES, KINDS, Kind, Op, Oracle, Outcome};
 use mydht_evloop::epoll::Flags;
 
-/// What a file has to say about itself: the same for the model and for ours.
+/// State of a file: the same for the model and for ours.
 #[derive(Clone, Copy, Debug)]
 pub struct File {
     kind: Kind,
@@ -98,7 +98,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// What an entry would report.
+    /// Returns what an entry would report.
     fn effective(&self, epoll: usize, file: usize) -> Flags {
         let Some(entry) = self.epolls[epoll].entries.iter().find(|e| e.file == file) else {
             return Flags::EMPTY;
