@@ -44,7 +44,7 @@ impl Service for Chat {
 }
 
 impl ServiceRestartable for Chat {
-    /// It never waits inside a call.
+    /// Never called: the service does not wait inside a call.
     fn restart<Y: SpawnerYield>(&mut self, _: &mut Y) -> Result<Option<GlobalOut>> {
         Ok(None)
     }

@@ -90,7 +90,7 @@ async fn plain(batches: u32, batch: u32, gets: u32) -> [f64; 2] {
     [puts, got]
 }
 
-/// The same through the store.
+/// Measures the same work through the store.
 async fn ours(batches: u32, batch: u32, gets: u32) -> [f64; 2] {
     fresh("ours").await;
     let mut store = Patient::new(IndexedDbKV::open("ours"));

@@ -188,7 +188,7 @@ async fn a_tab_that_brings_the_store_to_a_later_form_is_not_held_up() {
     let mut store = indexed("upgraded");
     store.put("a", "1").await;
     store.commit().await;
-    // It would be blocked for ever if the store did not let go.
+    // It would be blocked for ever if the store did not close it.
     JsFuture::from(open_as("upgraded", 99)).await.unwrap();
     let error = store.ask(|store| store.get(b"a")).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
@@ -207,7 +207,7 @@ async fn a_store_that_was_cleared_meanwhile_is_made_again() {
     assert_eq!(store.get("b").await.as_deref(), Some("1"));
 }
 
-/// What a commit of the test puts and removes.
+/// Puts and removes what a commit of the test does.
 fn second_commit(store: &mut LocalStorageKV) {
     for key in [b"a", b"b", b"d"] {
         store.put(key, b"two", None).unwrap();

@@ -15,7 +15,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen]
 extern "C" {
-    /// What keeps this process from exiting.
+    /// Returns what keeps this process from exiting.
     #[wasm_bindgen(js_namespace = process, js_name = getActiveResourcesInfo)]
     fn active_resources() -> Vec<String>;
     #[wasm_bindgen(js_name = setTimeout)]
@@ -41,7 +41,7 @@ fn held() -> [usize; 3] {
     ["MessagePort", "Immediate", "Timeout"].map(count)
 }
 
-/// What was let go of is gone only some rounds of the host's loop later.
+/// Waits some rounds of the host's loop: only then is gone what was dropped.
 async fn settled_at(expected: [usize; 3]) -> [usize; 3] {
     for _ in 0..100 {
         if held() == expected {

@@ -85,7 +85,7 @@ impl Ticker {
         }
     }
 
-    /// How often it fired while some, but not all, of the parts were there.
+    /// Returns how often it fired while some, but not all, of the parts were there.
     fn within(&self, parts: u64) -> usize {
         let ticks = self.ticks.borrow();
         ticks

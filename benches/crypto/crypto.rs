@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// What follows this argument, each time that it is given.
+/// Returns what follows this argument, each time that it is given.
 fn arguments(name: &str) -> Vec<String> {
     let all: Vec<String> = std::env::args().collect();
     let pairs = all.windows(2).filter(|pair| pair[0] == name);

@@ -1,8 +1,8 @@
-//! What hostile peers do to a connection that nobody has authenticated.
+//! Hostile peers on connections that nobody has authenticated.
 
 use std::io::{ErrorKind, Read, Result, Write};
 
-/// What one of them does, over and over.
+/// Act that a hostile peer repeats.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// Sends random bytes.

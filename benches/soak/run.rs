@@ -14,10 +14,10 @@ use mydht::metrics::Snapshot;
 use mydht::service::Request;
 use mydht::{Limits, MyDHTConf, Node, Record, Value};
 
-/// How long, and how many.
+/// Length and size of a soak.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Of asking; the last answers are waited for after that.
+    /// Time of asking; the last answers are waited for after that.
     pub time: Duration,
     /// Peers of the node: one in ten is hostile.
     pub connections: usize,
@@ -26,11 +26,11 @@ pub struct Plan {
 /// Questions that one peer has on their way at once: more are asked as soon as they are answered.
 const WINDOW: u64 = 8;
 
-/// How long the last answers are waited for.
+/// Time for which the last answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the node under load takes. It forwards no questions, connects with nobody, and loses
-/// patience early.
+/// Returns the bounds of the node under load. It forwards no questions, connects with nobody, and
+/// loses patience early.
 fn limits(plan: &Plan) -> Limits {
     Limits {
         connections: plan.connections * 2 + 100,
@@ -45,7 +45,7 @@ fn limits(plan: &Plan) -> Limits {
     }
 }
 
-/// What peers asked and heard.
+/// Questions of the peers, and their answers.
 #[derive(Debug, Default)]
 pub struct Asked {
     over: AtomicBool,
@@ -146,7 +146,7 @@ fn resident() -> u64 {
     pages.unwrap_or(0u64) * 4096
 }
 
-/// What came of it.
+/// Outcome of a soak.
 #[derive(Debug)]
 pub struct Report {
     transport: &'static str,
@@ -164,7 +164,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What the node did not do that it should have done.
+    /// Returns what the node did not do that it should have done.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if let Some(why) = &self.failed {

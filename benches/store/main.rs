@@ -1,4 +1,4 @@
-//! What the stores cost: records over redb beside redb used directly, and attachments in a folder
+//! Cost of the stores: records over redb beside redb used directly, and attachments in a folder
 //! beside those in chunks.
 //!
 //! `cargo xtask bench store`, which adds records in IndexedDB beside plain JavaScript (`--wasm

@@ -66,7 +66,7 @@ fn direct(path: &Path, work: &Work) -> Outcome<[f64; 2]> {
     Ok([puts, start.elapsed().as_secs_f64()])
 }
 
-/// The same through the store.
+/// Measures the same work through the store.
 fn ours(path: &Path, work: &Work) -> Outcome<[f64; 2]> {
     let mut store = RedbKV::open(path)?;
     let value = [7; VALUE];

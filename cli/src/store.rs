@@ -75,7 +75,7 @@ enum Command {
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
         /// Do not copy it: give it out from where it is. It must stay there as it is, and what is
-        /// changed in it is not given out any more.
+        /// changed in it is not served any more.
         #[arg(long)]
         in_place: bool,
     },

@@ -7,8 +7,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compat {
     /// Oneshot disarms a user source whether it is edge- or level-triggered; a wait lasts until
-    /// something is ready or the time is up; a poll that does not wait finds what is ready although
-    /// another thread polls too.
+    /// something is ready or the timeout has passed; a poll that does not wait finds what is ready
+    /// although another thread polls too.
     Fixed,
     /// As mio 0.6.23: oneshot disarms a user source only together with edge; a wait comes back
     /// empty at once if a user source was queued and has nothing to report (it was set and cleared

@@ -92,7 +92,7 @@ struct Seat {
 enum Waited {
     /// Look again.
     Look,
-    /// The time is up.
+    /// The timeout has passed.
     Elapsed,
 }
 

@@ -1,4 +1,5 @@
-//! What finds ways to peers, between the transport that needs it and the nodes that carry it.
+//! Couriers, which carry signals between the transport that needs them and the nodes that pass them
+//! on.
 
 use crate::id::PeerId;
 

@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// Who a peer is: the hash of its key, which it has proved, unless
+/// Id of a peer: the hash of its key, which it has proved, unless
 /// [`Mode::NoAuth`](crate::handshake::Mode::NoAuth) says otherwise. See
 /// [`PublicKey::id`](crate::identity::PublicKey::id).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

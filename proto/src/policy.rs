@@ -7,14 +7,14 @@ use crate::id::PeerId;
 /// Priority of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerPriority {
-    /// It is refused: at its first message, by the id that it claims, and again once the id is
+    /// Refused: at the first message, by the id that the peer claims, and again once the id is
     /// proved.
     Blocked,
     /// Accepted as long as a place is free.
     #[default]
     Normal,
-    /// It is taken, and where there is no room (`Limits::connections`) one of a lower priority is
-    /// let go for it.
+    /// Accepted. Where all places are taken (`Limits::connections`), a peer of a lower priority is
+    /// disconnected for it.
     Preferred,
 }
 

@@ -27,7 +27,7 @@ fn message(payload: Box<dyn Any + Send>) -> String {
     } else {
         "a value that is not a message".to_owned()
     };
-    // A payload may be of any type, and its drop may panic as well: then that one is let go.
+    // A payload may be of any type, and its drop may panic as well: then that one is leaked.
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }

@@ -211,14 +211,14 @@ fn sending_through_a_handle_wakes_and_makes_room() {
     send.send(1).unwrap();
     send.send(2).unwrap();
     assert_eq!(drain.unyields.get(), 2);
-    // Nobody makes room: the command comes back, after a try to wake the receiver.
+    // Nobody frees a place: the command comes back, after a try to wake the receiver.
     let refused = send.try_send(3).unwrap_err();
     assert!(matches!(
         (refused.error, refused.command),
         (Error::Full, Some(3))
     ));
     assert_eq!(drain.unyields.get(), 3);
-    // The receiver makes room when it is woken.
+    // The receiver frees a place when it is woken.
     drain.enabled.set(true);
     drain.recv.borrow_mut().recv().unwrap();
     send.send(4).unwrap();

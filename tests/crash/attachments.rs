@@ -63,8 +63,8 @@ pub fn write(path: &Path, from: u64) {
     }
 }
 
-/// What is there of an attachment is right, and a partial one is not whole. Gives how many parts
-/// there are.
+/// Checks that what is here of an attachment is right, and that a partial one is not whole. Returns
+/// how many parts are here.
 fn check(store: &mut FileAttachments, id: &AttachmentId, content: &[u8]) -> u64 {
     let whole = store.is_whole(id).unwrap();
     let path = store.path(id).unwrap();
@@ -128,7 +128,7 @@ pub fn fill(path: &Path) {
     };
     assert!(error.to_string().contains(".part"), "{error}");
     assert!(kept > 0);
-    // What came before can be given out still.
+    // What came before can be served still.
     assert!(store.read_part(&id, 0).unwrap().is_some());
     assert_eq!(store.open(&id).unwrap().count(), kept);
     say(kept);

@@ -1,4 +1,4 @@
-//! Who is at the other end is proved for one channel: a handshake that is carried from one into
+//! Channel binding: a peer is proved for one channel, and a handshake that is carried from one into
 //! another fails.
 
 use std::io::{self, Read};

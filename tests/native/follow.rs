@@ -15,7 +15,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What happened in spans called "message": the fields of the span, and the event.
+/// Events in spans called "message": the fields of the span, and the event.
 #[derive(Clone, Default)]
 struct Follow {
     lines: Arc<Mutex<Vec<(String, String)>>>,

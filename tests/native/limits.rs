@@ -1,4 +1,4 @@
-//! What one peer may have of a node: each limit is reached, named, and no other peer's trouble.
+//! Limits of one peer: each is reached, named, and no other peer's trouble.
 
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver};

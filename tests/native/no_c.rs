@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// What cargo says about the dependencies of a default build on this target.
+/// Returns the dependencies of a default build on this target, as cargo lists them.
 fn tree(args: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -1,4 +1,4 @@
-//! What a node proves, hides and refuses, over TCP.
+//! Proofs, secrets and refusals of a node, over TCP.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -205,7 +205,7 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
     a.stop().unwrap();
 }
 
-/// What a program that only pretends may say when it is asked to prove itself.
+/// Returns what a program that only pretends may say when it is asked to prove itself.
 fn lies() -> Vec<Vec<u8>> {
     let public = || Arc::new(Credentials::public(Arc::new(Identity::generate().unwrap())));
     let channel = Channel {
@@ -241,7 +241,7 @@ fn lies() -> Vec<Vec<u8>> {
         vec![0, 0],
         vec![0xff, 0xff],
         vec![1, 0, 1],
-        // A forged PONG, where a PING is due; and twice a PING.
+        // A forged PONG, where a PING must come; and twice a PING.
         pong.clone(),
         [&ping[..], &ping].concat(),
         [&ping[..], &[82, 0, 3, 1], &[0; 80]].concat(),

@@ -1,4 +1,4 @@
-//! What finds ways to peers, carried by the node that both ends are connected with.
+//! Signals to peers, carried by the node that both ends are connected with.
 
 use std::collections::VecDeque;
 use std::sync::mpsc;
@@ -17,7 +17,7 @@ use mydht_transports::memory::MemoryAddress;
 /// To whom, and what.
 type Said = (PeerId, Vec<u8>);
 
-/// What a transport says and hears, in the test's hands.
+/// Courier in the test's hands.
 #[derive(Clone, Default)]
 struct Told {
     said: Arc<Mutex<VecDeque<Said>>>,

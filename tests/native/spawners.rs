@@ -1,5 +1,5 @@
-//! The same nodes with all of their services under each spawner: on one thread and restarted, on
-//! one thread and on stacks of their own, each on a thread of its own, and mixed.
+//! Nodes with all of their services under each spawner: on one thread and restarted, on one thread
+//! and on stacks of their own, each on a thread of its own, and mixed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -217,7 +217,7 @@ impl<MC: MyDHTConf> Running<MC> {
         self.answer(Request::put(record, content))
     }
 
-    /// It ends, and nothing in it failed.
+    /// Stops the node, and checks that nothing in it failed.
     fn stop(self) {
         self.handle.stop().unwrap();
         self.thread.join().unwrap().unwrap();

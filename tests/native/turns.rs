@@ -14,11 +14,11 @@ use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{Limits, Record, Value};
 use mydht_evloop::{Handle, VirtualClock};
 
-/// How long a turn may go on taking the next step.
+/// Time for which a turn may go on taking the next step.
 const BUDGET: Duration = Duration::from_millis(4);
-/// What a part takes to be encrypted and sent, or to be read and checked.
+/// Time that a part takes to be encrypted and sent, or to be read and checked.
 const PART: Duration = Duration::from_millis(2);
-/// What any other message takes.
+/// Time that any other message takes.
 const MESSAGE: Duration = Duration::from_micros(50);
 const PARTS: u64 = 100;
 

@@ -19,7 +19,7 @@ use mydht::store::{
 use mydht::{MyDHTConf, Record, Value};
 use mydht_evloop::VirtualClock;
 
-/// What the world outside does to the store.
+/// World outside, which lets the store wait and go on.
 #[derive(Default)]
 struct Outside {
     wake: RefCell<Option<Wake>>,
@@ -30,7 +30,7 @@ struct Outside {
 }
 
 impl Outside {
-    /// What the store waits for comes; false if it waits for nothing.
+    /// Delivers what the store waits for; false if it waits for nothing.
     fn answer(&self) -> bool {
         let waits = self.waiting.replace(false);
         if waits {

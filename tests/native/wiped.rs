@@ -26,7 +26,7 @@ fn around_the_drop<T>(make: impl FnOnce() -> T) -> [Vec<u8>; 2] {
     [before, look(&place)]
 }
 
-/// What is in memory depends on the key before the drop, and nothing does after it.
+/// Checks that memory depends on the key before the drop, and does not after it.
 #[track_caller]
 fn wiped<T>(make: impl Fn([u8; 64]) -> T) {
     let [[one, one_after], [two, two_after]] =
@@ -54,7 +54,7 @@ fn the_keys_of_ciphers_are_wiped() {
     wiped(|key| Aes256CtrHmacSha256::new(&half(key), &key));
 }
 
-/// What is public of it may stay.
+/// Leaves what is public of it.
 #[test]
 fn an_identitys_seed_is_wiped() {
     let seed = [0x5a; 32];

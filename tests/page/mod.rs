@@ -68,7 +68,7 @@ impl PageNode {
 }
 
 impl<MC: MyDHTConf> PageNode<MC> {
-    /// The same with a node of other parts.
+    /// Starts a node of other components.
     pub fn of(
         mut node: MemoryNode<MC>,
         events: &Handle,

@@ -1,4 +1,4 @@
-//! What tests do to a browser's storage.
+//! Changes that tests make to a browser's storage.
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
@@ -37,7 +37,7 @@ pub async fn fresh(name: &str) {
     JsFuture::from(remove_database(name)).await.unwrap();
 }
 
-/// What it gave is what undid it.
+/// Undoes what returned this function.
 pub fn undo(undo: &Function) -> u32 {
     let calls = undo.call0(&JsValue::UNDEFINED).unwrap();
     calls.as_f64().unwrap_or_default() as u32

@@ -11,17 +11,17 @@ use web_time::Instant;
 
 /// One line of a table.
 pub struct Row {
-    /// What was measured.
+    /// Name of the measurement.
     pub name: String,
     /// Ours, in the unit of the table.
     pub ours: f64,
-    /// What it is compared with, in the same.
+    /// Figure of the peer, in the same unit.
     pub peer: f64,
     /// Ours to the other; above 1 is better for throughput and worse for time.
     pub ratio: f64,
 }
 
-/// What was measured.
+/// Figures of a run.
 pub struct Figures {
     /// MiB/s of 16 KiB records.
     pub records: Vec<Row>,

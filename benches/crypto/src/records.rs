@@ -42,7 +42,7 @@ fn seal_chacha(chacha: &ChaCha20Poly1305, body: &mut [u8], number: u64) -> Tag {
         .expect("a short body")
 }
 
-/// What is encrypted and what is authenticated, in place, with keys that are ready.
+/// Bare primitives: encrypted and authenticated in place, with keys that are ready.
 struct Bare {
     mac: Hmac<Sha256>,
 }

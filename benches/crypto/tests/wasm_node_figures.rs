@@ -1,4 +1,4 @@
-//! The same figures in wasm: printed for `cargo xtask bench crypto`, which runs this in Node.
+//! Figures in wasm: printed for `cargo xtask bench crypto`, which runs this in Node.
 #![cfg(target_arch = "wasm32")]
 
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};

@@ -107,7 +107,7 @@ async fn send(
     loop {
         match timeout(LAST_WORDS, &mut sending).await {
             Ok(sent) => return sent.map_err(drop),
-            // The server has let go of the other end of the queue.
+            // The server has dropped the other end of the queue.
             Err(_) if outgoing.is_closed() => return Err(()),
             Err(_) => {}
         }

@@ -182,7 +182,7 @@ fn a_node_puts_what_a_name_names_and_nothing_outside() {
             .contains("leads out")
     );
     let hash = key.to_string();
-    // It is given out from where it is: the store has no copy.
+    // It is served from where it is: the store has no copy.
     let error = put(&node, &format!("store:{hash}-7")).unwrap_err();
     assert!(
         error.to_string().contains("not in this node's store"),

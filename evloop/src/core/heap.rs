@@ -73,7 +73,7 @@ impl Heap {
         Some(self.timers.get(index as usize)?.deadline)
     }
 
-    /// Takes the earliest timer out if it is due.
+    /// Takes the earliest timer out if it has expired.
     pub fn pop_due(&mut self, now: Duration) -> Option<(Key, u16)> {
         if self.next_deadline()? > now {
             return None;

@@ -1,4 +1,4 @@
-//! The state machine: which sources are watched, which of them are ready, what is due when.
+//! The state machine: which sources are watched, which of them are ready, which timers expire when.
 //!
 //! Nothing here performs I/O, reads a clock or calls user code while it works: readiness comes in
 //! by [`Core::wake`], [`Core::set`] and [`Core::update`], events go out by [`Core::harvest`], and

@@ -314,7 +314,7 @@ impl Core {
         self.timers.remove(timer)
     }
 
-    /// Wakes the sources whose timers are due at `now`, in the order of their deadlines.
+    /// Wakes the sources whose timers have expired at `now`, in the order of their deadlines.
     pub fn advance(&mut self, now: Duration) {
         while let Some((source, ready)) = self.timers.pop_due(now) {
             self.wake_as(source, ready, Cause::Timer);

@@ -85,7 +85,7 @@ impl Default for Builder {
 impl<T> Timer<T> {
     pub fn set_timeout(&mut self, delay_from_now: Duration, state: T) -> Result<Timeout> {
         let due = self.start.elapsed().saturating_add(delay_from_now);
-        // Never in the tick that is now: who sets one whenever one is due would not come to an end.
+        // Never in the tick that is now: who sets one whenever one expires would not come to an end.
         let tick = self.nearest(due).max(self.now().saturating_add(1));
         self.number += 1;
         let number = self.number;
@@ -100,7 +100,7 @@ impl<T> Timer<T> {
         state
     }
 
-    /// The next that is due. Readable again at once while one is.
+    /// The next that expires. Readable again at once while one is.
     pub fn poll(&mut self) -> Option<T> {
         let now = self.now();
         let due = self.timeouts.first_entry();

@@ -39,7 +39,7 @@ pub(super) struct Instance {
     /// By queue and handle.
     entries: Mutex<HashMap<(u64, u64), Entry>>,
     queue: Mutex<Weak<Queue>>,
-    /// Some epoll has watched this one: from then on it must be told of every change.
+    /// Some epoll has watched this one: from then on it must learn of every change.
     nested: AtomicBool,
 }
 

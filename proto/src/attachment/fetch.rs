@@ -139,8 +139,9 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
     }
 
-    /// Whom to ask for which part, if there is someone with fewer than `most_in_flight` requests:
-    /// one that was asked before or is wanted, then those `below` in their order.
+    /// Returns a provider and the part to request from it, if one has fewer than `most_in_flight`
+    /// requests: first parts that were requested before or are wanted, then those `below` in their
+    /// order.
     pub fn next_request(&mut self, most_in_flight: usize, below: u64) -> Option<(C, u64)> {
         let free = self
             .providers

@@ -21,7 +21,7 @@ pub enum InvalidName {
     Id(Excerpt),
 }
 
-/// Names content: `file:photos/a.jpg` under a folder that is given out from, `store:HASH-LENGTH` in
+/// Names content: `file:photos/a.jpg` under a folder that is served, `store:HASH-LENGTH` in
 /// a node's store, `web:a.jpg` among the files that a web page keeps in its browser.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Housekeeping: work that is due at a time, whatever else happens.
+//! Housekeeping: work whose deadline has passed, whatever else happens.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ impl Engine {
         all.into_iter().flatten().min()
     }
 
-    /// Does the work that is due. Called after each input, and cheap if there is none.
+    /// Does the work whose deadline has passed. Called after each input, and cheap if there is
+    /// none.
     pub(super) fn keep_house(&mut self) {
         if self.is_due() {
             self.do_due_work();

@@ -6,7 +6,7 @@ use crate::routing::Contact;
 /// Providers that count of those that one peer names: a liar names nobody who has the attachment.
 const NAMED_BY_ONE: usize = 4;
 
-/// Providers that a search was told of. No peer is in it twice.
+/// Providers that a search has heard of. No peer is in it twice.
 #[derive(Debug, Default)]
 pub(super) struct Named(Vec<PeerId>);
 

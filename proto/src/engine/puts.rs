@@ -41,7 +41,7 @@ struct Put {
     refusal: Option<String>,
     /// Transfers by peer: one may take some parts over one connection, and some over another.
     sent: HashMap<PeerId, Sent>,
-    /// Bytes that the user was last told of.
+    /// Bytes that the user last heard of.
     progress: u64,
 }
 

@@ -59,7 +59,7 @@ impl Table {
         self.route.least_useful(connected)
     }
 
-    /// Returns when a refresh is due.
+    /// Returns the deadline of the next refresh.
     pub(super) fn next_refresh(&self) -> Option<Duration> {
         self.next_refresh
     }

@@ -9,8 +9,8 @@ use crate::id::PeerId;
 use crate::identity::{GroupSecret, Identity};
 use crate::shadow::{Cipher, Shadow};
 
-/// What peers prove to each other (legacy's `ShadowAuthType`). Both have the same; it is never
-/// negotiated.
+/// Proof that peers give each other (legacy's `ShadowAuthType`). Both have the same mode; it is
+/// never negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Nothing: ids are claimed. For tests and simulations.
@@ -77,8 +77,8 @@ impl Credentials {
         }
     }
 
-    /// The same with these ciphers, the best first. Where peers are authenticated [`Cipher::None`]
-    /// is left out: what follows a handshake would be anybody's.
+    /// Sets the ciphers, the best first. Where peers are authenticated [`Cipher::None`] is left
+    /// out: what follows a handshake would be anybody's.
     #[must_use]
     pub fn ciphers(mut self, ciphers: &[Cipher]) -> Self {
         let authenticated = self.mode != Mode::NoAuth;
@@ -120,8 +120,8 @@ impl Credentials {
 pub struct Channel {
     /// Preamble that both sides sent: version and encoding.
     pub preamble: Vec<u8>,
-    /// What the transport knows itself by: for WebRTC the DTLS fingerprints of who connected and of
-    /// who accepted, in this order; nothing for TCP.
+    /// Identity of the transport's channel: for WebRTC the DTLS fingerprints of who connected and
+    /// of who accepted, in this order; nothing for TCP.
     pub binding: Vec<u8>,
 }
 

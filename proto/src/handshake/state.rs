@@ -351,8 +351,8 @@ impl Handshake {
         })
     }
 
-    /// What this side proves itself with: its key, where the peer does not know it yet, and its
-    /// signature of all that was said, which then belongs to what was said.
+    /// Returns the proof of this side: its key, where the peer does not know it yet, and its
+    /// signature of all that was said. The signature then belongs to what was said.
     fn prove(&self, role: Role, said: &mut Transcript, with_key: bool) -> Vec<u8> {
         let mut proof = Vec::with_capacity(32 + SIGNATURE + super::message::TAG);
         if with_key {

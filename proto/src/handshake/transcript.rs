@@ -27,8 +27,8 @@ impl Role {
 }
 
 impl Transcript {
-    /// What both know before they speak: the protocol, the preamble that both sent, and what
-    /// identifies the channel.
+    /// Creates the transcript of what both sides know before they speak: the protocol, the preamble
+    /// that both sent, and what identifies the channel.
     pub(super) fn new(channel: &Channel) -> Self {
         let mut transcript = Transcript(Sha256::new());
         transcript.add(b"mydht handshake 1");

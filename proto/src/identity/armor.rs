@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 /// The version of the format.
 const VERSION: &str = "1";
 
-/// How a secret is written as text: one line of its kind, the format's version, 64 hexadecimal
-/// digits, and 16 digits of a checksum of what is before them.
+/// Secret as text: one line of its kind, the format's version, 64 hexadecimal digits, and 16 digits
+/// of a checksum of what is before them.
 ///
 /// ```
 /// use mydht_proto::identity::{Armor, Identity};

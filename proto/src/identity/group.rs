@@ -5,9 +5,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Armor;
 
-/// What the members of a private network share: 32 random bytes, never a password. Whoever has
-/// spoken with a member can try guesses against what it said, as many as it likes; nobody guesses
-/// 32 random bytes.
+/// Secret that the members of a private network share: 32 random bytes, never a password. Whoever
+/// has spoken with a member can try guesses against what it said, as many as it likes; nobody
+/// guesses 32 random bytes.
 ///
 /// It is wiped from memory when it is dropped, and never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

@@ -51,8 +51,8 @@ pub enum ProtoMessage {
         query: QueryId,
         /// The key.
         key: Key,
-        /// How many further peers the question may pass (legacy's AProxy: each answers for those
-        /// behind it).
+        /// Further peers that the question may pass (legacy's AProxy: each answers for those behind
+        /// it).
         hops: u8,
     },
     /// The record that was asked for.
@@ -69,7 +69,7 @@ pub enum ProtoMessage {
         /// Nodes nearest to the key that the sender knows.
         nodes: Vec<Contact>,
     },
-    /// Asks to keep a record. Who asks must give out the parts of an attachment while it waits.
+    /// Asks to keep a record. The requester must serve the parts of an attachment while it waits.
     Store {
         /// The request.
         query: QueryId,

@@ -165,9 +165,9 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
         self.buckets.iter().map(Bucket::len).collect()
     }
 
-    /// Of the bucket with the most connections (of several the furthest) the one that lies
-    /// furthest. So a node with few connections holds one at every distance, which is what a search
-    /// needs, and its nearest neighbours, which share its records.
+    /// Returns the furthest peer of the bucket with the most connections (of several buckets, the
+    /// furthest). So a node with few connections holds one at every distance, which is what a
+    /// search needs, and its nearest neighbours, which share its records.
     fn least_useful(&self, connected: &[PeerId]) -> Option<PeerId> {
         let mut buckets: BTreeMap<usize, Vec<&PeerId>> = BTreeMap::new();
         for id in connected {

@@ -68,8 +68,9 @@ pub trait Route<A = Addresses>: Debug {
     /// `target` is being searched for, for whatever reason: what lies around it needs no refresh.
     fn searched(&mut self, target: &Hash, now: Duration);
 
-    /// What to search for now so that the route stays complete, if anything; `random` is where in
-    /// the part of the network that is due. The route counts it as done.
+    /// Returns the target to search for now, so that the route stays complete. `random` chooses a
+    /// place in the part of the network that needs a refresh, which counts as refreshed from now
+    /// on.
     fn refresh(&mut self, now: Duration, random: &Hash) -> Option<Hash>;
 
     /// When `refresh` has something to give.
@@ -78,8 +79,8 @@ pub trait Route<A = Addresses>: Debug {
     /// Returns the number of contacts.
     fn len(&self) -> usize;
 
-    /// How many it has at each distance, the furthest first; of a route that has no such order, all
-    /// in one.
+    /// Returns the numbers of contacts at each distance, the furthest first; for a route that has
+    /// no such order, all in one.
     fn buckets(&self) -> Vec<usize> {
         vec![self.len()]
     }
@@ -89,7 +90,7 @@ pub trait Route<A = Addresses>: Debug {
         self.len() == 0
     }
 
-    /// Of peers that are connected, the one whose connection the route can best do without. `None`
-    /// if it holds on to all of them.
+    /// Returns the connected peer whose connection the route can best do without. `None` if it
+    /// needs all of them.
     fn least_useful(&self, connected: &[PeerId]) -> Option<PeerId>;
 }

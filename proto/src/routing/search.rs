@@ -14,8 +14,8 @@ use path::{Path, State};
 pub struct SearchParams {
     /// Contacts that are asked at once when the paths have ended: the paper's α.
     pub parallel: usize,
-    /// How many paths go towards the target first, with no contact in common. Each asks one at a
-    /// time. 1: none, the search asks `parallel` at once from its beginning.
+    /// Paths that go towards the target first, with no contact in common. Each asks one at a time.
+    /// 1: none, the search asks `parallel` at once from its beginning.
     pub paths: usize,
     /// Nearest contacts that are looked for: the paper's k.
     pub want: usize,
@@ -177,8 +177,8 @@ impl<A: Clone> Search<A> {
         self.stopped = true;
     }
 
-    /// It was stopped, or the nearest contacts that it could find have answered, or it has nobody
-    /// left to ask.
+    /// Returns true if the search was stopped, or the nearest contacts that it could find have
+    /// answered, or no contact is left to ask.
     pub fn is_done(&self) -> bool {
         let is_done = |pool: &Path<A>| pool.is_done(&self.taken);
         self.stopped || matches!(&self.paths[..], [pool] if is_done(pool))

@@ -10,8 +10,8 @@ use super::kdf::expand;
 /// GiB.
 pub const RECORDS_PER_KEY: u64 = 1 << 16;
 
-/// What the keys of one direction of a connection are made of. It is wiped from memory when it is
-/// dropped, and never printed.
+/// Secret from which the keys of one direction of a connection are derived. Wiped from memory when
+/// it is dropped, and never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; 32]);
 

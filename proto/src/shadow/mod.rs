@@ -1,7 +1,7 @@
 //! The layers between messages and transport: MyDHT's word for a cipher is a shadow.
 //!
 //! [`RecordW`] cuts what it is given into records of at most 16 KiB, encrypts and authenticates
-//! each, and [`RecordR`] gives out the plain bytes of a record once all of it has been proved. The
+//! each, and [`RecordR`] returns the plain bytes of a record once all of it has been proved. The
 //! keys come from the [`handshake`](crate::handshake). docs/wire.md has the format,
 //! docs/security.md what it promises.
 
@@ -48,7 +48,7 @@ pub struct Keys {
 /// Makes the two layers of a connection. All that is read and written goes through them, but for
 /// the preamble and the handshake: messages with their framing, and attachments.
 ///
-/// A layer must be restartable at any byte; what it holds back it must let go of when it is
+/// A layer must be restartable at any byte; what it holds back it must release when it is
 /// flushed.
 pub trait Shadow: Clone {
     /// The layer on what is read.

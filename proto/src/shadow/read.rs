@@ -9,7 +9,7 @@ use super::{DATA, END, HEADER, RECORD};
 
 /// Reads records: header (kind u8; plain length u16, little-endian), as many encrypted bytes, tag.
 ///
-/// No plain byte of a record is given out before all of it has been proved to be what the peer
+/// No plain byte of a record is returned before all of it has been proved to be what the peer
 /// sealed at this place in the stream. A record that was forged, changed, repeated, moved or left
 /// out is an error, and stays one: nothing that follows it is read. A stream that is over without
 /// its end record was cut, which is an error too.
@@ -48,7 +48,7 @@ pub struct RecordR {
 enum State {
     /// Header, bytes and tag of a record are on their way.
     Sealed,
-    /// Plain bytes of `buf` that may be given out, one at least.
+    /// Plain bytes of `buf` that may be returned, one at least.
     Plain { at: usize, end: usize },
     /// The end record was read.
     Ended,

@@ -1,5 +1,5 @@
-//! What travels through a tunnel: a header of fixed length with a layer for each hop, and a body of
-//! one of three lengths.
+//! Packets of a tunnel: a header of fixed length with a layer for each hop, and a body of one of
+//! three lengths.
 //!
 //! The form is Sphinx's (Danezis and Goldberg, 2009) with a fresh key for each hop in the place of
 //! one that is blinded on the way: a header is longer by 32 bytes a hop, and nothing is computed

@@ -37,8 +37,8 @@ pub(super) struct Ahead {
     pub(super) refused: Refused,
     /// Bytes that were received before the first of `bytes`.
     gone: u64,
-    /// While more than this is left behind `filled`, less is here than what is due and there is
-    /// room for another chunk. Above the memory's length when what is due is another number than it
+    /// While more than this is left behind `filled`, less is here than is needed and there is room
+    /// for another chunk. Above the memory's length when what is needed is another number than it
     /// was.
     least: usize,
 }
@@ -148,7 +148,7 @@ impl Ahead {
         }
     }
 
-    /// Makes room for a chunk and sets `least`; true if what is due is here.
+    /// Reserves space for a chunk and sets `least`; true if what is needed is here.
     #[cold]
     #[inline(never)]
     fn aim(&mut self, limits: &ReplayLimits, due: usize) -> bool {

@@ -241,7 +241,7 @@ impl Replay {
         }
     }
 
-    /// Receives until an attempt is due; false if the source ended between messages.
+    /// Receives until an attempt can pay; false if the source ended between messages.
     #[inline]
     fn wait<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
         self.deferred = false;
@@ -267,7 +267,7 @@ impl Replay {
         std::mem::replace(&mut self.blocked_at, received) == received
     }
 
-    /// Receives until an attempt is due; false if the source ended before.
+    /// Receives until an attempt can pay; false if the source ended before.
     #[inline]
     fn receive<R: Read>(&mut self, source: &mut R) -> io::Result<bool> {
         loop {
@@ -280,7 +280,7 @@ impl Replay {
         }
     }
 
-    /// True if the scan says that more bytes are due.
+    /// True if the scan says that more bytes are needed.
     #[inline]
     fn scanned(&mut self) -> bool {
         match &mut self.scan {

@@ -82,7 +82,7 @@ impl Skip {
     }
 
     /// True once the whole message was produced: the encoder will not be run again, and the caller
-    /// may let go of the message and pass any closure until the call succeeds.
+    /// may drop the message and pass any closure until the call succeeds.
     pub const fn encoded(&self) -> bool {
         matches!(self.stage, Stage::Encoded | Stage::Ending | Stage::Flushing)
     }

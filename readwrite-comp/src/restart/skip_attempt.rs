@@ -174,7 +174,7 @@ impl<'a> SkipAttempt<'a> {
         Ok(())
     }
 
-    /// Makes room.
+    /// Frees space in the buffer.
     fn full(&mut self) -> io::Result<()> {
         match &mut self.mode {
             Mode::Count(before) => {

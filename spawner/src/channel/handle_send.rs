@@ -7,9 +7,9 @@ use crate::service::SpawnWeakUnyield;
 /// Sends, then unyields the service that receives.
 ///
 /// Under a same-thread spawner the receiving service runs inside `send`, before it comes back. When
-/// the channel is full, the service is unyielded to make room, and the command is tried once more.
-/// A failure of the service is not the sender's: it stays in the service's handle. If the service
-/// has ended, sending says so once its receiver is gone.
+/// the channel is full, the service is unyielded to free a place, and the command is tried once
+/// more. A failure of the service is not the sender's: it stays in the service's handle. If the
+/// service has ended, sending says so once its receiver is gone.
 ///
 /// Dropping it unyields the service as well, so that the service sees a channel that was closed by
 /// that. It then runs inside the drop, if it is one of this thread.

@@ -232,7 +232,7 @@ where
         self.settle();
     }
 
-    /// What was heard since the last time.
+    /// Returns what was heard since the last time.
     pub(super) fn heard(&self, node: usize) -> Vec<String> {
         std::mem::take(&mut *self.logs[node].lock().unwrap())
     }

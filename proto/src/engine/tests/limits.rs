@@ -53,7 +53,7 @@ fn records_that_are_too_long() {
             tree: None,
         });
         assert!(bench.failure().contains(limit));
-        // One that is found: no lie of who has it, and the asker hears why it cannot have it.
+        // A record that is found: its holder does not misbehave, and the requester hears why it cannot have it.
         bench.get(record.key);
         bench.hears(
             1,

@@ -135,8 +135,8 @@ pub(super) struct Bench {
     pub(super) sent: Vec<(ConnId, ProtoMessage, Option<bytes::Bytes>)>,
     pub(super) events: Vec<(Ticket, Event)>,
     pub(super) closed: Vec<(ConnId, String)>,
-    /// Who is asked who is near, or who has an attachment, answers at once that nobody is, and
-    /// nobody keeps what is to be cached.
+    /// Set if peers answer at once that nobody is near and nobody provides, and keep nothing that
+    /// is to be cached.
     pub(super) quiet: bool,
     /// Peers to be connected with.
     pub(super) dialed: Vec<(PeerId, Addresses)>,
@@ -413,7 +413,7 @@ impl Bench {
         })
     }
 
-    /// Takes the parts that were given out: to whom, for which request, and the part.
+    /// Takes the parts that were served: to whom, for which request, and the part.
     pub(super) fn parts(&mut self) -> Vec<(ConnId, QueryId, u64)> {
         self.pick(|conn, message| match message {
             ProtoMessage::Part { query, part, .. } => Some((conn, *query, *part)),

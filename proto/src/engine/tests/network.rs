@@ -69,8 +69,7 @@ impl Network {
         }
     }
 
-    /// The same of nodes that tell where they are found, each of which began with one that was
-    /// there before.
+    /// Creates nodes that name their addresses, each of which began with one that was there before.
     fn of_reachable(nodes: usize, seed: u64, limits: &Limits) -> Self {
         let mut network = Network::new(nodes, seed, limits);
         network.reachable = true;

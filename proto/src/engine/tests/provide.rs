@@ -130,7 +130,7 @@ fn a_download_that_nobody_is_left_for_goes_on_with_those_who_are_named() {
     let asked = bench.finds_providers();
     assert_eq!(asked.len(), 1);
     assert!(bench.last_events().is_empty());
-    // It is told of one that is not there, and of one that has it.
+    // It hears of a provider that is not there, and of one that has it.
     bench.hears_providers(2, asked[0].1, &[77, 9]);
     let dialed: Vec<_> = bench.dialed.drain(..).map(|(_, to)| to).collect();
     assert_eq!(dialed.len(), 2);

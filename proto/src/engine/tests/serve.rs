@@ -3,7 +3,7 @@
 use super::store::give;
 use super::*;
 
-/// A node that peer 1 has told of an attachment, on behalf of peer 2.
+/// A node that has heard of an attachment from peer 1, on behalf of peer 2.
 fn a_node_that_knows(sample: &Sample, limits: Limits) -> Bench {
     let mut bench = Bench::limited(3, limits);
     let key = sample.record().key;
@@ -201,7 +201,7 @@ fn a_part_that_is_kept_but_cannot_be_given_out_is_refused() {
     bench.handle(Input::Stored(open, Ok(StoreReply::Partial(have))));
     bench.hears(2, fetch(&sample, 71, 0));
     bench.store_answers();
-    let why = "this part cannot be given out yet".to_owned();
+    let why = "this part cannot be served yet".to_owned();
     assert_eq!(bench.refusals(), [(2, 71, why)]);
 }
 

@@ -83,7 +83,7 @@ impl Download {
         let plan = self.plan.as_ref();
         if plan.is_some_and(|plan| plan.have().contains(part)) && !self.writing.contains(&part) {
             // The part was kept, but the store cannot serve it yet: nothing would ever end the wait.
-            return Err("this part cannot be given out yet");
+            return Err("this part cannot be served yet");
         }
         if plan.is_some_and(|plan| plan.expects(who.0, part)) {
             // The peer would wait for itself.

@@ -29,8 +29,8 @@ fn knows() -> impl Strategy<Value = Option<Vec<usize>>> {
 }
 
 proptest! {
-    /// It ends, asks nobody twice and no more at once than it may, and leaves out nobody that it
-    /// was told of and that is nearer than whom it found.
+    /// Checks that a search ends, asks nobody twice and no more at once than it may, and leaves out
+    /// nobody that it heard of and that is nearer than those that it found.
     #[test]
     fn a_search_finds_the_nearest_that_it_hears_of(
         nodes in proptest::collection::vec(knows(), MOST),

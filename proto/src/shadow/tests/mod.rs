@@ -38,7 +38,7 @@ pub(super) fn stream(cipher: Cipher, parts: &[&[u8]]) -> (Vec<u8>, Vec<usize>) {
     (wire, borders)
 }
 
-/// All that is given out, and the error that came instead of the end.
+/// All that is returned, and the error that came instead of the end.
 pub(super) fn read_all(layer: &mut RecordR, mut wire: impl Read) -> (Vec<u8>, Option<ErrorKind>) {
     let mut plain = Vec::new();
     let mut buf = [0; 1000];

@@ -261,7 +261,7 @@ fn a_restart_tells_everyone_when_to_come_back() {
     for conn in conns {
         let restarting = FromServer::Restarting { spread_ms: 5000 };
         let expected = [Heard::Message(restarting), Heard::Closed(close::RESTART)];
-        // Those that leave a room or a relay are not told of each other any more.
+        // Those that leave a room or a relay hear of each other no more.
         assert_eq!(world.heard(conn), expected);
     }
     assert_eq!(world.servers[0].gauges(), Gauges::default());
