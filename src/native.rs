@@ -1,4 +1,4 @@
-//! A node on a computer: TCP, WebSockets, the users of a signalling server (feature `rendezvous`),
+//! A node on a computer: TCP, WebSockets, the users of a rendezvous server (feature `rendezvous`),
 //! and a store on disk or in memory.
 //!
 //! ```no_run
@@ -13,7 +13,7 @@
 
 mod network;
 #[cfg(feature = "rendezvous")]
-mod room;
+mod rendezvous;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -45,7 +45,7 @@ use crate::{
 
 pub use network::Network;
 #[cfg(feature = "rendezvous")]
-pub use network::Signalling;
+pub use network::RendezvousConfig;
 
 /// Store of records, chosen when the node starts.
 pub type Records = Box<dyn KVStore + Send>;
@@ -64,9 +64,9 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Peers to connect with.
     pub bootstrap: Vec<Address>,
-    /// Signalling server, and how its users find this node. `None`: the node uses none.
+    /// Rendezvous server, and how its users find this node. `None`: the node uses none.
     #[cfg(feature = "rendezvous")]
-    pub signalling: Option<Signalling>,
+    pub rendezvous: Option<RendezvousConfig>,
     /// The folder of its store; `None`: it forgets everything when it stops.
     pub store: Option<PathBuf>,
     /// A folder of its own for attachments that arrive.
@@ -91,12 +91,12 @@ impl Config {
         }
     }
 
-    /// Joins a room of a signalling server: the node connects with its members, browsers among
+    /// Joins a room of a rendezvous server: the node connects with its members, browsers among
     /// them.
     #[cfg(feature = "rendezvous")]
     #[must_use]
-    pub fn signalling(mut self, signalling: Signalling) -> Self {
-        self.signalling = Some(signalling);
+    pub fn rendezvous(mut self, rendezvous: RendezvousConfig) -> Self {
+        self.rendezvous = Some(rendezvous);
         self
     }
 
@@ -156,7 +156,9 @@ impl Config {
         #[cfg(feature = "rendezvous")]
         let (client, transport) = {
             let identity = credentials.identity();
-            let started = self.signalling.map(|with| room::start(&with, identity));
+            let started = self
+                .rendezvous
+                .map(|with| rendezvous::start(&with, identity));
             let (client, users) = started.transpose()?.unzip();
             (
                 client,
@@ -169,12 +171,12 @@ impl Config {
         let addresses = addresses.iter().filter_map(on_the_wire).collect();
         let stores = (records, attachments);
         #[cfg(feature = "rendezvous")]
-        let courier = client.as_ref().map(room::Client::courier);
+        let signal_port = client.as_ref().map(rendezvous::Client::signal_port);
         #[cfg(not(feature = "rendezvous"))]
-        let courier = None;
+        let signal_port = None;
         let parts = Components {
             global,
-            courier,
+            signal_port,
             policy: Box::new(self.policy),
             limits: self.limits,
             bootstrap,
@@ -221,7 +223,7 @@ pub struct NativeNode<G: GlobalService = NoGlobal> {
     node: Node<Conf<G>>,
     addresses: Vec<Address>,
     #[cfg(feature = "rendezvous")]
-    room: Option<room::Membership>,
+    room: Option<rendezvous::Membership>,
     id: PeerId,
     metrics: Metrics,
     files: Option<FileRoot>,
@@ -251,11 +253,11 @@ impl<G: GlobalService> NativeNode<G> {
         &self.addresses
     }
 
-    /// Returns the state of the connection with the signalling server, for people; `None` for a
+    /// Returns the state of the connection with the rendezvous server, for people; `None` for a
     /// node that uses none.
     #[cfg(feature = "rendezvous")]
-    pub fn signalling(&self) -> Option<String> {
-        self.room.as_ref().map(room::Membership::state)
+    pub fn rendezvous(&self) -> Option<String> {
+        self.room.as_ref().map(rendezvous::Membership::state)
     }
 
     /// Returns the id of the node.

@@ -17,7 +17,7 @@ use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
 use mydht::{Components, Hash, Node, Record, Runner, SingleThread, Value};
 use mydht_evloop::{Poll, js};
-use mydht_transports::signaller::{HubSignaller, RtcAddress, SignalHub};
+use mydht_transports::rendezvous::{LocalMember, LocalRendezvous, RtcAddress};
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::browser::Browser;
 use wasm_bindgen::prelude::*;
@@ -28,7 +28,7 @@ mod page;
 
 use page::Once;
 
-type Rtc = WebRtc<HubSignaller<Poll>, Browser>;
+type Rtc = WebRtc<LocalMember<Poll>, Browser>;
 type Conf = SingleThread<Poll, Rtc, Bincode, Records, MemoryKV, MemoryAttachments>;
 
 #[wasm_bindgen]
@@ -45,12 +45,20 @@ struct PageNode {
     task: js::Task,
 }
 
-fn node(hub: &SignalHub<Poll>, name: &str, bootstrap: &[RtcAddress], turns: &Turns) -> PageNode {
+fn node(
+    handle: &LocalRendezvous<Poll>,
+    name: &str,
+    bootstrap: &[RtcAddress],
+    turns: &Turns,
+) -> PageNode {
     let poll = Poll::new().unwrap();
     let events = poll.handle();
     let stores = (MemoryKV::default(), MemoryAttachments::default());
     let credentials = Credentials::public(Arc::new(Identity::generate().unwrap()));
-    let transport = WebRtc::new(hub.join(name.parse().unwrap()).unwrap(), Browser::default());
+    let transport = WebRtc::new(
+        handle.join(name.parse().unwrap()).unwrap(),
+        Browser::default(),
+    );
     let parts = Components {
         bootstrap: bootstrap.to_vec(),
         ..Components::new(poll, transport, Bincode, Records, stores, credentials)
@@ -87,9 +95,9 @@ impl PageNode {
 
 #[wasm_bindgen_test]
 async fn a_file_put_on_one_is_got_on_the_other() {
-    let (hub, turns) = (SignalHub::default(), Turns::default());
-    let a = node(&hub, "a", &[], &turns);
-    let b = node(&hub, "b", &["a".parse().unwrap()], &turns);
+    let (handle, turns) = (LocalRendezvous::default(), Turns::default());
+    let a = node(&handle, "a", &[], &turns);
+    let b = node(&handle, "b", &["a".parse().unwrap()], &turns);
     for node in [&a, &b] {
         let status = node.ask(Command::AwaitPeer(Duration::from_secs(20))).await;
         assert!(matches!(status, Event::Status { peers, .. } if peers.len() == 1));

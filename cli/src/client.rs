@@ -15,7 +15,7 @@ use crate::users::Users;
 #[derive(clap::Args)]
 pub struct Network {
     /// A node to connect with, as IP:PORT or ws://HOST:PORT/PATH; may be given several times.
-    #[arg(long, value_name = "ADDR", required_unless_present = "signal")]
+    #[arg(long, value_name = "ADDR", required_unless_present = "rendezvous")]
     bootstrap: Vec<Address>,
     #[command(flatten)]
     users: Users,
@@ -41,7 +41,7 @@ impl Network {
         let timeout = Duration::from_secs(self.timeout);
         let node = Config {
             bootstrap: self.bootstrap.clone(),
-            signalling: self.users.signalling(),
+            rendezvous: self.users.rendezvous(),
             attachments,
             credentials: Some(self.membership.credentials()?),
             limits: Limits {
@@ -58,8 +58,8 @@ impl Network {
             stats: self.stats.clone(),
         };
         client.node.await_peer(timeout).wait().map_err(|error| {
-            io::Error::other(match client.node.signalling() {
-                Some(state) => format!("{error} (the signalling server: {state})"),
+            io::Error::other(match client.node.rendezvous() {
+                Some(state) => format!("{error} (the rendezvous server: {state})"),
                 None => format!("{error} (is a node running at the --bootstrap address?)"),
             })
         })?;

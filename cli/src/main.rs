@@ -42,7 +42,7 @@ Of which nobody but you makes a new version (get it by what put prints):
 
 With browsers:
   mydht signal --listen 127.0.0.1:8080               (open http://127.0.0.1:8080 in a browser)
-  mydht put --signal ws://127.0.0.1:8080 --key greeting hello
+  mydht put --rendezvous ws://127.0.0.1:8080 --key greeting hello
 
 Set MYDHT_LOG=info (or debug, trace) to see on standard error what happens."
 )]

@@ -78,7 +78,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     let node = Config {
         listen: args.listen,
         bootstrap: args.bootstrap,
-        signalling: args.users.signalling(),
+        rendezvous: args.users.rendezvous(),
         store: args.store,
         credentials: Some(args.membership.credentials()?),
         policy,

@@ -13,7 +13,6 @@
 mod address;
 pub mod attachment;
 mod backoff;
-mod courier;
 pub mod engine;
 pub mod handshake;
 pub mod id;
@@ -25,17 +24,18 @@ pub mod policy;
 pub mod record;
 pub mod routing;
 pub mod shadow;
+mod signal_port;
 mod token_bucket;
 pub mod tunnel;
 pub mod wire;
 
 pub use address::{Address, Addresses, HostPort, MAX_ADDRESSES, OtherAddress};
 pub use backoff::Backoff;
-pub use courier::Courier;
 pub use id::{Hash, Key, PeerId};
 pub use limits::Limits;
 pub use link::Link;
 pub use record::{AttachmentId, Record, Value};
+pub use signal_port::SignalPort;
 pub use token_bucket::TokenBucket;
 
 #[cfg(doctest)]

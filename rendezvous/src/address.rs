@@ -7,7 +7,7 @@ use super::message::PATH;
 use mydht_transports::InvalidAddress;
 use mydht_transports::websocket::WsAddress;
 
-/// A signalling server's address: `ws://HOST[:PORT][/PATH]`, or `wss:`; `http:` and `https:` mean
+/// A rendezvous server's address: `ws://HOST[:PORT][/PATH]`, or `wss:`; `http:` and `https:` mean
 /// the same.
 ///
 /// ```
@@ -64,7 +64,7 @@ impl FromStr for ServerAddress {
         };
         read()
             .map(ServerAddress)
-            .ok_or_else(|| InvalidAddress::new(text, "ws://HOST:PORT of a signalling server"))
+            .ok_or_else(|| InvalidAddress::new(text, "ws://HOST:PORT of a rendezvous server"))
     }
 }
 

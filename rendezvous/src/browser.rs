@@ -24,10 +24,10 @@ pub fn start<P: UserSources + 'static>(
     config: Config,
     listener: impl FnMut(Event) + 'static,
 ) -> io::Result<Running<P>> {
-    let (hub, registration, wake) = shell::hub::<P>(config);
-    let running = Running::new(hub.clone());
+    let (handle, registration, wake) = shell::handle::<P>(config);
+    let running = Running::new(handle.clone());
     let socket = Socket { open: None, wake };
-    let mut shell = Shell::new(hub, registration, socket, Box::new(listener))?;
+    let mut shell = Shell::new(handle, registration, socket, Box::new(listener))?;
     let events = shell.handle();
     let turn = move || match shell.run() {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => ControlFlow::Continue(()),

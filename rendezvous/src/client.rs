@@ -132,7 +132,7 @@ impl fmt::Display for State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offline;
 
-/// A signalling client.
+/// A rendezvous client.
 pub struct Client {
     identity: Box<dyn Identity + Send>,
     own: UserId,
@@ -170,7 +170,7 @@ impl Client {
     ) -> Self {
         let own = id_of(&identity.public_key());
         let state = if servers.is_empty() {
-            State::Ended("no signalling server is known".into())
+            State::Ended("no rendezvous server is known".into())
         } else if own.is_none() {
             State::Ended("the key of this identity is none".into())
         } else {
@@ -264,7 +264,7 @@ impl Client {
             .is_some_and(|(at, ..)| now >= *at + KEEP_FOR)
         {
             if let Some((_, to, ..)) = self.kept.pop_front() {
-                let why = "the signalling server could not be reached in time".to_owned();
+                let why = "the rendezvous server could not be reached in time".to_owned();
                 self.events.push_back(Event::Unreachable(to, why));
             }
         }

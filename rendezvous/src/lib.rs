@@ -3,7 +3,7 @@
 //! A user proves who it is to a server by a signature, is found by its id or in a room, and is
 //! redirected to its peer: offers, answers and candidates are signed end to end, so that the server
 //! can drop them but neither forge nor replay them. Pairs with no direct path use the server as a
-//! blind relay. docs/signalling.md writes the protocol down, with vectors.
+//! blind relay. docs/rendezvous.md writes the protocol down, with vectors.
 //!
 //! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
 
@@ -13,7 +13,7 @@ mod address;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 mod client;
-mod hub;
+mod handle;
 mod limits;
 mod message;
 #[cfg(not(target_arch = "wasm32"))]
@@ -27,14 +27,14 @@ mod replay;
 mod secured;
 mod server;
 mod shell;
-mod signaller;
+mod through_server;
 mod user;
 
 pub use address::ServerAddress;
 #[cfg(target_arch = "wasm32")]
 pub use browser::start;
 pub use client::{Action, Client, Event, Offline, State, Time};
-pub use hub::Hub;
+pub use handle::Handle;
 pub use limits::{Limits, UnknownLimit};
 pub use message::{
     Code, FromClient, FromServer, Kind, PATH, RELAY_HEADER, Refusal, Sealed, VERSION, relay_frame,
@@ -42,7 +42,7 @@ pub use message::{
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::start;
-pub use node::{Meeting, Neighbours, Path, Signals, Way, id_of};
+pub use node::{Connection, Dialer, NodeRendezvous, Path, PeerRendezvous, id_of};
 pub use post::{CARRIED, Post};
 pub use proof::{HELLO, Rejected, SEALED, hello_bytes, sealed_bytes};
 pub use relay::{Relay, RelayAddress, RelayEnd, RelayStream};
@@ -51,7 +51,7 @@ pub use server::{
     Backplane, ClusterCommand, ConnId, Counters, Frame, Gauges, Output, Published, Server, close,
 };
 pub use shell::{Config, Running};
-pub use signaller::ServerSignaller;
+pub use through_server::ServerRendezvous;
 pub use user::{
     IdOf, Identity, InvalidHex, Nonce, PublicKey, Signature, UserId, in_context, verify,
 };

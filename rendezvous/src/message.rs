@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::user::{Nonce, PublicKey, Signature, UserId};
-use mydht_transports::signaller::SignalKind;
+use mydht_transports::rendezvous::SignalKind;
 
 /// The version of the protocol. Both sides must speak the same.
 pub const VERSION: u32 = 1;

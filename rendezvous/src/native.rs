@@ -30,15 +30,15 @@ pub fn start<P: UserSources + 'static>(
 where
     P::Trigger: Send,
 {
-    let (hub, registration, _) = shell::hub::<P>(config);
-    let running = Running::new(hub.clone());
+    let (handle, registration, _) = shell::handle::<P>(config);
+    let running = Running::new(handle.clone());
     std::thread::Builder::new()
-        .name("signalling".into())
+        .name("rendezvous".into())
         .spawn(move || {
-            let ended = Shell::new(hub, registration, Socket::default(), Box::new(listener))
+            let ended = Shell::new(handle, registration, Socket::default(), Box::new(listener))
                 .and_then(|mut shell| shell.run());
             if let Err(error) = ended {
-                tracing::error!(%error, "the signalling client has ended");
+                tracing::error!(%error, "the rendezvous client has ended");
             }
         })?;
     Ok(running)
@@ -122,7 +122,7 @@ fn words(error: &Error) -> String {
         Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             "nothing listens there".into()
         }
-        Error::Http(response) => format!("it is no signalling server ({})", response.status()),
+        Error::Http(response) => format!("it is no rendezvous server ({})", response.status()),
         other => other.to_string(),
     }
 }

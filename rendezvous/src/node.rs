@@ -1,17 +1,17 @@
-//! A node among the users of a signalling server: the same key, and the same id.
+//! A node among the users of a rendezvous server: the same key, and the same id.
 
-mod meeting;
-mod neighbours;
-mod signals;
+mod dialer;
+mod through_both;
+mod through_peers;
 
 use crate::{Identity as Signs, PublicKey, Signature, UserId};
 
 use mydht_proto::identity::{self, Identity};
 use mydht_proto::{Hash, PeerId};
 
-pub use meeting::{Meeting, Path, Way};
-pub use neighbours::Neighbours;
-pub use signals::Signals;
+pub use dialer::{Connection, Dialer, Path};
+pub use through_both::NodeRendezvous;
+pub use through_peers::PeerRendezvous;
 
 impl Signs for Identity {
     fn public_key(&self) -> PublicKey {

@@ -4,7 +4,7 @@ use super::message::{Kind, Sealed};
 use super::proof::{Rejected, sealed_bytes};
 use super::replay::{LIFETIME_MS, ReplayGuard};
 use super::user::{IdOf, Identity, PublicKey, Signature, UserId, verify};
-use mydht_transports::signaller::MAX_BODY;
+use mydht_transports::rendezvous::MAX_BODY;
 
 /// Context of such messages' signatures: a message that went over a server is invalid here, and the
 /// other way round.

@@ -148,12 +148,12 @@ mod tests {
     use super::super::user::tests::{id_of, identity, user};
     use super::*;
 
-    /// The vectors of docs/signalling.md.
+    /// The vectors of docs/rendezvous.md.
     #[test]
     fn vectors() {
         let a = identity(1);
         let key = a.public_key();
-        let doc = include_str!("../../docs/signalling.md");
+        let doc = include_str!("../../docs/rendezvous.md");
         let written = |what: String| assert!(doc.contains(&what), "{what}");
         let bytes = hello_bytes("signal.example:443", &Nonce([7; 32]), &key);
         written(hex::encode(in_context(HELLO, &bytes)));

@@ -9,7 +9,7 @@ use web_time::{Instant, SystemTime};
 
 use super::address::ServerAddress;
 use super::client::{Action, Client, Event, State, Time};
-use super::hub::Hub;
+use super::handle::Handle;
 use super::user::{IdOf, Identity};
 
 /// Frames taken from the socket before others have their turn.
@@ -55,7 +55,7 @@ pub(super) enum Happened {
 
 /// A client, its socket and its loop.
 pub(super) struct Shell<S, P: UserSources> {
-    hub: Hub<P>,
+    handle: Handle<P>,
     socket: S,
     poll: Poll,
     events: Events,
@@ -86,8 +86,8 @@ pub(crate) fn unix_millis() -> u64 {
     })
 }
 
-/// A hub whose shell sleeps on a loop of its own, and what wakes it.
-pub(super) fn hub<P: UserSources>(config: Config) -> (Hub<P>, Registration, SetReadiness) {
+/// A handle whose shell sleeps on a loop of its own, and what wakes it.
+pub(super) fn handle<P: UserSources>(config: Config) -> (Handle<P>, Registration, SetReadiness) {
     let (registration, wake) = Registration::new2();
     let client = Client::new(config.identity, config.id_of, config.servers, config.seed);
     let start = Instant::now();
@@ -95,12 +95,12 @@ pub(super) fn hub<P: UserSources>(config: Config) -> (Hub<P>, Registration, SetR
         now: start.elapsed(),
         unix_ms: unix_millis(),
     };
-    (Hub::new(client, clock, wake.clone()), registration, wake)
+    (Handle::new(client, clock, wake.clone()), registration, wake)
 }
 
 impl<S: Socket, P: UserSources> Shell<S, P> {
     pub(super) fn new(
-        hub: Hub<P>,
+        handle: Handle<P>,
         wake: Registration,
         socket: S,
         listener: Box<dyn Listener>,
@@ -108,7 +108,7 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
         let poll = Poll::new()?;
         Registerable::register(&wake, &poll, WAKE, Ready::Readable)?;
         Ok(Shell {
-            hub,
+            handle,
             socket,
             poll,
             events: Events::with_capacity(64),
@@ -149,7 +149,7 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
                 break;
             };
             more = true;
-            let mut inner = self.hub.lock();
+            let mut inner = self.handle.lock();
             let time = inner.time();
             let client = inner.client();
             match happened {
@@ -159,7 +159,7 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
                 Happened::Closed(why) => client.closed(time, &why),
             }
         }
-        let mut inner = self.hub.lock();
+        let mut inner = self.handle.lock();
         inner.pump();
         let actions: Vec<_> = std::iter::from_fn(|| inner.action()).collect();
         let events: Vec<_> = std::iter::from_fn(|| inner.next_event()).collect();
@@ -195,15 +195,15 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
 }
 
 /// A client that runs. It ends when this is dropped.
-pub struct Running<P: UserSources>(Hub<P>);
+pub struct Running<P: UserSources>(Handle<P>);
 
 impl<P: UserSources> Running<P> {
-    pub(super) fn new(hub: Hub<P>) -> Self {
-        Running(hub)
+    pub(super) fn new(handle: Handle<P>) -> Self {
+        Running(handle)
     }
 
-    /// Returns the hub, by which transports use the client.
-    pub fn hub(&self) -> Hub<P> {
+    /// Returns the handle by which transports use the client.
+    pub fn handle(&self) -> Handle<P> {
         self.0.clone()
     }
 }

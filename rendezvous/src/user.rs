@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 pub use mydht_proto::identity::in_context;
 use mydht_small::Excerpt;
-use mydht_transports::signaller::RtcAddress;
+use mydht_transports::rendezvous::RtcAddress;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Error of reading an id, a key, a signature or a nonce from text.

@@ -13,14 +13,14 @@ use mydht_transports::websocket::WebSocket;
 use crate::{Address, HostPort};
 
 #[cfg(feature = "rendezvous")]
-pub use super::room::Signalling;
+pub use super::rendezvous::RendezvousConfig;
 
-/// Transports to the users of a signalling server: WebRTC, and the server's relay.
+/// Transports to the users of a rendezvous server: WebRTC, and the server's relay.
 #[cfg(feature = "rendezvous")]
 pub(super) type Users = EitherOf<
     Many<
         mydht_transports::webrtc::WebRtc<
-            mydht_rendezvous::Signals<Poll>,
+            mydht_rendezvous::NodeRendezvous<Poll>,
             mydht_transports::webrtc::native::Native,
         >,
     >,

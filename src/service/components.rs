@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::policy::{PeerMgmtMeths, PeerPolicy};
 use crate::routing::{self, Route};
 use crate::store::wall_clock;
-use mydht_proto::Courier;
+use mydht_proto::SignalPort;
 
 /// The values of a node's parts.
 pub struct Components<MC: MyDHTConf> {
@@ -44,7 +44,7 @@ pub struct Components<MC: MyDHTConf> {
     /// Counters of the node.
     pub metrics: Metrics,
     /// Says and hears what finds ways to peers, if the transport wants neighbours to carry that.
-    pub courier: Option<Box<dyn Courier>>,
+    pub signal_port: Option<Box<dyn SignalPort>>,
     /// Peers to connect with at once, and again when they are lost.
     pub bootstrap: Vec<Address<MC>>,
 }
@@ -76,7 +76,7 @@ impl<MC: MyDHTConf> Components<MC> {
             epoch,
             limits: Limits::default(),
             metrics: Metrics::default(),
-            courier: None,
+            signal_port: None,
             bootstrap: Vec::new(),
         }
     }

@@ -32,8 +32,8 @@ use super::peers::{PeerMgmt, Verdict};
 use super::protocol::{Handled, Protocol};
 use super::slot::Slot;
 use super::{
-    Answer, Components, Courier, Global, MainCommand, MainSend, Reply, Routed, StoreIn, StoreOut,
-    StoreService, UserId, Who,
+    Answer, Components, Global, MainCommand, MainSend, Reply, Routed, SignalPort, StoreIn,
+    StoreOut, StoreService, UserId, Who,
 };
 use crate::conf::{Address, MyDHTConf};
 use crate::engine::{ConnId, Engine, Event, Failure, Input, Output, StoreOp, StoreTicket, Ticket};
@@ -84,7 +84,7 @@ pub struct MainLoop<MC: MyDHTConf> {
     handshakes: usize,
     bootstrap: Vec<Bootstrap<Address<MC>>>,
     own: PeerId,
-    courier: Option<Box<dyn Courier>>,
+    signal_port: Option<Box<dyn SignalPort>>,
     /// Peers that the protocol looks for, and where each may be found besides where it is being
     /// looked for.
     dialing: BTreeMap<PeerId, VecDeque<crate::Address>>,
@@ -167,7 +167,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 .collect(),
             dialing: BTreeMap::new(),
             own,
-            courier: parts.courier,
+            signal_port: parts.signal_port,
             store: Slot::start(spawners.store, Who::Store, store, &main, longest)?,
             protocol: Protocol::new(engine),
             peer_mgmt,

@@ -25,7 +25,7 @@ mod tests;
 
 pub use global::{GlobalDo, GlobalIn, GlobalOut, GlobalService, NoGlobal, UserId, Wish};
 pub use local::{LocalDo, LocalIn, LocalOut, LocalService, NoLocal};
-pub use mydht_proto::Courier;
+pub use mydht_proto::SignalPort;
 
 pub(crate) use components::Components;
 pub(crate) use flow::NextMessage;

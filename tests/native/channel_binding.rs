@@ -147,7 +147,7 @@ fn node(transport: Bound, bootstrap: &[TcpAddress]) -> (Node<Conf>, Metrics) {
 fn is_a_peer(near: &'static [u8], far: &'static [u8]) -> bool {
     let tcp = Tcp::listen("tcp:127.0.0.1:0".parse().unwrap()).unwrap();
     let address = Transport::<Poll>::local_address(&tcp).unwrap();
-    let (hub, hub_metrics) = node(Bound(tcp, far), &[]);
+    let (handle, hub_metrics) = node(Bound(tcp, far), &[]);
     let (other, metrics) = node(Bound(Tcp::connect_only(), near), &[address]);
     let is_refused = |metrics: &Metrics| metrics.snapshot().peers_refused > 0;
     let is_peer = loop {
@@ -158,7 +158,7 @@ fn is_a_peer(near: &'static [u8], far: &'static [u8]) -> bool {
             _ => {}
         }
     };
-    for node in [other, hub] {
+    for node in [other, handle] {
         node.stop().unwrap();
     }
     is_peer

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mydht::engine::{Command, Event};
 use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
-use mydht::service::Courier;
+use mydht::service::SignalPort;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
 use mydht::{Hash, Limits, PeerId};
@@ -17,14 +17,14 @@ use mydht_transports::memory::MemoryAddress;
 /// To whom, and what.
 type Said = (PeerId, Vec<u8>);
 
-/// Courier in the test's hands.
+/// SignalPort in the test's hands.
 #[derive(Clone, Default)]
 struct Told {
     said: Arc<Mutex<VecDeque<Said>>>,
     heard: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Courier for Told {
+impl SignalPort for Told {
     fn outgoing(&mut self) -> Option<Said> {
         self.said.lock().unwrap().pop_front()
     }
@@ -81,7 +81,7 @@ impl Row {
         };
         parts.bootstrap = known.to_vec();
         let told = Told::default();
-        parts.courier = Some(Box::new(told.clone()));
+        parts.signal_port = Some(Box::new(told.clone()));
         self.told.push(told);
         let node = node_of(parts).unwrap();
         let address = node.address;

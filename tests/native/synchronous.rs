@@ -102,17 +102,17 @@ fn put<MC: MyDHTConf>(node: &Node<MC>, byte: u8) -> Record {
 
 fn two_nodes_meet<MC: NamedConf<Transport = SyncTcp<Poll>>>(name: &str) {
     let (listener, address) = listener();
-    let hub = node::<MC>(on_threads(Some(listener), NamedTcp::connector()), &[]);
+    let handle = node::<MC>(on_threads(Some(listener), NamedTcp::connector()), &[]);
     let other = node::<MC>(on_threads(None, NamedTcp::connector()), &[address]);
     assert!(has_a_peer(&other, PATIENCE), "{name}");
-    for (from, to, byte) in [(&hub, &other, 1), (&other, &hub, 2)] {
+    for (from, to, byte) in [(&handle, &other, 1), (&other, &handle, 2)] {
         let record = put(from, byte);
         let get = Command::Get { key: record.key };
         let found = to.ask(get, |_, _| ()).unwrap();
         assert_eq!(found, Event::Found(record), "{name}");
     }
     other.stop().unwrap();
-    hub.stop().unwrap();
+    handle.stop().unwrap();
 }
 
 #[test]
@@ -131,14 +131,14 @@ fn a_peer_that_is_not_there_is_tried_again_until_it_is() {
         node::<Conf<SyncTcp<Poll>>>(on_threads(None, connector), &[address.clone(), nowhere]);
     assert!(!has_a_peer(&other, Duration::from_millis(300)));
     let listener = NamedTcp::bind(&address).unwrap();
-    let hub = node::<Conf<SyncTcp<Poll>>>(on_threads(Some(listener), connector), &[]);
+    let handle = node::<Conf<SyncTcp<Poll>>>(on_threads(Some(listener), connector), &[]);
     // A try that began before somebody listened may fail now, and whoever waits for a peer then hears of it.
     let deadline = Instant::now() + PATIENCE;
     while !has_a_peer(&other, PATIENCE) {
         assert!(Instant::now() < deadline, "it was not tried again");
     }
     other.stop().unwrap();
-    hub.stop().unwrap();
+    handle.stop().unwrap();
 }
 
 /// Resolves nothing before it is told to.
@@ -165,7 +165,8 @@ type SlowTcp = Synchronous<NamedTcpListener, Slow, Poll, ThreadBlock, ThreadBloc
 #[test]
 fn a_node_goes_on_while_its_connector_waits() {
     let (listener, address) = listener();
-    let hub = node::<Conf<SyncTcp<Poll>>>(on_threads(Some(listener), NamedTcp::connector()), &[]);
+    let handle =
+        node::<Conf<SyncTcp<Poll>>>(on_threads(Some(listener), NamedTcp::connector()), &[]);
     let (tell, told) = mpsc::channel();
     let slow = Slow {
         told: Arc::new(Mutex::new(told)),
@@ -182,7 +183,7 @@ fn a_node_goes_on_while_its_connector_waits() {
     tell.send(()).unwrap();
     assert!(has_a_peer(&other, PATIENCE));
     other.stop().unwrap();
-    hub.stop().unwrap();
+    handle.stop().unwrap();
 }
 
 #[test]
@@ -248,12 +249,12 @@ fn a_listener_outlives_errors_and_ends_with_its_node() {
         gone,
     };
     let transport = on_threads(Some(failing), NamedTcp::connector());
-    let hub = node::<Conf<FailingTcp>>(transport, &[]);
+    let handle = node::<Conf<FailingTcp>>(transport, &[]);
     let other = node::<Conf<SyncTcp<Poll>>>(on_threads(None, NamedTcp::connector()), &[address]);
     assert!(has_a_peer(&other, PATIENCE));
     other.stop().unwrap();
     assert!(is_gone.try_recv().is_err());
-    hub.stop().unwrap();
+    handle.stop().unwrap();
     is_gone.recv_timeout(PATIENCE).unwrap();
 }
 

@@ -47,7 +47,7 @@ fn what_is_put_by_tcp_is_got_by_websocket() {
         .parse()
         .unwrap();
     let only_connects = || EitherOf(Tcp::connect_only(), WebSocket::connect_only());
-    let hub = node(EitherOf(tcp, ws), &[]);
+    let handle = node(EitherOf(tcp, ws), &[]);
     let a = node(only_connects(), &[by_tcp]);
     let b = node(only_connects(), &[by_ws]);
     for node in [&a, &b] {
@@ -65,7 +65,7 @@ fn what_is_put_by_tcp_is_got_by_websocket() {
     assert!(matches!(a.ask(put, |_, _| ()), Ok(Event::Stored { .. })));
     let get = Command::Get { key: record.key };
     assert_eq!(b.ask(get, |_, _| ()).unwrap(), Event::Found(record));
-    for node in [a, b, hub] {
+    for node in [a, b, handle] {
         node.stop().unwrap();
     }
 }

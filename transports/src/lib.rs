@@ -7,7 +7,7 @@
 //!                 |
 //!     +-----------+------------+------------------+
 //!     |           |            |                  |
-//!   memory       tcp       websocket           webrtc  <-- signaller: exchanges
+//!   memory       tcp       websocket           webrtc  <-- rendezvous: exchanges
 //!   (pipes)   (the system's)   |                  |        the descriptions
 //!                              +---- session -----+
 //!                        streams, credits, heartbeat
@@ -30,7 +30,7 @@
 //! * [`session`]: streams with credits and a heartbeat over any carrier of messages; [`single`]:
 //!   one such stream as a connection.
 //! * [`either`]: two transports as one; [`many`]: any number of one kind.
-//! * [`signaller`]: the exchange between peers that have no connection yet and are about to make
+//! * [`rendezvous`]: the exchange between peers that have no connection yet and are about to make
 //!   one.
 //! * `testing` (feature `testing`): the conformance suite.
 
@@ -40,8 +40,8 @@ pub mod either;
 mod lock;
 pub mod many;
 pub mod memory;
+pub mod rendezvous;
 pub mod session;
-pub mod signaller;
 pub mod single;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tcp;

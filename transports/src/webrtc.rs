@@ -1,6 +1,6 @@
 //! WebRTC data channels: browsers reach each other, and native nodes, directly.
 //!
-//! A [`WebRtc`] transport reaches the peers that its [`Signaller`](crate::signaller::Signaller)
+//! A [`WebRtc`] transport reaches the peers that its [`Rendezvous`](crate::rendezvous::Rendezvous)
 //! knows by name. Between two peers there is one connection, however many streams they open; each
 //! stream has credits of its own, see [`session`](crate::session). What needs no browser is pure
 //! and told the time: [`Negotiation`] makes descriptions meet (and resolves glare), [`usefulness`]

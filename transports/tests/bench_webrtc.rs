@@ -14,7 +14,7 @@ use std::time::Duration;
 use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll, js};
 use mydht_transports::Transport;
-use mydht_transports::signaller::SignalHub;
+use mydht_transports::rendezvous::LocalRendezvous;
 use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use mydht_transports::webrtc::{RtcLimits, WebRtc};
 use page::{Rtc, Stream, heap_bytes, now, sleep, until, wasm_bytes};
@@ -36,15 +36,20 @@ type Step = Box<dyn FnMut(&mut Option<Stream>)>;
 
 /// An end that takes what comes, and then its step, in its own turns. The first connects with the
 /// second.
-fn end(hub: &SignalHub<Poll>, name: &str, to: Option<&str>, mut step: Step) -> js::Task {
+fn end(
+    rendezvous: &LocalRendezvous<Poll>,
+    name: &str,
+    to: Option<&str>,
+    mut step: Step,
+) -> js::Task {
     let poll = Poll::new().unwrap();
     let limits = RtcLimits {
         idle: Duration::ZERO,
         ..RtcLimits::default()
     };
-    let signaller = hub.join(name.parse().unwrap()).unwrap();
+    let rendezvous = rendezvous.join(name.parse().unwrap()).unwrap();
     let mut rtc: Rtc =
-        WebRtc::with_limits(signaller, Browser::new(BrowserConfig::default()), limits);
+        WebRtc::with_limits(rendezvous, Browser::new(BrowserConfig::default()), limits);
     rtc.register(&poll, 0, Ready::Readable).unwrap();
     let mut stream = to.map(|to| rtc.connect_with(&to.parse().unwrap()).unwrap());
     if let Some(stream) = &stream {
@@ -67,10 +72,10 @@ fn end(hub: &SignalHub<Poll>, name: &str, to: Option<&str>, mut step: Step) -> j
 
 /// Both ends, until `done` holds a time.
 async fn run(near: Step, far: Step, done: &Rc<Cell<f64>>) -> f64 {
-    let hub = SignalHub::<Poll>::default();
-    let far = end(&hub, "far", None, far);
+    let rendezvous = LocalRendezvous::<Poll>::default();
+    let far = end(&rendezvous, "far", None, far);
     let begin = now();
-    let near = end(&hub, "near", Some("far"), near);
+    let near = end(&rendezvous, "near", Some("far"), near);
     until("the far end", || done.get() > 0.0).await;
     drop((near, far));
     done.get() - begin

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use mydht_evloop::Poll;
 use mydht_transports::Stream as _;
+use mydht_transports::rendezvous::{LocalRendezvous, Rendezvous, SignalKind};
 use mydht_transports::session::SessionLimits;
-use mydht_transports::signaller::{SignalHub, SignalKind, Signaller};
 use mydht_transports::webrtc::RtcLimits;
 use mydht_transports::webrtc::browser::{BrowserConfig, IceServer, open_peers};
 use page::{End, content, now, receive, send, sleep, until};
@@ -19,14 +19,14 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 /// Two ends with a connection.
 async fn pair(limits: &RtcLimits) -> (End, End) {
-    let hub = SignalHub::<Poll>::default();
+    let rendezvous = LocalRendezvous::<Poll>::default();
     let config = BrowserConfig {
         datagrams: true,
         ..BrowserConfig::default()
     };
     (
-        End::new(&hub, "alice", config.clone(), limits),
-        End::new(&hub, "bob", config, limits),
+        End::new(&rendezvous, "alice", config.clone(), limits),
+        End::new(&rendezvous, "bob", config, limits),
     )
 }
 
@@ -182,15 +182,15 @@ async fn a_far_end_that_vanishes_is_seen_within_ten_seconds() {
 
 #[wasm_bindgen_test]
 async fn garbage_ends_one_connection_and_no_other() {
-    let hub = SignalHub::<Poll>::default();
+    let rendezvous = LocalRendezvous::<Poll>::default();
     let limits = RtcLimits::default();
     let [alice, bob] =
-        ["alice", "bob"].map(|name| End::new(&hub, name, BrowserConfig::default(), &limits));
+        ["alice", "bob"].map(|name| End::new(&rendezvous, name, BrowserConfig::default(), &limits));
     let good = alice.connect("bob");
     let good_far = bob.accepted().await;
     let ((), _) = futures_join(send(&good, b"hello"), receive(&good_far, 5)).await;
     // Descriptions that are none.
-    let mut mallory = hub.join("mallory".parse().unwrap()).unwrap();
+    let mut mallory = rendezvous.join("mallory".parse().unwrap()).unwrap();
     for kind in [SignalKind::Offer, SignalKind::Answer, SignalKind::Candidate] {
         for body in [
             "garbage",
@@ -210,9 +210,9 @@ async fn garbage_ends_one_connection_and_no_other() {
         ("dave", raw::Message::Text("hello")),
         ("trudy", raw::Message::Bytes(&long)),
     ] {
-        let mut signaller = hub.join(name.parse().unwrap()).unwrap();
+        let mut rendezvous = rendezvous.join(name.parse().unwrap()).unwrap();
         let bad = alice.connect(name);
-        let peer = raw::answer(&mut signaller).await;
+        let peer = raw::answer(&mut rendezvous).await;
         peer.send(&message);
         let error = bad.end().await.expect_err("the peer broke the protocol");
         console_log!("{name}: {error}");
@@ -223,9 +223,9 @@ async fn garbage_ends_one_connection_and_no_other() {
 
 #[wasm_bindgen_test]
 async fn a_peer_that_is_not_there_is_an_error_and_so_is_a_wrong_server() {
-    let hub = SignalHub::<Poll>::default();
+    let rendezvous = LocalRendezvous::<Poll>::default();
     let limits = RtcLimits::default();
-    let alice = End::new(&hub, "alice", BrowserConfig::default(), &limits);
+    let alice = End::new(&rendezvous, "alice", BrowserConfig::default(), &limits);
     let nobody = alice.connect("nobody").end().await.unwrap_err();
     assert!(nobody.to_string().contains("nobody is there"), "{nobody}");
     let config = BrowserConfig {
@@ -235,7 +235,7 @@ async fn a_peer_that_is_not_there_is_an_error_and_so_is_a_wrong_server() {
         }],
         ..BrowserConfig::default()
     };
-    let bob = End::new(&hub, "bob", config, &limits);
+    let bob = End::new(&rendezvous, "bob", config, &limits);
     let error = bob.try_connect("alice").err().unwrap();
     assert!(
         error.to_string().contains("the browser makes no"),
@@ -245,14 +245,14 @@ async fn a_peer_that_is_not_there_is_an_error_and_so_is_a_wrong_server() {
 
 #[wasm_bindgen_test]
 async fn one_that_gets_no_answer_is_given_up_by_its_deadline() {
-    let hub = SignalHub::<Poll>::default();
+    let rendezvous = LocalRendezvous::<Poll>::default();
     let limits = RtcLimits {
         open_deadline: Duration::from_millis(300),
         ..RtcLimits::default()
     };
-    let alice = End::new(&hub, "alice", BrowserConfig::default(), &limits);
+    let alice = End::new(&rendezvous, "alice", BrowserConfig::default(), &limits);
     // It is there, and takes nothing.
-    let _silent = hub.join("silent".parse().unwrap()).unwrap();
+    let _silent = rendezvous.join("silent".parse().unwrap()).unwrap();
     let near = alice.connect("silent");
     let error = near.end().await.expect_err("nobody answers");
     assert!(error.to_string().contains("not open within"), "{error}");

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll};
-use mydht_transports::signaller::{HubSignaller, SignalHub};
+use mydht_transports::rendezvous::{LocalMember, LocalRendezvous};
 use mydht_transports::webrtc::native::Native;
 use mydht_transports::webrtc::{RtcLimits, RtcStream, WebRtc};
 use mydht_transports::{Stream, Transport};
 
-type Rtc = WebRtc<HubSignaller<Poll>, Native>;
-type Link = RtcStream<HubSignaller<Poll>, Native>;
+type Rtc = WebRtc<LocalMember<Poll>, Native>;
+type Link = RtcStream<LocalMember<Poll>, Native>;
 
 /// Ends on one loop.
 struct World {
     poll: Poll,
     events: LoopEvents,
-    hub: SignalHub<Poll>,
+    rendezvous: LocalRendezvous<Poll>,
     ends: Vec<Rtc>,
     accepted: Vec<Vec<Link>>,
     streams: usize,
@@ -31,7 +31,7 @@ impl World {
         World {
             poll: Poll::new().unwrap(),
             events: LoopEvents::with_capacity(64),
-            hub: SignalHub::default(),
+            rendezvous: LocalRendezvous::default(),
             ends: Vec::new(),
             accepted: Vec::new(),
             streams: 0,
@@ -42,8 +42,8 @@ impl World {
         let backend = Native::bind("127.0.0.1:0".parse().unwrap())
             .unwrap()
             .with_datagrams();
-        let signaller = self.hub.join(name.parse().unwrap()).unwrap();
-        let rtc = WebRtc::with_limits(signaller, backend, limits);
+        let rendezvous = self.rendezvous.join(name.parse().unwrap()).unwrap();
+        let rtc = WebRtc::with_limits(rendezvous, backend, limits);
         rtc.register(&self.poll, self.ends.len(), Ready::Readable)
             .unwrap();
         self.ends.push(rtc);
@@ -171,10 +171,10 @@ fn two_that_connect_at_once_have_one_connection() {
 
 #[test]
 fn one_socket_serves_many() {
-    let mut world = World::of(&["hub", "x", "y", "z"]);
+    let mut world = World::of(&["rendezvous", "x", "y", "z"]);
     let mut pairs = Vec::new();
     for spoke in 1..4 {
-        let near = world.connect(spoke, "hub");
+        let near = world.connect(spoke, "rendezvous");
         pairs.push((near, world.accept(0)));
     }
     for (near, far) in &mut pairs {
@@ -231,8 +231,8 @@ fn packets_that_are_none_change_nothing() {
     let mut world = World::new();
     let backend = Native::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let at = backend.local_address();
-    let signaller = world.hub.join("a".parse().unwrap()).unwrap();
-    let rtc = WebRtc::new(signaller, backend);
+    let rendezvous = world.rendezvous.join("a".parse().unwrap()).unwrap();
+    let rtc = WebRtc::new(rendezvous, backend);
     rtc.register(&world.poll, 0, Ready::Readable).unwrap();
     world.ends.push(rtc);
     world.accepted.push(Vec::new());

@@ -121,7 +121,7 @@ const getInTab = (tab, what) =>
 let context;
 try {
   for (let number = 0; number < NODES; number += 1) {
-    const room = number < IN_ROOM ? ["--signal", server.url, "--room", "lobby"] : [];
+    const room = number < IN_ROOM ? ["--rendezvous", server.url, "--room", "lobby"] : [];
     const node = new Native(number, scratch, room);
     const known = nodes.length > 0 ? [nodes[0], pick(nodes)] : [];
     await node.start(known);

@@ -18,7 +18,7 @@ const result = {};
 const problems = [];
 const server = await signal(program);
 const browser = await launch();
-const lobby = ["--signal", server.url, "--room", "lobby"];
+const lobby = ["--rendezvous", server.url, "--room", "lobby"];
 const scratch = await mkdtemp(join(tmpdir(), "mydht-page-"));
 const context = await browser.newContext({ acceptDownloads: true });
 

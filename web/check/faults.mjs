@@ -308,7 +308,7 @@ fault("a peer that sends garbage", async (world) => {
   await works(a, b, "beside a peer that sends garbage");
 });
 
-fault("signalling that is forged, replayed, too large", async (world) => {
+fault("signals that are forged, replayed, too large", async (world) => {
   const { a, b } = await pair(world, "forged");
   const victim = await a.textContent("#id");
   const context = await world.context();
@@ -331,7 +331,7 @@ fault("signalling that is forged, replayed, too large", async (world) => {
   await works(a, b, "beside a liar");
 });
 
-/** A user of the signalling server that says what it likes: in a page, whose browser has the socket. */
+/** A user of the rendezvous server that says what it likes: in a page, whose browser has the socket. */
 async function login(context, url) {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const raw = Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");

@@ -64,7 +64,7 @@ export async function run(program, args) {
   return Buffer.concat(out).toString();
 }
 
-/** A signalling server; `port` 0 takes a free one. */
+/** A rendezvous server; `port` 0 takes a free one. */
 export async function signal(program, port = 0) {
   const server = await start(program, ["signal", "--listen", `127.0.0.1:${port}`]);
   return { ...server, url: server.line.replace("listening ", "") };

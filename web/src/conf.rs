@@ -5,13 +5,13 @@ use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{AttachmentStore, KVStore};
 use mydht_evloop::Poll;
-use mydht_rendezvous::{Relay, Signals};
+use mydht_rendezvous::{NodeRendezvous, Relay};
 use mydht_transports::either::EitherOf;
 use mydht_transports::webrtc::WebRtc;
 use mydht_transports::webrtc::browser::Browser;
 
 /// Directly where that can be, and over the server where not.
-pub(crate) type Paths = EitherOf<WebRtc<Signals<Poll>, Browser>, Relay<Poll>>;
+pub(crate) type Paths = EitherOf<WebRtc<NodeRendezvous<Poll>, Browser>, Relay<Poll>>;
 
 /// Stores in memory, or in IndexedDB.
 pub(crate) type Stores = (Box<dyn KVStore>, Box<dyn AttachmentStore>);

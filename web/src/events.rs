@@ -17,8 +17,8 @@ pub(crate) fn object(members: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-/// An event of the signalling as JavaScript sees it; `None` for what is of no use there.
-pub(crate) fn signalling(event: &Event) -> Option<JsValue> {
+/// An event of the rendezvous client as JavaScript sees it; `None` for what is of no use there.
+pub(crate) fn rendezvous(event: &Event) -> Option<JsValue> {
     let typed = |kind: &str, members: &[(&str, JsValue)]| {
         let mut all = vec![("type", JsValue::from(kind))];
         all.extend_from_slice(members);

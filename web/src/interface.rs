@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 const TYPES: &str = r#"
 /** What a node is started with. */
 export interface NodeOptions {
-  /** Signalling servers, each of which will do: "http://127.0.0.1:8080". Without one: where the page came from. */
+  /** Rendezvous servers, each of which will do: "http://127.0.0.1:8080". Without one: where the page came from. */
   servers?: string[];
   /** The room whose members this node connects with. Without one: "lobby". */
   room?: string;

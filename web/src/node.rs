@@ -16,7 +16,9 @@ use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV, WebFile};
 use mydht::{AttachmentId, Call, Components, Key, Limits, Metrics, Record, Value};
 use mydht_evloop::{Poll, js};
-use mydht_rendezvous::{Config, Hub, Neighbours, Path, Relay, Running, Signals, State, Way, id_of};
+use mydht_rendezvous::{
+    Config, Connection, Handle, NodeRendezvous, Path, PeerRendezvous, Relay, Running, State, id_of,
+};
 use mydht_small::BTreeMap;
 use mydht_transports::either::EitherOf;
 use mydht_transports::webrtc::WebRtc;
@@ -52,14 +54,14 @@ extern "C" {
 pub struct Node {
     node: mydht::Node<Conf>,
     metrics: Metrics,
-    hub: Hub<Poll>,
+    handle: Handle<Poll>,
     turns: Rc<RefCell<Turns>>,
     pub(crate) profile: Option<Profile>,
     /// Files that were kept and are damaged.
     pub(crate) damaged: Vec<String>,
     // These end when they are dropped.
     _room: Rc<Room>,
-    _signalling: Rc<Running<Poll>>,
+    _rendezvous: Rc<Running<Poll>>,
 }
 
 pub(crate) fn error(why: impl std::fmt::Display) -> JsError {
@@ -108,7 +110,7 @@ impl Node {
     /// Id of this node: 64 hexadecimal digits.
     #[wasm_bindgen(getter)]
     pub fn id(&self) -> String {
-        self.hub.user().to_string()
+        self.handle.user().to_string()
     }
 
     /// The profile that it is, if it is kept.
@@ -117,16 +119,16 @@ impl Node {
         Some(self.profile.as_ref()?.name.clone())
     }
 
-    /// State of the connection with the signalling server, in words.
+    /// State of the connection with the rendezvous server, in words.
     #[wasm_bindgen(getter)]
     pub fn state(&self) -> String {
-        self.hub.state().to_string()
+        self.handle.state().to_string()
     }
 
-    /// Whether it is logged in at the signalling server.
+    /// Whether it is logged in at the rendezvous server.
     #[wasm_bindgen(getter)]
     pub fn online(&self) -> bool {
-        matches!(self.hub.state(), State::Online { .. })
+        matches!(self.handle.state(), State::Online { .. })
     }
 
     /// Counters of the node.
@@ -159,7 +161,10 @@ impl Node {
     /// The peers that it is connected with, and by which path.
     pub async fn peers(&self) -> Result<Peers, JsError> {
         let links = self.node.links().await.map_err(error)?;
-        let up = links.iter().filter_map(Way::of).filter(|way| way.is_up);
+        let up = links
+            .iter()
+            .filter_map(Connection::of)
+            .filter(|way| way.is_up);
         // Of two with one peer the direct one is used.
         let mut peers = BTreeMap::new();
         for way in up {
@@ -278,24 +283,24 @@ impl Node {
         let (hearing, told) = (room.clone(), tell.clone());
         let running = mydht_rendezvous::start::<Poll>(config, move |event| {
             hearing.hear(&event);
-            if let Some(event) = events::signalling(&event) {
+            if let Some(event) = events::rendezvous(&event) {
                 told(event);
             }
         })
         .map_err(error)?;
-        let hub = running.hub();
+        let handle = running.handle();
         let poll = Poll::new().map_err(error)?;
         let events = poll.handle();
         let browser = Browser::new(BrowserConfig {
             ice_servers: options.ice(),
             ..BrowserConfig::default()
         });
-        let neighbours = Neighbours::new(identity.clone());
-        let direct = WebRtc::new(Signals::new(hub.clone(), neighbours.clone()), browser);
-        let transport = EitherOf(direct, Relay::new(hub.clone()));
+        let peers = PeerRendezvous::new(identity.clone());
+        let direct = WebRtc::new(NodeRendezvous::new(handle.clone(), peers.clone()), browser);
+        let transport = EitherOf(direct, Relay::new(handle.clone()));
         let credentials = Credentials::public(identity);
         let parts = Components {
-            courier: Some(Box::new(neighbours)),
+            signal_port: Some(Box::new(peers)),
             limits: Limits {
                 messages_at_once: 1,
                 // What goes through several processes of the browser is long on its way.
@@ -307,9 +312,9 @@ impl Node {
         let metrics = parts.metrics.clone();
         let mut runner = mydht::Runner::<Conf>::new(parts).map_err(error)?;
         let node = runner.node();
-        let signalling = Rc::new(running);
+        let rendezvous = Rc::new(running);
         let turns = Rc::<RefCell<Turns>>::default();
-        let (used, counted) = (signalling.clone(), turns.clone());
+        let (used, counted) = (rendezvous.clone(), turns.clone());
         js::spawn(&events, move || {
             let begin = clock();
             let turn = runner.turn();
@@ -319,22 +324,22 @@ impl Node {
                 Ok(false) => "it was stopped".to_owned(),
                 Err(error) => error.to_string(),
             };
-            used.hub().end("the node has ended");
+            used.handle().end("the node has ended");
             tell(object(&[("type", "ended".into()), ("why", why.into())]));
             ControlFlow::Break(())
         })
         .detach();
-        hub.join(options.room().as_deref().unwrap_or("lobby"));
+        handle.join(options.room().as_deref().unwrap_or("lobby"));
         room.meet(node.clone(), events);
         Ok(Node {
             node,
             metrics,
-            hub,
+            handle,
             turns,
             profile,
             damaged: Vec::new(),
             _room: room,
-            _signalling: signalling,
+            _rendezvous: rendezvous,
         })
     }
 

@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 use mydht::Address;
 use mydht::Node;
 use mydht_evloop::Handle;
-use mydht_rendezvous::{Event, Meeting, Path, UserId, Way};
+use mydht_rendezvous::{Connection, Dialer, Event, Path, UserId};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::conf::Conf;
@@ -17,22 +17,22 @@ const LOOK_EVERY: f64 = 500.0;
 
 /// Members of a room, and the node's connections with them. It goes on as long as somebody holds
 /// it.
-pub(crate) struct Room(RefCell<Meeting>);
+pub(crate) struct Room(RefCell<Dialer>);
 
 impl Room {
     pub(crate) fn new(own: UserId) -> Rc<Self> {
-        Rc::new(Room(RefCell::new(Meeting::new(own.into()))))
+        Rc::new(Room(RefCell::new(Dialer::new(own.into()))))
     }
 
     /// Hears who comes and goes.
     pub(crate) fn hear(&self, event: &Event) {
-        let mut meeting = self.0.borrow_mut();
+        let mut dialer = self.0.borrow_mut();
         match event {
             Event::Joined(_, users) => {
-                meeting.join(users.iter().map(|user| (*user).into()));
+                dialer.join(users.iter().map(|user| (*user).into()));
             }
-            Event::Entered(_, user) => meeting.come((*user).into()),
-            Event::Left(_, user) => meeting.leave(&(*user).into()),
+            Event::Entered(_, user) => dialer.come((*user).into()),
+            Event::Left(_, user) => dialer.leave(&(*user).into()),
             _ => {}
         }
     }
@@ -51,7 +51,7 @@ impl Room {
 /// `None` when the room or the node is no more.
 async fn look(room: &Weak<Room>, node: &Node<Conf>, events: &Handle) -> Option<()> {
     let links = node.links().await.ok()?;
-    let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
+    let ways: Vec<Connection> = links.iter().filter_map(Connection::of).collect();
     let wanted = room.upgrade()?.0.borrow_mut().turn(events.now(), &ways);
     for (peer, path) in wanted {
         node.connect(&match path {

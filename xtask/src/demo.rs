@@ -27,7 +27,7 @@ const CHURN: Churn = Churn {
     files: 20,
 };
 
-/// Show MyDHT: a signalling server with its page, and a native node, in one room.
+/// Show MyDHT: a rendezvous server with its page, and a native node, in one room.
 ///
 /// Builds the page and `mydht` in release, starts the server and the node on this machine, and
 /// prints the address of the page (and opens it, where there is a desktop): each tab of it is a

@@ -50,7 +50,7 @@ struct App {
     behind_proxy: bool,
 }
 
-/// Health, metrics, the signalling itself, and the page.
+/// Health, metrics, the rendezvous protocol, and the page.
 pub(super) fn app(
     place: Arc<Place>,
     behind_proxy: bool,

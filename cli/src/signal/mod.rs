@@ -29,14 +29,14 @@ use place::Place;
 /// Time that connections have to close when the server stops; slower ones are cut.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Run a signalling server until it is stopped (Ctrl-C, or a SIGTERM).
+/// Run a rendezvous server until it is stopped (Ctrl-C, or a SIGTERM).
 ///
 /// Nodes and browsers that know only each other's id find each other here, exchange what they need
 /// for a direct connection, and have their bytes relayed where there is none. It also serves the
 /// page: open the address that it prints.
 ///
 /// It is trusted with little: what its users say to each other is signed by them, and what it
-/// relays is encrypted by them. The protocol is in docs/signalling.md.
+/// relays is encrypted by them. The protocol is in docs/rendezvous.md.
 ///
 /// The first line printed says where it listens: `listening http://127.0.0.1:PORT`. When it stops,
 /// it tells its users to come back after a moment, each after another, so it can be replaced at any

@@ -11,7 +11,7 @@ use rust_embed::RustEmbed;
 #[allow_missing = true]
 struct Files;
 
-const NO_PAGE: &str = "<!doctype html><html lang=\"en\"><title>MyDHT</title><p>This signalling server \
+const NO_PAGE: &str = "<!doctype html><html lang=\"en\"><title>MyDHT</title><p>This rendezvous server \
     works, but was built without the page: run <code>cargo xtask web</code>, and build it again.";
 
 /// Scripts from this server only; connections to anywhere, since nodes are anywhere.

@@ -4,13 +4,13 @@
 
 mod command;
 #[cfg(feature = "server")]
+mod rendezvous_nodes;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod signal;
 #[cfg(feature = "tls")]
 mod signal_tls;
-#[cfg(feature = "server")]
-mod signalled_nodes;
 mod store_command;
 #[cfg(feature = "server")]
 mod watch;

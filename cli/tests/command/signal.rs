@@ -10,8 +10,10 @@ use mydht::identity::Identity;
 use mydht_evloop::traits::{Ready, Registerable};
 use mydht_evloop::{Events, Poll};
 use mydht_rendezvous::id_of;
-use mydht_rendezvous::{Config, Event, Hub, Relay, Running, ServerSignaller, State, UserId, start};
-use mydht_transports::signaller::{Signal, SignalKind, Signaller};
+use mydht_rendezvous::{
+    Config, Event, Handle, Relay, Running, ServerRendezvous, State, UserId, start,
+};
+use mydht_transports::rendezvous::{Rendezvous, Signal, SignalKind};
 use mydht_transports::{Stream, Transport};
 
 use crate::server::Server;
@@ -38,12 +40,12 @@ impl User {
         User { running, events }
     }
 
-    fn hub(&self) -> Hub<Poll> {
-        self.running.hub()
+    fn handle(&self) -> Handle<Poll> {
+        self.running.handle()
     }
 
     fn id(&self) -> UserId {
-        self.hub().user()
+        self.handle().user()
     }
 
     /// Waits until it hears what it should, and gives all that it heard until then.
@@ -54,7 +56,7 @@ impl User {
             let event = self
                 .events
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
-                .unwrap_or_else(|_| panic!("{}; heard only {heard:?}", self.hub().state()));
+                .unwrap_or_else(|_| panic!("{}; heard only {heard:?}", self.handle().state()));
             let done = what(&event);
             heard.push(event);
             if done {
@@ -65,9 +67,9 @@ impl User {
 
     fn becomes(&self, what: impl Fn(&State) -> bool) {
         let until = Instant::now() + LONG;
-        while !what(&self.hub().state()) {
+        while !what(&self.handle().state()) {
             let wait = until.saturating_duration_since(Instant::now());
-            let state = self.hub().state();
+            let state = self.handle().state();
             self.events
                 .recv_timeout(wait)
                 .unwrap_or_else(|_| panic!("it is still {state}"));
@@ -104,8 +106,8 @@ impl Echo {
 
     /// Sends `len` bytes from one user to the other and back.
     fn run(&mut self, from: &User, to: &User, len: usize) -> std::io::Result<()> {
-        let mut near = Relay::new(from.hub());
-        let mut far = Relay::new(to.hub());
+        let mut near = Relay::new(from.handle());
+        let mut far = Relay::new(to.handle());
         Registerable::register(&near, &self.poll, 0, Ready::Readable)?;
         Registerable::register(&far, &self.poll, 1, Ready::Readable)?;
         let sent: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
@@ -202,17 +204,17 @@ fn users_find_each_other_signal_and_relay() {
     let server = Server::start(&[]);
     let urls = [server.url()];
     let a = User::start(1, &urls);
-    a.hub().join("room");
+    a.handle().join("room");
     a.hears(|event| matches!(event, Event::Joined(_, members) if members.is_empty()));
     let b = User::start(2, &urls);
-    b.hub().join("room");
+    b.handle().join("room");
     b.hears(|event| *event == Event::Joined("room".into(), vec![a.id()]));
     a.hears(|event| *event == Event::Entered("room".into(), b.id()));
 
     let poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(4);
-    let mut from = ServerSignaller::new(a.hub());
-    let mut to = ServerSignaller::new(b.hub());
+    let mut from = ServerRendezvous::new(a.handle());
+    let mut to = ServerRendezvous::new(b.handle());
     Registerable::register(&to, &poll, 0, Ready::Readable).unwrap();
     from.send(&b.id().into(), SignalKind::Offer, "offer".into())
         .unwrap();
@@ -291,9 +293,9 @@ fn a_server_that_is_not_there_at_first_is_found_later() {
     let again = User::start(1, &[there.url()]);
     again.is_online();
     user.becomes(|state| matches!(state, State::Ended(_)));
-    // What is no signalling server.
+    // What is no rendezvous server.
     let other = User::start(2, &[format!("{}/health", there.url())]);
-    other.becomes(|state| state.to_string().contains("no signalling server"));
+    other.becomes(|state| state.to_string().contains("no rendezvous server"));
 }
 
 /// A Redis of the test's own, on a port of its own; nothing is written to disk.
@@ -365,7 +367,7 @@ fn two_servers_are_one_and_survive_a_death_and_the_backplanes() {
     let a = User::start(1, &[one.url()]);
     let b = User::start(2, &[two.url(), one.url()]);
     for user in [&a, &b] {
-        user.hub().join("room");
+        user.handle().join("room");
         user.becomes(is_together);
     }
     a.hears(|event| *event == Event::Entered("room".into(), b.id()));
@@ -375,7 +377,7 @@ fn two_servers_are_one_and_survive_a_death_and_the_backplanes() {
     two.kill();
     b.becomes(waits);
     b.becomes(is_together);
-    a.hub().find(b.id());
+    a.handle().find(b.id());
     a.hears(|event| *event == Event::Here(b.id()));
     // The relay of before is found to be dead when it is used: what was on it is lost, and another one opens.
     let over_the_old_one = Echo::new().run(&a, &b, 300_000);
@@ -385,7 +387,7 @@ fn two_servers_are_one_and_survive_a_death_and_the_backplanes() {
     }
     let three = Server::start(&["--backplane", &backplane]);
     let c = User::start(3, &[three.url()]);
-    c.hub().join("room");
+    c.handle().join("room");
     a.hears(|event| *event == Event::Entered("room".into(), c.id()));
     Echo::new().run(&a, &c, 300_000).unwrap();
 

@@ -99,7 +99,7 @@ fn mydht(trusted: &Certificate) -> Command {
 fn get(trusted: &Certificate, server: &Server, timeout: &str) -> Output {
     mydht(trusted)
         .args(["get", "greeting", "--room", "here", "--timeout", timeout])
-        .args(["--signal", &server.url()])
+        .args(["--rendezvous", &server.url()])
         .output()
         .unwrap()
 }
@@ -114,12 +114,12 @@ fn nodes_meet_by_a_server_with_tls() {
     let mut plain = TcpStream::connect(&server.address).unwrap();
     plain.write_all(b"GET /health HTTP/1.1\r\n\r\n").unwrap();
     let mut node = mydht(&certificate)
-        .args(["node", "--signal", &server.url(), "--room", "here"])
+        .args(["node", "--rendezvous", &server.url(), "--room", "here"])
         .spawn()
         .unwrap();
     let put = mydht(&certificate)
         .args(["put", "--key", "greeting", "hello", "--room", "here"])
-        .args(["--signal", &server.url()])
+        .args(["--rendezvous", &server.url()])
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&put.stderr);

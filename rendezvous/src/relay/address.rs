@@ -7,7 +7,7 @@ use mydht_transports::InvalidAddress;
 
 use crate::UserId;
 
-/// A user of a signalling server, reached over the server: written `relay:ID`. (`rtc:ID` is the
+/// A user of a rendezvous server, reached over the server: written `relay:ID`. (`rtc:ID` is the
 /// same user, reached directly.)
 ///
 /// ```

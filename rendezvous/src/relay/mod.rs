@@ -7,29 +7,29 @@ use std::io;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
-use super::hub::Hub;
+use super::handle::Handle;
 use mydht_transports::Transport;
 
 pub use address::RelayAddress;
 pub use stream::{RelayEnd, RelayStream};
 
-/// Connects with the users of a signalling server, over the server. Who it accepts has proved its
+/// Connects with the users of a rendezvous server, over the server. Who it accepts has proved its
 /// id to the server only: what is sent should be encrypted, and the peer prove itself, above this.
 ///
 /// There is one relay between two users, and as many streams over it as both want.
 pub struct Relay<P: UserSources> {
-    hub: Hub<P>,
+    handle: Handle<P>,
     registration: P::Registration,
     trigger: P::Trigger,
 }
 
 impl<P: UserSources> Relay<P> {
-    /// Accepts what the users of the hub's server open. A hub has one of these at a time.
-    pub fn new(hub: Hub<P>) -> Self {
+    /// Accepts the streams that users of this handle's server open. A handle has one relay at a time.
+    pub fn new(handle: Handle<P>) -> Self {
         let (registration, trigger) = P::user_source();
-        hub.lock().accept_by(trigger.clone());
+        handle.lock().accept_by(trigger.clone());
         Relay {
-            hub,
+            handle,
             registration,
             trigger,
         }
@@ -38,15 +38,15 @@ impl<P: UserSources> Relay<P> {
 
 impl<P: UserSources> Drop for Relay<P> {
     fn drop(&mut self) {
-        self.hub.lock().accept_no_more();
-        self.hub.wake();
+        self.handle.lock().accept_no_more();
+        self.handle.wake();
     }
 }
 
 impl<P: UserSources> Registerable<P> for Relay<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
-        if self.hub.lock().has_accepted() {
+        if self.handle.lock().has_accepted() {
             self.trigger.set_readiness(Ready::Readable)?;
         }
         Ok(done)
@@ -54,7 +54,7 @@ impl<P: UserSources> Registerable<P> for Relay<P> {
 
     fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.reregister(poll, token, interest)?;
-        if self.hub.lock().has_accepted() {
+        if self.handle.lock().has_accepted() {
             self.trigger.set_readiness(Ready::Readable)?;
         }
         Ok(done)
@@ -75,24 +75,24 @@ impl<P: UserSources> Transport<P> for Relay<P> {
     }
 
     fn local_address(&self) -> Option<RelayAddress> {
-        Some(self.hub.user().into())
+        Some(self.handle.user().into())
     }
 
     fn accept(&mut self) -> io::Result<(RelayStream<P>, RelayAddress)> {
         let (registration, trigger) = P::user_source();
-        let key = self.hub.lock().accept(trigger)?;
-        let stream = RelayStream::new(self.hub.clone(), key, registration);
+        let key = self.handle.lock().accept(trigger)?;
+        let stream = RelayStream::new(self.handle.clone(), key, registration);
         Ok((stream, key.peer.into()))
     }
 
     fn connect_with(&mut self, address: &RelayAddress) -> io::Result<RelayStream<P>> {
         let (registration, trigger) = P::user_source();
-        let connected = self.hub.lock().connect(address.0, trigger);
+        let connected = self.handle.lock().connect(address.0, trigger);
         let key = connected.map_err(|error| {
             let what = format!("cannot connect with {address}: {error}");
             io::Error::new(error.kind(), what)
         })?;
-        self.hub.wake();
-        Ok(RelayStream::new(self.hub.clone(), key, registration))
+        self.handle.wake();
+        Ok(RelayStream::new(self.handle.clone(), key, registration))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
 
-use super::super::hub::{Hub, StreamKey};
+use super::super::handle::{Handle, StreamKey};
 use mydht_transports::Stream;
 
 /// A connection with another user, over the server. It closes when this and its halves are dropped,
@@ -19,21 +19,21 @@ pub struct RelayStream<P: UserSources> {
 pub struct RelayEnd<P: UserSources>(Arc<End<P>>);
 
 struct End<P: UserSources> {
-    hub: Hub<P>,
+    handle: Handle<P>,
     key: StreamKey,
 }
 
 impl<P: UserSources> Drop for End<P> {
     fn drop(&mut self) {
-        self.hub.lock().forget(&self.key);
-        self.hub.wake();
+        self.handle.lock().forget(&self.key);
+        self.handle.wake();
     }
 }
 
 impl<P: UserSources> RelayStream<P> {
-    pub(super) fn new(hub: Hub<P>, key: StreamKey, registration: P::Registration) -> Self {
+    pub(super) fn new(handle: Handle<P>, key: StreamKey, registration: P::Registration) -> Self {
         RelayStream {
-            end: Arc::new(End { hub, key }),
+            end: Arc::new(End { handle, key }),
             registration,
         }
     }
@@ -42,13 +42,13 @@ impl<P: UserSources> RelayStream<P> {
 impl<P: UserSources> Registerable<P> for RelayStream<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
-        self.end.hub.lock().report(&self.end.key);
+        self.end.handle.lock().report(&self.end.key);
         Ok(done)
     }
 
     fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.reregister(poll, token, interest)?;
-        self.end.hub.lock().report(&self.end.key);
+        self.end.handle.lock().report(&self.end.key);
         Ok(done)
     }
 
@@ -70,30 +70,30 @@ impl<P: UserSources> Stream<P> for RelayStream<P> {
     }
 
     fn disconnect(&self) {
-        self.end.hub.lock().close(&self.end.key);
-        self.end.hub.wake();
+        self.end.handle.lock().close(&self.end.key);
+        self.end.handle.wake();
     }
 }
 
 impl<P: UserSources> Read for RelayEnd<P> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut inner = self.0.hub.lock();
+        let mut inner = self.0.handle.lock();
         let (session, stream) = inner.session(&self.0.key)?;
         let count = session.read(stream, buf)?;
         drop(inner);
         // The peer may be owed credit.
-        self.0.hub.wake();
+        self.0.handle.wake();
         Ok(count)
     }
 }
 
 impl<P: UserSources> Write for RelayEnd<P> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut inner = self.0.hub.lock();
+        let mut inner = self.0.handle.lock();
         let (session, stream) = inner.session(&self.0.key)?;
         let count = session.write(stream, buf)?;
         drop(inner);
-        self.0.hub.wake();
+        self.0.handle.wake();
         Ok(count)
     }
 

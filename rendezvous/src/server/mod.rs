@@ -28,7 +28,7 @@ use cluster::Cluster;
 use mydht_proto::TokenBucket;
 use rooms::Room;
 
-/// A signalling server.
+/// A rendezvous server.
 ///
 /// Times are since a start of the caller's own and must not go back.
 pub struct Server {

@@ -18,7 +18,7 @@ const CARRIERS: usize = 3;
 impl<MC: MyDHTConf> MainLoop<MC> {
     /// Has neighbours carry what the transport has to say.
     pub(super) fn say_signals(&mut self) -> Result<()> {
-        while let Some((to, sealed)) = self.courier.as_mut().and_then(|it| it.outgoing()) {
+        while let Some((to, sealed)) = self.signal_port.as_mut().and_then(|it| it.outgoing()) {
             for conn in self.carriers(&to) {
                 let sealed = sealed.clone();
                 let message = ProtoMessage::Signal { to, sealed };
@@ -66,8 +66,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return self.done(way);
         }
         if to == self.own {
-            if let Some(courier) = &mut self.courier {
-                courier.incoming(&sealed);
+            if let Some(signal_port) = &mut self.signal_port {
+                signal_port.incoming(&sealed);
             }
             return self.done(way);
         }

@@ -13,8 +13,8 @@ use super::fingerprints::Certificates;
 use super::path::Path;
 use super::usefulness::Usefulness;
 use super::{Negotiation, Peer, PeerEvent, RtcLimits};
+use crate::rendezvous::{Rendezvous, RtcAddress, SignalKind};
 use crate::session::{End, Progress, Pump, Session, Side, StreamId};
-use crate::signaller::{RtcAddress, SignalKind, Signaller};
 
 /// Time that the channel of an ended connection stays open, so that a goodbye arrives before it
 /// closes.
@@ -122,7 +122,7 @@ impl<B: Peer> Connection<B> {
         true
     }
 
-    /// Closes because it cannot go on. A peer that it was not open to yet is told by signalling.
+    /// Closes because it cannot go on. A peer that it was not open to yet is told by a signal.
     fn fail(&mut self, why: &str) {
         if self.session.end().is_none() && self.open_deadline.is_some() {
             self.bye = Some(why.to_owned());
@@ -131,15 +131,15 @@ impl<B: Peer> Connection<B> {
     }
 
     /// Does what can be done at this time.
-    pub fn turn<S: Signaller<mydht_evloop::Poll>>(
+    pub fn turn<S: Rendezvous<mydht_evloop::Poll>>(
         &mut self,
-        signaller: &mut S,
+        rendezvous: &mut S,
         limits: &RtcLimits,
         now: Duration,
     ) -> Progress {
         self.hear(now);
         if self.session.end().is_none() {
-            self.signal_peer(signaller);
+            self.signal_peer(rendezvous);
         }
         let mut progress = Progress::Done;
         if let Some(peer) = &mut self.peer {
@@ -153,7 +153,7 @@ impl<B: Peer> Connection<B> {
             }
         }
         self.note_use(limits, now);
-        self.finish_closing(signaller, now);
+        self.finish_closing(rendezvous, now);
         self.report();
         progress
     }
@@ -201,9 +201,9 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    fn signal_peer<S: Signaller<mydht_evloop::Poll>>(&mut self, signaller: &mut S) {
+    fn signal_peer<S: Rendezvous<mydht_evloop::Poll>>(&mut self, rendezvous: &mut S) {
         while let Some((kind, text)) = self.negotiation.next_signal() {
-            if let Err(error) = self.send_signal(signaller, kind, &text) {
+            if let Err(error) = self.send_signal(rendezvous, kind, &text) {
                 if self.open_deadline.is_some() {
                     return self.session.lose(&error.to_string());
                 }
@@ -213,14 +213,14 @@ impl<B: Peer> Connection<B> {
         }
     }
 
-    fn send_signal<S: Signaller<mydht_evloop::Poll>>(
+    fn send_signal<S: Rendezvous<mydht_evloop::Poll>>(
         &self,
-        signaller: &mut S,
+        rendezvous: &mut S,
         kind: SignalKind,
         text: &str,
     ) -> io::Result<()> {
         let (from, to) = (self.own, self.theirs.unwrap_or(0));
-        signaller.send(&self.address, kind, Body { from, to, text }.write())
+        rendezvous.send(&self.address, kind, Body { from, to, text }.write())
     }
 
     fn note_use(&mut self, limits: &RtcLimits, now: Duration) {
@@ -251,9 +251,9 @@ impl<B: Peer> Connection<B> {
 
     /// Drops the peer of a session that has ended, after the time that the channel is left for its
     /// goodbye.
-    fn finish_closing<S: Signaller<mydht_evloop::Poll>>(
+    fn finish_closing<S: Rendezvous<mydht_evloop::Poll>>(
         &mut self,
-        signaller: &mut S,
+        rendezvous: &mut S,
         now: Duration,
     ) {
         if self.session.end().is_none() || self.peer.is_none() {
@@ -261,7 +261,7 @@ impl<B: Peer> Connection<B> {
         }
         if let Some(why) = self.bye.take() {
             // It has a deadline of its own.
-            let _ = self.send_signal(signaller, SignalKind::Bye, &why);
+            let _ = self.send_signal(rendezvous, SignalKind::Bye, &why);
         }
         let leaving = self.open_deadline.is_none() && self.session.is_leaving();
         let until = *self.leaving_until.get_or_insert(now + LEAVING);
@@ -271,16 +271,16 @@ impl<B: Peer> Connection<B> {
     }
 
     /// Closes without waiting for the goodbye to leave.
-    pub fn close_now<S: Signaller<mydht_evloop::Poll>>(
+    pub fn close_now<S: Rendezvous<mydht_evloop::Poll>>(
         &mut self,
         reason: &str,
-        signaller: &mut S,
+        rendezvous: &mut S,
         limits: &RtcLimits,
         now: Duration,
     ) {
         self.session.close(End::Closed(reason.to_owned()));
         self.flush();
-        self.turn(signaller, limits, now);
+        self.turn(rendezvous, limits, now);
         self.peer = None;
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{Op, OpError};
-use crate::signaller::SignalKind;
+use crate::rendezvous::SignalKind;
 
 /// Signals that wait for an operation to be done, at most.
 const MOST_WAITING: usize = 128;

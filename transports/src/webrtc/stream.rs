@@ -12,10 +12,10 @@ use super::notify::Key;
 use super::transport::Inner;
 use crate::Stream;
 use crate::lock::lock;
+use crate::rendezvous::Rendezvous;
 use crate::session::StreamId;
-use crate::signaller::Signaller;
 
-struct End<S: Signaller<Poll>, B: Backend> {
+struct End<S: Rendezvous<Poll>, B: Backend> {
     inner: Arc<Mutex<Inner<S, B>>>,
     key: Key,
     stream: StreamId,
@@ -23,28 +23,28 @@ struct End<S: Signaller<Poll>, B: Backend> {
     registration: Registration,
 }
 
-impl<S: Signaller<Poll>, B: Backend> Drop for End<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Drop for End<S, B> {
     fn drop(&mut self) {
         lock(&self.inner).drop_stream(self.key, self.stream);
     }
 }
 
 /// A stream. Its clones, and its halves, are the same one; it is closed when the last is dropped.
-pub struct RtcStream<S: Signaller<Poll>, B: Backend>(Arc<End<S, B>>);
+pub struct RtcStream<S: Rendezvous<Poll>, B: Backend>(Arc<End<S, B>>);
 
-impl<S: Signaller<Poll>, B: Backend> Clone for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Clone for RtcStream<S, B> {
     fn clone(&self) -> Self {
         RtcStream(self.0.clone())
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> fmt::Debug for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> fmt::Debug for RtcStream<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RtcStream").field(&self.0.stream).finish()
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> RtcStream<S, B> {
     pub(super) fn new(
         inner: &Arc<Mutex<Inner<S, B>>>,
         key: Key,
@@ -63,14 +63,14 @@ impl<S: Signaller<Poll>, B: Backend> RtcStream<S, B> {
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Read for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Read for RtcStream<S, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let End { key, stream, .. } = *self.0;
         lock(&self.0.inner).read(key, stream, buf)
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Write for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Write for RtcStream<S, B> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let End { key, stream, .. } = *self.0;
         lock(&self.0.inner).write(key, stream, buf)
@@ -82,7 +82,7 @@ impl<S: Signaller<Poll>, B: Backend> Write for RtcStream<S, B> {
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Registerable<Poll> for RtcStream<S, B> {
     fn register(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.0.registration.register(poll, token, interest)?;
         lock(&self.0.inner).report_all(self.0.key, self.0.stream);
@@ -100,7 +100,7 @@ impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for RtcStream<S, B> {
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Stream<Poll> for RtcStream<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Stream<Poll> for RtcStream<S, B> {
     type ReadStream = RtcStream<S, B>;
     type WriteStream = RtcStream<S, B>;
 

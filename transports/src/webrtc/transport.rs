@@ -17,24 +17,24 @@ use super::notify::{Asking, Key, Notify};
 use super::usefulness::least_useful;
 use super::{Backend, Peer, RtcLimits};
 use crate::lock::lock;
+use crate::rendezvous::{Rendezvous, RtcAddress, Signal, SignalKind};
 use crate::session::{End, Progress, StreamId};
-use crate::signaller::{RtcAddress, Signal, SignalKind, Signaller};
 
 /// Signals taken in one turn.
 const SIGNALS_PER_TURN: usize = 64;
 
-/// Reaches the peers that its signaller knows. It does its own work inside
+/// Reaches the peers that its rendezvous knows. It does its own work inside
 /// [`accept`](crate::Transport::accept).
-pub struct WebRtc<S: Signaller<Poll>, B: Backend> {
+pub struct WebRtc<S: Rendezvous<Poll>, B: Backend> {
     inner: Arc<Mutex<Inner<S, B>>>,
     registration: Registration,
     timer: Timer,
     deadline: Option<Duration>,
 }
 
-pub(super) struct Inner<S: Signaller<Poll>, B: Backend> {
-    signaller: S,
-    /// The signaller's last words, if it has ended.
+pub(super) struct Inner<S: Rendezvous<Poll>, B: Backend> {
+    rendezvous: S,
+    /// The rendezvous's last words, if it has ended.
     mute: Option<String>,
     backend: B,
     limits: RtcLimits,
@@ -49,18 +49,18 @@ pub(super) struct Inner<S: Signaller<Poll>, B: Backend> {
     events: Option<Handle>,
 }
 
-impl<S: Signaller<Poll>, B: Backend> WebRtc<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> WebRtc<S, B> {
     /// A transport with the usual limits.
-    pub fn new(signaller: S, backend: B) -> Self {
-        Self::with_limits(signaller, backend, RtcLimits::default())
+    pub fn new(rendezvous: S, backend: B) -> Self {
+        Self::with_limits(rendezvous, backend, RtcLimits::default())
     }
 
     /// A transport with limits of one's own.
-    pub fn with_limits(signaller: S, backend: B, limits: RtcLimits) -> Self {
+    pub fn with_limits(rendezvous: S, backend: B, limits: RtcLimits) -> Self {
         let (registration, trigger) = Poll::user_source();
         WebRtc {
             inner: Arc::new(Mutex::new(Inner {
-                signaller,
+                rendezvous,
                 mute: None,
                 backend,
                 limits,
@@ -128,7 +128,7 @@ impl<S: Signaller<Poll>, B: Backend> WebRtc<S, B> {
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
     fn now(&self) -> Duration {
         self.events.as_ref().map_or(Duration::ZERO, Handle::now)
     }
@@ -166,7 +166,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
         let Some(connection) = self.connections.get_mut(&key) else {
             return;
         };
-        let progress = connection.turn(&mut self.signaller, &self.limits, now);
+        let progress = connection.turn(&mut self.rendezvous, &self.limits, now);
         while let Some(stream) = connection.session.accept() {
             self.accepted.push_back((key, stream));
         }
@@ -206,7 +206,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
             return;
         }
         for _ in 0..SIGNALS_PER_TURN {
-            match self.signaller.receive() {
+            match self.rendezvous.receive() {
                 Ok(Signal::From { peer, kind, body }) => self.hear(&peer, kind, &body, now),
                 Ok(Signal::Unreachable { peer, why }) => self.unreachable(&peer, &why),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -277,14 +277,17 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
                 text: &why,
             };
             // The peer has a deadline of its own.
-            let _ = self.signaller.send(peer, SignalKind::Bye, bye.write());
+            let _ = self.rendezvous.send(peer, SignalKind::Bye, bye.write());
         }
     }
 
     /// A new connection to a peer, with room made for it if need be.
     fn connection(&mut self, peer: &RtcAddress, now: Duration) -> io::Result<Key> {
-        let own = self.signaller.local().ok_or_else(|| {
-            let why = self.mute.as_deref().unwrap_or("signalling has not begun");
+        let own = self.rendezvous.local().ok_or_else(|| {
+            let why = self
+                .mute
+                .as_deref()
+                .unwrap_or("the rendezvous has not begun");
             io::Error::new(
                 io::ErrorKind::NotConnected,
                 format!("cannot connect to {peer}: {why}"),
@@ -354,7 +357,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
             .ok_or(io::ErrorKind::NotConnected)?;
         let stream = connection.session.open()?;
         // The offer leaves as soon as it is made.
-        connection.turn(&mut self.signaller, &self.limits, now);
+        connection.turn(&mut self.rendezvous, &self.limits, now);
         if let Some(end) = connection.session.end() {
             let error = end.error();
             self.remove_if_gone(key);
@@ -440,7 +443,7 @@ impl<S: Signaller<Poll>, B: Backend> Inner<S, B> {
     fn close_all(&mut self) {
         let now = self.now();
         for connection in self.connections.values_mut() {
-            connection.close_now("this end leaves", &mut self.signaller, &self.limits, now);
+            connection.close_now("this end leaves", &mut self.rendezvous, &self.limits, now);
         }
         self.by_peer.clear();
         self.accepted.clear();

@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll, js};
 use mydht_transports::Transport;
-use mydht_transports::signaller::{HubSignaller, SignalHub};
+use mydht_transports::rendezvous::{LocalMember, LocalRendezvous};
 use mydht_transports::webrtc::browser::{Browser, BrowserConfig};
 use mydht_transports::webrtc::{RtcLimits, RtcStream, WebRtc};
 use wasm_bindgen::prelude::*;
@@ -114,8 +114,8 @@ pub fn heap_bytes() -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-pub type Rtc = WebRtc<HubSignaller<Poll>, Browser>;
-pub type Stream = RtcStream<HubSignaller<Poll>, Browser>;
+pub type Rtc = WebRtc<LocalMember<Poll>, Browser>;
+pub type Stream = RtcStream<LocalMember<Poll>, Browser>;
 
 /// One end: a transport on a loop of its own.
 pub struct End {
@@ -134,14 +134,14 @@ pub struct Held {
 
 impl End {
     pub fn new(
-        hub: &SignalHub<Poll>,
+        rendezvous: &LocalRendezvous<Poll>,
         name: &str,
         config: BrowserConfig,
         limits: &RtcLimits,
     ) -> End {
         let poll = Rc::new(Poll::new().unwrap());
-        let signaller = hub.join(name.parse().unwrap()).unwrap();
-        let rtc = WebRtc::with_limits(signaller, Browser::new(config), limits.clone());
+        let rendezvous = rendezvous.join(name.parse().unwrap()).unwrap();
+        let rtc = WebRtc::with_limits(rendezvous, Browser::new(config), limits.clone());
         rtc.register(&poll, 0, Ready::Readable).unwrap();
         let rtc = Rc::new(RefCell::new(rtc));
         ENDS.with_borrow_mut(|ends| {

@@ -1,7 +1,7 @@
 //! A peer that is none of ours: the browser's own connection, by hand.
 
 use mydht_evloop::Poll;
-use mydht_transports::signaller::{HubSignaller, Signal, SignalKind, Signaller};
+use mydht_transports::rendezvous::{LocalMember, Rendezvous, Signal, SignalKind};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -38,7 +38,7 @@ impl Drop for Raw {
 }
 
 /// Answers the offer that comes, and gives the peer once its channel is open.
-pub async fn answer(signaller: &mut HubSignaller<Poll>) -> Raw {
+pub async fn answer(rendezvous: &mut LocalMember<Poll>) -> Raw {
     let connection = RtcPeerConnection::new().unwrap();
     let how = RtcDataChannelInit::new();
     how.set_negotiated(true);
@@ -47,7 +47,7 @@ pub async fn answer(signaller: &mut HubSignaller<Poll>) -> Raw {
     while channel.ready_state() != RtcDataChannelState::Open {
         let mut heard = None;
         until("a signal to the raw peer, or its channel", || {
-            heard = signaller.receive().ok();
+            heard = rendezvous.receive().ok();
             heard.is_some() || channel.ready_state() == RtcDataChannelState::Open
         })
         .await;
@@ -69,7 +69,7 @@ pub async fn answer(signaller: &mut HubSignaller<Poll>) -> Raw {
                 let own = connection.local_description().unwrap().sdp();
                 let theirs = &head[2..18];
                 let body = format!("1 00000000000000cc {theirs}\n{own}");
-                signaller.send(&peer, SignalKind::Answer, body).unwrap();
+                rendezvous.send(&peer, SignalKind::Answer, body).unwrap();
             }
             _ => {
                 let init = RtcIceCandidateInit::new(text);

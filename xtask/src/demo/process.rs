@@ -59,9 +59,14 @@ impl Node {
         )
     }
 
-    /// Starts a node in the page's first room, at this signalling server.
+    /// Starts a node in the page's first room, at this rendezvous server.
     pub fn start_in_room(program: &Path, dir: &Path, server: &str) -> Result<Self> {
-        Self::start_with(program, dir, 1, &["--signal", server, "--room", "lobby"])
+        Self::start_with(
+            program,
+            dir,
+            1,
+            &["--rendezvous", server, "--room", "lobby"],
+        )
     }
 
     fn start_with(program: &Path, dir: &Path, number: usize, args: &[&str]) -> Result<Self> {

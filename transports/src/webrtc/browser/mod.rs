@@ -41,12 +41,12 @@ pub struct BrowserConfig {
 ///
 /// ```no_run
 /// use mydht_evloop::Poll;
-/// use mydht_transports::signaller::SignalHub;
+/// use mydht_transports::rendezvous::LocalRendezvous;
 /// use mydht_transports::webrtc::WebRtc;
 /// use mydht_transports::webrtc::browser::{Browser, BrowserConfig, IceServer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hub = SignalHub::<Poll>::default();
+/// let rendezvous = LocalRendezvous::<Poll>::default();
 /// let config = BrowserConfig {
 ///     ice_servers: vec![IceServer {
 ///         urls: vec!["stun:stun.example:3478".into()],
@@ -54,7 +54,7 @@ pub struct BrowserConfig {
 ///     }],
 ///     ..BrowserConfig::default()
 /// };
-/// let rtc = WebRtc::new(hub.join("alice".parse()?)?, Browser::new(config));
+/// let rtc = WebRtc::new(rendezvous.join("alice".parse()?)?, Browser::new(config));
 /// # Ok(())
 /// # }
 /// ```

@@ -62,13 +62,13 @@ impl Shared {
 ///
 /// ```
 /// use mydht_evloop::Poll;
-/// use mydht_transports::signaller::SignalHub;
+/// use mydht_transports::rendezvous::LocalRendezvous;
 /// use mydht_transports::webrtc::WebRtc;
 /// use mydht_transports::webrtc::native::Native;
 ///
-/// let hub = SignalHub::<Poll>::default();
+/// let rendezvous = LocalRendezvous::<Poll>::default();
 /// let backend = Native::bind("127.0.0.1:0".parse()?)?;
-/// let rtc = WebRtc::new(hub.join("alice".parse()?)?, backend);
+/// let rtc = WebRtc::new(rendezvous.join("alice".parse()?)?, backend);
 /// # drop(rtc);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -11,17 +11,17 @@ use mydht_evloop::traits::{self, Events, Ready, Registerable};
 use mydht_evloop::{LoopEvents, Poll, VirtualClock};
 
 use super::{PathState, RtcLimits, RtcStream, WebRtc};
+use crate::rendezvous::{LocalMember, LocalRendezvous, Rendezvous, RtcAddress, SignalKind};
 use crate::session::SessionLimits;
-use crate::signaller::{HubSignaller, RtcAddress, SignalHub, SignalKind, Signaller};
 use crate::{Stream, Transport};
 
-type Link = RtcStream<HubSignaller<Poll>, Fake>;
+type Link = RtcStream<LocalMember<Poll>, Fake>;
 
 /// A node of sorts: it takes what it is reported, and keeps the streams that it accepted.
 struct Node {
     poll: Poll,
     events: LoopEvents,
-    rtc: WebRtc<HubSignaller<Poll>, Fake>,
+    rtc: WebRtc<LocalMember<Poll>, Fake>,
     accepted: Vec<Link>,
     next_token: usize,
     reports: Vec<(usize, Ready)>,
@@ -56,7 +56,7 @@ impl Node {
 
 struct World {
     clock: VirtualClock,
-    hub: SignalHub<Poll>,
+    rendezvous: LocalRendezvous<Poll>,
     network: Network,
     limits: RtcLimits,
     nodes: Vec<Node>,
@@ -66,7 +66,7 @@ impl World {
     fn new(limits: RtcLimits) -> World {
         World {
             clock: VirtualClock::new(7),
-            hub: SignalHub::default(),
+            rendezvous: LocalRendezvous::default(),
             network: Network::default(),
             limits,
             nodes: Vec::new(),
@@ -84,8 +84,8 @@ impl World {
 
     fn join(&mut self, name: &str) {
         let poll = self.clock.poll();
-        let signaller = self.hub.join(name.parse().unwrap()).unwrap();
-        let rtc = WebRtc::with_limits(signaller, Fake(self.network.clone()), self.limits.clone());
+        let rendezvous = self.rendezvous.join(name.parse().unwrap()).unwrap();
+        let rtc = WebRtc::with_limits(rendezvous, Fake(self.network.clone()), self.limits.clone());
         rtc.register(&poll, 0, Ready::Readable).unwrap();
         self.nodes.push(Node {
             poll,
@@ -351,7 +351,7 @@ fn garbage_in_the_channel_ends_that_connection_alone() {
 fn signals_that_make_no_sense_change_nothing() {
     let mut world = World::of(2);
     let (mut near, mut far) = world.pair();
-    let mut stranger = world.hub.join("x".parse().unwrap()).unwrap();
+    let mut stranger = world.rendezvous.join("x".parse().unwrap()).unwrap();
     let to: RtcAddress = "a".parse().unwrap();
     let other = "1 00000000000000aa 00000000000000bb\noffer 7";
     let unknown = "1 00000000000000aa 0000000000000000\noffer 999";
@@ -412,7 +412,7 @@ fn a_flood_of_offers_takes_half_of_the_room_at_most() {
     let mut floods = Vec::new();
     for number in 0..100 {
         let mut flood = world
-            .hub
+            .rendezvous
             .join(format!("x{number}").parse().unwrap())
             .unwrap();
         let body = format!("1 {:016x} {:016x}\noffer 1", number + 1, 0);

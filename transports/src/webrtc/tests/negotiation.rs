@@ -1,10 +1,10 @@
-//! Two ends of a negotiation over a signaller that delivers in order, at any time.
+//! Two ends of a negotiation over a rendezvous that delivers in order, at any time.
 
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use crate::signaller::SignalKind;
+use crate::rendezvous::SignalKind;
 use crate::webrtc::{Negotiation, Op, OpError};
 
 /// One end, and what a browser would hold: descriptions are numbers.

@@ -9,11 +9,11 @@ use mydht_evloop::{Poll, PollOpt};
 use super::WebRtc;
 use crate::Transport;
 use crate::lock::lock;
-use crate::signaller::{RtcAddress, Signaller};
+use crate::rendezvous::{Rendezvous, RtcAddress};
 use crate::webrtc::{Backend, RtcStream};
 
 /// Its connections, for who looks for what one waits for.
-impl<S: Signaller<Poll>, B: Backend> fmt::Debug for WebRtc<S, B>
+impl<S: Rendezvous<Poll>, B: Backend> fmt::Debug for WebRtc<S, B>
 where
     B::Peer: fmt::Debug,
 {
@@ -29,19 +29,19 @@ where
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Drop for WebRtc<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Drop for WebRtc<S, B> {
     fn drop(&mut self) {
         lock(&self.inner).close_all();
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for WebRtc<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Registerable<Poll> for WebRtc<S, B> {
     fn register(&self, poll: &Poll, token: Token, interest: Ready) -> io::Result<bool> {
         self.registration.register(poll, token, interest)?;
         let (timer, readable) = (mydht_evloop::Token(token), Ready::Readable.into());
         poll.register(&self.timer, timer, readable, PollOpt::edge())?;
         let mut inner = lock(&self.inner);
-        inner.signaller.register(poll, token, Ready::Readable)?;
+        inner.rendezvous.register(poll, token, Ready::Readable)?;
         inner.backend.register(poll, token, Ready::Readable)?;
         inner.events = Some(poll.handle());
         // What came before.
@@ -54,7 +54,7 @@ impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for WebRtc<S, B> {
         let (timer, readable) = (mydht_evloop::Token(token), Ready::Readable.into());
         poll.reregister(&self.timer, timer, readable, PollOpt::edge())?;
         let inner = lock(&self.inner);
-        inner.signaller.reregister(poll, token, Ready::Readable)?;
+        inner.rendezvous.reregister(poll, token, Ready::Readable)?;
         inner.backend.reregister(poll, token, Ready::Readable)?;
         TriggerReady::set_readiness(&inner.trigger, Ready::Readable)?;
         Ok(true)
@@ -64,17 +64,17 @@ impl<S: Signaller<Poll>, B: Backend> Registerable<Poll> for WebRtc<S, B> {
         poll.deregister(&self.timer)?;
         self.registration.deregister(poll)?;
         let inner = lock(&self.inner);
-        inner.signaller.deregister(poll)?;
+        inner.rendezvous.deregister(poll)?;
         inner.backend.deregister(poll)
     }
 }
 
-impl<S: Signaller<Poll>, B: Backend> Transport<Poll> for WebRtc<S, B> {
+impl<S: Rendezvous<Poll>, B: Backend> Transport<Poll> for WebRtc<S, B> {
     type Address = RtcAddress;
     type Stream = RtcStream<S, B>;
 
     fn local_address(&self) -> Option<RtcAddress> {
-        lock(&self.inner).signaller.local()
+        lock(&self.inner).rendezvous.local()
     }
 
     fn accept(&mut self) -> io::Result<(RtcStream<S, B>, RtcAddress)> {

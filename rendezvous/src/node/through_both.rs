@@ -1,13 +1,13 @@
-//! Signalling over a server while there is one, and by the neighbours otherwise.
+//! Rendezvous through a server while one is reachable, and through peers otherwise.
 
 use std::io;
 
-use crate::{Hub, ServerSignaller, State};
+use crate::{Handle, ServerRendezvous, State};
 use mydht_evloop::traits::{Ready, Registerable, Token, UserSources};
 use mydht_small::{BTreeMap, BTreeSet};
-use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
+use mydht_transports::rendezvous::{Rendezvous, RtcAddress, Signal, SignalKind};
 
-use super::Neighbours;
+use super::PeerRendezvous;
 
 /// Peers that are remembered not to be at the server, and peers that have not answered yet.
 const PEERS: usize = 1024;
@@ -16,31 +16,31 @@ const PEERS: usize = 1024;
 const SIGNALS: usize = 16;
 
 /// Signals of a node's transport: through its server while both ends are logged in there, else
-/// through its neighbours. The neighbours also get what the server did not deliver.
-pub struct Signals<P: UserSources> {
-    hub: Hub<P>,
-    server: ServerSignaller<P>,
-    neighbours: Neighbours<P>,
+/// through its peers. The peers also get what the server did not deliver.
+pub struct NodeRendezvous<P: UserSources> {
+    handle: Handle<P>,
+    server: ServerRendezvous<P>,
+    peers: PeerRendezvous<P>,
     /// Peers that the server did not reach the last time.
     away: BTreeSet<RtcAddress>,
     /// Signals that the server was given for peers that have not answered since.
     unsure: BTreeMap<RtcAddress, Vec<(SignalKind, String)>>,
 }
 
-impl<P: UserSources> Signals<P> {
-    /// Creates the signals of this hub's user, who is the node of these neighbours.
-    pub fn new(hub: Hub<P>, neighbours: Neighbours<P>) -> Self {
-        Signals {
-            server: ServerSignaller::new(hub.clone()),
-            hub,
-            neighbours,
+impl<P: UserSources> NodeRendezvous<P> {
+    /// Creates the rendezvous of this handle's user. `peers` belongs to the same node.
+    pub fn new(handle: Handle<P>, peers: PeerRendezvous<P>) -> Self {
+        NodeRendezvous {
+            server: ServerRendezvous::new(handle.clone()),
+            handle,
+            peers,
             away: BTreeSet::new(),
             unsure: BTreeMap::new(),
         }
     }
 
     fn is_online(&self) -> bool {
-        matches!(self.hub.state(), State::Online { .. })
+        matches!(self.handle.state(), State::Online { .. })
     }
 
     /// Keeps a signal that the server was given, until the peer answers: it may come back.
@@ -58,7 +58,7 @@ impl<P: UserSources> Signals<P> {
     /// The server did not reach a peer.
     fn missed(&mut self, peer: RtcAddress) -> io::Result<()> {
         for (kind, body) in self.unsure.remove(&peer).unwrap_or_default() {
-            self.neighbours.send(&peer, kind, body)?;
+            self.peers.send(&peer, kind, body)?;
         }
         if self.away.len() >= PEERS {
             self.away.pop_first();
@@ -68,24 +68,24 @@ impl<P: UserSources> Signals<P> {
     }
 }
 
-impl<P: UserSources> Registerable<P> for Signals<P> {
+impl<P: UserSources> Registerable<P> for NodeRendezvous<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let server = self.server.register(poll, token, interest)?;
-        Ok(self.neighbours.register(poll, token, interest)? | server)
+        Ok(self.peers.register(poll, token, interest)? | server)
     }
 
     fn reregister(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let server = self.server.reregister(poll, token, interest)?;
-        Ok(self.neighbours.reregister(poll, token, interest)? | server)
+        Ok(self.peers.reregister(poll, token, interest)? | server)
     }
 
     fn deregister(&self, poll: &P) -> io::Result<()> {
         self.server.deregister(poll)?;
-        self.neighbours.deregister(poll)
+        self.peers.deregister(poll)
     }
 }
 
-impl<P: UserSources> Signaller<P> for Signals<P> {
+impl<P: UserSources> Rendezvous<P> for NodeRendezvous<P> {
     fn local(&self) -> Option<RtcAddress> {
         self.server.local()
     }
@@ -95,7 +95,7 @@ impl<P: UserSources> Signaller<P> for Signals<P> {
             self.keep(peer, kind, &body);
             return self.server.send(peer, kind, body);
         }
-        self.neighbours.send(peer, kind, body)
+        self.peers.send(peer, kind, body)
     }
 
     fn receive(&mut self) -> io::Result<Signal> {
@@ -109,8 +109,8 @@ impl<P: UserSources> Signaller<P> for Signals<P> {
                     }
                     return Ok(signal);
                 }
-                // The server may have ended for good: the neighbours have not.
-                Err(_) => return self.neighbours.receive(),
+                // The server may have ended for good: the peers have not.
+                Err(_) => return self.peers.receive(),
             }
         }
     }

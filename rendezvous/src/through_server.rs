@@ -4,31 +4,31 @@ use std::io;
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
-use super::hub::Hub;
+use super::handle::Handle;
 use super::user::UserId;
-use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
+use mydht_transports::rendezvous::{Rendezvous, RtcAddress, Signal, SignalKind};
 
-/// Signals over a signalling server: signed end to end, proved and new when they are heard.
-pub struct ServerSignaller<P: UserSources> {
-    hub: Hub<P>,
+/// Signals over a rendezvous server: signed end to end, proved and new when they are heard.
+pub struct ServerRendezvous<P: UserSources> {
+    handle: Handle<P>,
     registration: P::Registration,
     trigger: P::Trigger,
 }
 
-impl<P: UserSources> ServerSignaller<P> {
-    /// Hears what the users of the hub's server say. A hub has one of these at a time.
-    pub fn new(hub: Hub<P>) -> Self {
+impl<P: UserSources> ServerRendezvous<P> {
+    /// Receives the signals of the users of this handle's server. A handle has one of these at a time.
+    pub fn new(handle: Handle<P>) -> Self {
         let (registration, trigger) = P::user_source();
-        hub.lock().signal_by(trigger.clone());
-        ServerSignaller {
-            hub,
+        handle.lock().signal_by(trigger.clone());
+        ServerRendezvous {
+            handle,
             registration,
             trigger,
         }
     }
 
     fn report(&self) -> io::Result<()> {
-        let inner = self.hub.lock();
+        let inner = self.handle.lock();
         if inner.has_signals() || inner.has_ended().is_some() {
             self.trigger.set_readiness(Ready::Readable)?;
         }
@@ -36,7 +36,7 @@ impl<P: UserSources> ServerSignaller<P> {
     }
 }
 
-impl<P: UserSources> Registerable<P> for ServerSignaller<P> {
+impl<P: UserSources> Registerable<P> for ServerRendezvous<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
         self.report()?;
@@ -54,9 +54,9 @@ impl<P: UserSources> Registerable<P> for ServerSignaller<P> {
     }
 }
 
-impl<P: UserSources> Signaller<P> for ServerSignaller<P> {
+impl<P: UserSources> Rendezvous<P> for ServerRendezvous<P> {
     fn local(&self) -> Option<RtcAddress> {
-        Some(self.hub.user().into())
+        Some(self.handle.user().into())
     }
 
     fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
@@ -64,20 +64,20 @@ impl<P: UserSources> Signaller<P> for ServerSignaller<P> {
             .name()
             .parse()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut inner = self.hub.lock();
+        let mut inner = self.handle.lock();
         let time = inner.time();
         let said = inner.client().signal(time, to, kind.into(), body);
         let state = inner.client().state().to_string();
         drop(inner);
-        self.hub.wake();
+        self.handle.wake();
         said.map_err(|_| {
-            let why = format!("{peer} cannot be signalled to: the signalling server: {state}");
+            let why = format!("cannot send a signal to {peer}: the rendezvous server: {state}");
             io::Error::new(io::ErrorKind::NotConnected, why)
         })
     }
 
     fn receive(&mut self) -> io::Result<Signal> {
-        let mut inner = self.hub.lock();
+        let mut inner = self.handle.lock();
         match (inner.next_signal(), inner.has_ended()) {
             (Some(signal), _) => Ok(signal),
             (None, Some(why)) => Err(io::Error::new(io::ErrorKind::NotConnected, why)),

@@ -11,8 +11,8 @@ use mydht_small::BTreeMap;
 
 use super::client::{Action, Client, Event, State, Time};
 use super::user::UserId;
+use mydht_transports::rendezvous::Signal;
 use mydht_transports::session::{Session, SessionLimits, Side, StreamId};
-use mydht_transports::signaller::Signal;
 
 /// Time within which a relay must open.
 const OPEN_WITHIN: Duration = Duration::from_secs(20);
@@ -23,17 +23,17 @@ const LINGER: Duration = Duration::from_secs(10);
 /// Most events that wait for the application; the oldest is dropped.
 const EVENTS: usize = 4096;
 
-/// A signalling client that a node's transports share with the shell that runs it. Clones are the
+/// Handle of the rendezvous client that a node's transports share with the shell that runs it. Clones are the
 /// same.
-pub struct Hub<P: UserSources> {
+pub struct Handle<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
     /// Wakes the shell.
     wake: SetReadiness,
 }
 
-impl<P: UserSources> Clone for Hub<P> {
+impl<P: UserSources> Clone for Handle<P> {
     fn clone(&self) -> Self {
-        Hub {
+        Handle {
             inner: Arc::clone(&self.inner),
             wake: self.wake.clone(),
         }
@@ -59,7 +59,7 @@ pub(super) struct Inner<P: UserSources> {
     triggers: BTreeMap<StreamKey, P::Trigger>,
     accepting: Option<P::Trigger>,
     accepted: VecDeque<StreamKey>,
-    signalling: Option<P::Trigger>,
+    rendezvous: Option<P::Trigger>,
     signals: VecDeque<Signal>,
     events: VecDeque<Event>,
 }
@@ -73,14 +73,14 @@ struct Peer {
     idle: Option<Duration>,
 }
 
-impl<P: UserSources> Hub<P> {
+impl<P: UserSources> Handle<P> {
     /// `wake` is set readable when there is something for the shell to do.
     pub(super) fn new(
         client: Client,
         clock: impl Fn() -> Time + Send + 'static,
         wake: SetReadiness,
     ) -> Self {
-        Hub {
+        Handle {
             inner: Arc::new(Mutex::new(Inner {
                 client,
                 clock: Box::new(clock),
@@ -90,7 +90,7 @@ impl<P: UserSources> Hub<P> {
                 triggers: BTreeMap::new(),
                 accepting: None,
                 accepted: VecDeque::new(),
-                signalling: None,
+                rendezvous: None,
                 signals: VecDeque::new(),
                 events: VecDeque::new(),
             })),
@@ -369,7 +369,7 @@ impl<P: UserSources> Inner<P> {
             ));
         }
         self.client.relay(user).map_err(|_| {
-            let why = format!("the signalling server: {}", self.client.state());
+            let why = format!("the rendezvous server: {}", self.client.state());
             io::Error::new(io::ErrorKind::NotConnected, why)
         })?;
         let time = self.time();
@@ -448,7 +448,7 @@ impl<P: UserSources> Inner<P> {
     }
 
     pub(super) fn signal_by(&mut self, trigger: P::Trigger) {
-        self.signalling = Some(trigger);
+        self.rendezvous = Some(trigger);
     }
 
     pub(super) fn has_signals(&self) -> bool {
@@ -467,7 +467,7 @@ impl<P: UserSources> Inner<P> {
     }
 
     fn signal(&mut self, signal: Signal) {
-        let Some(found) = &self.signalling else {
+        let Some(found) = &self.rendezvous else {
             return;
         };
         if self.signals.len() >= EVENTS {

@@ -1,4 +1,4 @@
-//! A native node among the users of a signalling server.
+//! A native node among the users of a rendezvous server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use mydht_evloop::Poll;
 use mydht_rendezvous::{
-    Event, Hub, Meeting, Neighbours, Path, Relay, Running, ServerAddress, Signals, UserId, Way,
-    id_of,
+    Connection, Dialer, Event, Handle, NodeRendezvous, Path, PeerRendezvous, Relay, Running,
+    ServerAddress, UserId, id_of,
 };
 use mydht_transports::InvalidAddress;
 use mydht_transports::either::EitherOf;
@@ -21,15 +21,15 @@ use mydht_transports::webrtc::native::Native;
 use super::Conf;
 use super::network::Users;
 use crate::identity::Identity;
-use crate::service::{Courier, GlobalService};
+use crate::service::{GlobalService, SignalPort};
 use crate::{Address, Node};
 
 /// Interval between looks at the node's connections.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Signalling server of a node, and how users there find it.
+/// Rendezvous server of a node, and how users there find it.
 #[derive(Clone, Debug, Default)]
-pub struct Signalling {
+pub struct RendezvousConfig {
     /// The servers, each of which will do: the next is tried when one is lost.
     pub servers: Vec<ServerAddress>,
     /// The room whose members it connects with; `None`: it is only found, by its id.
@@ -44,30 +44,30 @@ pub struct Signalling {
     pub seen_as: Option<SocketAddr>,
 }
 
-impl Signalling {
+impl RendezvousConfig {
     /// Returns the configuration of a node in this room of a server.
     ///
     /// # Errors
     /// When `server` is not the address of a server.
     pub fn room(server: &str, room: &str) -> Result<Self, InvalidAddress> {
-        Ok(Signalling {
+        Ok(RendezvousConfig {
             servers: vec![server.parse()?],
             room: Some(room.to_owned()),
-            ..Signalling::default()
+            ..RendezvousConfig::default()
         })
     }
 }
 
 /// Message to the thread that follows the rooms.
 enum Heard {
-    Signalling(Event),
+    Rendezvous(Event),
     /// The node has ended.
     Over,
 }
 
 /// A client of the server, before there is a node that uses it.
 pub(super) struct Client {
-    neighbours: Neighbours<Poll>,
+    peers: PeerRendezvous<Poll>,
     running: Running<Poll>,
     send: Sender<Heard>,
     heard: Receiver<Heard>,
@@ -75,34 +75,34 @@ pub(super) struct Client {
 
 /// Connects with the server, and gives the transports over it.
 pub(super) fn start(
-    signalling: &Signalling,
+    rendezvous: &RendezvousConfig,
     identity: &Arc<Identity>,
 ) -> io::Result<(Client, Users)> {
     let config = mydht_rendezvous::Config {
         identity: Box::new(identity.clone()),
         id_of,
-        servers: signalling.servers.clone(),
+        servers: rendezvous.servers.clone(),
         seed: getrandom::u64().map_err(io::Error::other)?,
     };
-    let backend = match signalling.relay_only {
+    let backend = match rendezvous.relay_only {
         true => None,
-        false => Some(backend(signalling)?),
+        false => Some(backend(rendezvous)?),
     };
     let (send, heard) = channel();
     let told = send.clone();
     // Whoever listened may have ended.
-    let listener = move |event| drop(told.send(Heard::Signalling(event)));
+    let listener = move |event| drop(told.send(Heard::Rendezvous(event)));
     let running = mydht_rendezvous::start::<Poll>(config, listener)?;
-    let hub = running.hub();
-    if let Some(room) = &signalling.room {
-        hub.join(room);
+    let handle = running.handle();
+    if let Some(room) = &rendezvous.room {
+        handle.join(room);
     }
-    let neighbours = Neighbours::new(identity.clone());
-    let signals = || Signals::new(hub.clone(), neighbours.clone());
+    let peers = PeerRendezvous::new(identity.clone());
+    let signals = || NodeRendezvous::new(handle.clone(), peers.clone());
     let direct = backend.map(|backend| WebRtc::new(signals(), backend));
-    let users = EitherOf(direct.into(), Many(vec![Relay::new(hub.clone())]));
+    let users = EitherOf(direct.into(), Many(vec![Relay::new(handle.clone())]));
     let client = Client {
-        neighbours,
+        peers,
         running,
         send,
         heard,
@@ -110,9 +110,9 @@ pub(super) fn start(
     Ok((client, users))
 }
 
-fn backend(signalling: &Signalling) -> io::Result<Native> {
-    let backend = Native::bind(udp_address(signalling)?)?;
-    match signalling.seen_as {
+fn backend(rendezvous: &RendezvousConfig) -> io::Result<Native> {
+    let backend = Native::bind(udp_address(rendezvous)?)?;
+    match rendezvous.seen_as {
         Some(address) => backend.advertise(address),
         None => Ok(backend),
     }
@@ -120,8 +120,8 @@ fn backend(signalling: &Signalling) -> io::Result<Native> {
 
 /// The socket of WebRTC: where it was said, or on the interface by which the server is reached; if
 /// that is this machine itself, on the one that leads out.
-fn udp_address(signalling: &Signalling) -> io::Result<SocketAddr> {
-    if let Some(address) = signalling.webrtc {
+fn udp_address(rendezvous: &RendezvousConfig) -> io::Result<SocketAddr> {
+    if let Some(address) = rendezvous.webrtc {
         return Ok(address);
     }
     // Nothing is sent: the system says from where it would be (RFC 5737's address is nobody's).
@@ -135,7 +135,7 @@ fn udp_address(signalling: &Signalling) -> io::Result<SocketAddr> {
         socket.connect(to)?;
         socket.local_addr().map(|address| address.ip())
     };
-    let server = signalling
+    let server = rendezvous
         .servers
         .first()
         .and_then(|server| server.name().to_socket_addrs().ok()?.next());
@@ -151,15 +151,15 @@ fn udp_address(signalling: &Signalling) -> io::Result<SocketAddr> {
 
 /// A node's place among the users.
 pub(super) struct Membership {
-    hub: Hub<Poll>,
+    handle: Handle<Poll>,
     send: Sender<Heard>,
     thread: JoinHandle<()>,
 }
 
 impl Client {
-    /// Returns the courier, which has the node's neighbours carry signals.
-    pub(super) fn courier(&self) -> Box<dyn Courier> {
-        Box::new(self.neighbours.clone())
+    /// Returns the signal port, through which the node's peers carry signals.
+    pub(super) fn signal_port(&self) -> Box<dyn SignalPort> {
+        Box::new(self.peers.clone())
     }
 
     /// Connects the node with the members of its room as long as it lives, on a thread of its own.
@@ -173,18 +173,22 @@ impl Client {
             heard,
             ..
         } = self;
-        let hub = running.hub();
+        let handle = running.handle();
         let thread = std::thread::Builder::new()
             .name("room".into())
             .spawn(move || follow(&running, &heard, &node))?;
-        Ok(Membership { hub, send, thread })
+        Ok(Membership {
+            handle,
+            send,
+            thread,
+        })
     }
 }
 
 impl Membership {
     /// Returns the state of the connection with the server, for people.
     pub(super) fn state(&self) -> String {
-        self.hub.state().to_string()
+        self.handle.state().to_string()
     }
 
     /// The node has ended: so does this.
@@ -201,18 +205,18 @@ fn follow<G: GlobalService>(
     node: &Node<Conf<G>>,
 ) {
     let start = Instant::now();
-    let mut meeting = Meeting::new(running.hub().user().into());
+    let mut dialer = Dialer::new(running.handle().user().into());
     loop {
         match heard.recv_timeout(LOOK_EVERY) {
-            Ok(Heard::Signalling(event)) => hear(&mut meeting, &event),
+            Ok(Heard::Rendezvous(event)) => hear(&mut dialer, &event),
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Heard::Over) | Err(RecvTimeoutError::Disconnected) => return,
         }
         let Ok(links) = node.links().wait() else {
             return;
         };
-        let ways: Vec<Way> = links.iter().filter_map(Way::of).collect();
-        for (peer, path) in meeting.turn(start.elapsed(), &ways) {
+        let ways: Vec<Connection> = links.iter().filter_map(Connection::of).collect();
+        for (peer, path) in dialer.turn(start.elapsed(), &ways) {
             if node.connect(&address(peer.into(), path)).is_err() {
                 return;
             }
@@ -220,13 +224,13 @@ fn follow<G: GlobalService>(
     }
 }
 
-fn hear(meeting: &mut Meeting, event: &Event) {
+fn hear(dialer: &mut Dialer, event: &Event) {
     match event {
         Event::Joined(_, users) => {
-            meeting.join(users.iter().map(|user| (*user).into()));
+            dialer.join(users.iter().map(|user| (*user).into()));
         }
-        Event::Entered(_, user) => meeting.come((*user).into()),
-        Event::Left(_, user) => meeting.leave(&(*user).into()),
+        Event::Entered(_, user) => dialer.come((*user).into()),
+        Event::Left(_, user) => dialer.leave(&(*user).into()),
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Signalling inside one process.
+//! RendezvousConfig inside one process.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -6,28 +6,28 @@ use std::sync::{Arc, Mutex};
 
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
 
-use super::{RtcAddress, Signal, SignalKind, Signaller};
+use super::{Rendezvous, RtcAddress, Signal, SignalKind};
 use crate::lock::lock;
 
 /// Signals that wait for one peer at most.
 const BACKLOG: usize = 4096;
 
 /// The peers of one process that can signal to each other: several nodes in one page, or a test.
-/// Clones are the same hub.
+/// Clones are the same rendezvous.
 ///
 /// ```
 /// use mydht_evloop::Poll;
-/// use mydht_transports::signaller::{Signal, SignalHub, SignalKind, Signaller};
+/// use mydht_transports::rendezvous::{Signal, LocalRendezvous, SignalKind, Rendezvous};
 ///
-/// let hub = SignalHub::<Poll>::default();
-/// let mut alice = hub.join("alice".parse()?)?;
-/// let mut bob = hub.join("bob".parse()?)?;
+/// let rendezvous = LocalRendezvous::<Poll>::default();
+/// let mut alice = rendezvous.join("alice".parse()?)?;
+/// let mut bob = rendezvous.join("bob".parse()?)?;
 /// alice.send(&"bob".parse()?, SignalKind::Offer, "hello".into())?;
 /// let Signal::From { peer, body, .. } = bob.receive()? else { unreachable!() };
 /// assert_eq!((peer.name(), body.as_str()), ("alice", "hello"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct SignalHub<P: UserSources> {
+pub struct LocalRendezvous<P: UserSources> {
     peers: Arc<Mutex<HashMap<RtcAddress, Inbox<P>>>>,
 }
 
@@ -36,28 +36,28 @@ struct Inbox<P: UserSources> {
     trigger: P::Trigger,
 }
 
-impl<P: UserSources> Clone for SignalHub<P> {
+impl<P: UserSources> Clone for LocalRendezvous<P> {
     fn clone(&self) -> Self {
-        SignalHub {
+        LocalRendezvous {
             peers: Arc::clone(&self.peers),
         }
     }
 }
 
-impl<P: UserSources> Default for SignalHub<P> {
+impl<P: UserSources> Default for LocalRendezvous<P> {
     fn default() -> Self {
-        SignalHub {
+        LocalRendezvous {
             peers: Arc::default(),
         }
     }
 }
 
-impl<P: UserSources> SignalHub<P> {
+impl<P: UserSources> LocalRendezvous<P> {
     /// Comes in under a name.
     ///
     /// # Errors
     /// `AlreadyExists` if somebody has it.
-    pub fn join(&self, name: RtcAddress) -> io::Result<HubSignaller<P>> {
+    pub fn join(&self, name: RtcAddress) -> io::Result<LocalMember<P>> {
         let (registration, trigger) = P::user_source();
         let mut peers = lock(&self.peers);
         if peers.contains_key(&name) {
@@ -66,31 +66,31 @@ impl<P: UserSources> SignalHub<P> {
         }
         let waiting = VecDeque::new();
         peers.insert(name.clone(), Inbox { waiting, trigger });
-        Ok(HubSignaller {
-            hub: self.clone(),
+        Ok(LocalMember {
+            rendezvous: self.clone(),
             name,
             registration,
         })
     }
 }
 
-/// One peer of a [`SignalHub`]; dropped, it leaves.
-pub struct HubSignaller<P: UserSources> {
-    hub: SignalHub<P>,
+/// One peer of a [`LocalRendezvous`]; dropped, it leaves.
+pub struct LocalMember<P: UserSources> {
+    rendezvous: LocalRendezvous<P>,
     name: RtcAddress,
     registration: P::Registration,
 }
 
-impl<P: UserSources> Drop for HubSignaller<P> {
+impl<P: UserSources> Drop for LocalMember<P> {
     fn drop(&mut self) {
-        lock(&self.hub.peers).remove(&self.name);
+        lock(&self.rendezvous.peers).remove(&self.name);
     }
 }
 
-impl<P: UserSources> Registerable<P> for HubSignaller<P> {
+impl<P: UserSources> Registerable<P> for LocalMember<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
-        if let Some(inbox) = lock(&self.hub.peers).get(&self.name)
+        if let Some(inbox) = lock(&self.rendezvous.peers).get(&self.name)
             && !inbox.waiting.is_empty()
         {
             inbox.trigger.set_readiness(Ready::Readable)?;
@@ -107,13 +107,13 @@ impl<P: UserSources> Registerable<P> for HubSignaller<P> {
     }
 }
 
-impl<P: UserSources> Signaller<P> for HubSignaller<P> {
+impl<P: UserSources> Rendezvous<P> for LocalMember<P> {
     fn local(&self) -> Option<RtcAddress> {
         Some(self.name.clone())
     }
 
     fn send(&mut self, peer: &RtcAddress, kind: SignalKind, body: String) -> io::Result<()> {
-        let mut peers = lock(&self.hub.peers);
+        let mut peers = lock(&self.rendezvous.peers);
         let inbox = peers.get_mut(peer).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
@@ -134,7 +134,7 @@ impl<P: UserSources> Signaller<P> for HubSignaller<P> {
     }
 
     fn receive(&mut self) -> io::Result<Signal> {
-        lock(&self.hub.peers)
+        lock(&self.rendezvous.peers)
             .get_mut(&self.name)
             .and_then(|inbox| inbox.waiting.pop_front())
             .ok_or_else(|| io::ErrorKind::WouldBlock.into())
@@ -150,9 +150,9 @@ mod tests {
 
     #[test]
     fn a_signal_is_reported_whether_it_came_before_or_after_the_registration() {
-        let hub = SignalHub::<Poll>::default();
-        let mut a = hub.join("a".parse().unwrap()).unwrap();
-        let mut b = hub.join("b".parse().unwrap()).unwrap();
+        let rendezvous = LocalRendezvous::<Poll>::default();
+        let mut a = rendezvous.join("a".parse().unwrap()).unwrap();
+        let mut b = rendezvous.join("b".parse().unwrap()).unwrap();
         let poll = Poll::new().unwrap();
         let mut events = LoopEvents::with_capacity(4);
         let to = "b".parse().unwrap();
@@ -169,14 +169,14 @@ mod tests {
 
     #[test]
     fn names_are_taken_once_and_given_back() {
-        let hub = SignalHub::<Poll>::default();
+        let rendezvous = LocalRendezvous::<Poll>::default();
         let name: RtcAddress = "a".parse().unwrap();
-        let mut a = hub.join(name.clone()).unwrap();
-        assert!(hub.join(name.clone()).is_err());
-        drop(hub.join("b".parse().unwrap()).unwrap());
+        let mut a = rendezvous.join(name.clone()).unwrap();
+        assert!(rendezvous.join(name.clone()).is_err());
+        drop(rendezvous.join("b".parse().unwrap()).unwrap());
         let to_nobody = a.send(&"b".parse().unwrap(), SignalKind::Bye, String::new());
         assert_eq!(to_nobody.unwrap_err().kind(), io::ErrorKind::NotFound);
         drop(a);
-        assert!(hub.join(name).is_ok());
+        assert!(rendezvous.join(name).is_ok());
     }
 }

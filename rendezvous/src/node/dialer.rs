@@ -1,4 +1,4 @@
-//! Meeting of the members of a room: which peer a node connects with, by which path, and when.
+//! Dialing of the members of a room: which peer a node connects with, by which path, and when.
 //! Pure: time is an argument.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const MOST_WAIT: Duration = Duration::from_secs(60);
 
-/// A way to a peer.
+/// Path to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Path {
     /// From end to end.
@@ -25,9 +25,9 @@ pub enum Path {
     Relayed,
 }
 
-/// A connection of the node by one of these ways, up or being made.
+/// Connection of the node by one of these paths, established or being made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct Connection {
     /// With whom.
     pub peer: PeerId,
     /// Path to the peer.
@@ -36,15 +36,15 @@ pub struct Way {
     pub is_up: bool,
 }
 
-impl Way {
-    /// Returns a connection of a node as its meetings see it. `None` while its peer is unknown.
+impl Connection {
+    /// Returns a connection of a node as its dialer sees it. `None` while its peer is unknown.
     pub fn of(link: &Link) -> Option<Self> {
         let (path, sought) = match link.address {
             Address::Relay(id) => (Path::Relayed, Some(id)),
             Address::WebRtc(id) => (Path::Direct, Some(id)),
             _ => (Path::Direct, None),
         };
-        Some(Way {
+        Some(Connection {
             peer: link.peer.or(sought)?,
             path,
             is_up: link.peer.is_some(),
@@ -63,16 +63,16 @@ impl Way {
 ///
 /// ```
 /// use std::time::Duration;
-/// use mydht_rendezvous::{Meeting, Path};
+/// use mydht_rendezvous::{Dialer, Path};
 /// use mydht_proto::{Hash, PeerId};
 ///
 /// let [here, there] = [1, 2].map(|byte| PeerId(Hash([byte; 32])));
-/// let mut meeting = Meeting::new(here);
-/// meeting.join([there]);
-/// assert_eq!(meeting.turn(Duration::ZERO, &[]), [(there, Path::Direct)]);
+/// let mut dialer = Dialer::new(here);
+/// dialer.join([there]);
+/// assert_eq!(dialer.turn(Duration::ZERO, &[]), [(there, Path::Direct)]);
 /// ```
 #[derive(Debug)]
-pub struct Meeting {
+pub struct Dialer {
     own: PeerId,
     peers: BTreeMap<PeerId, Peer>,
 }
@@ -121,10 +121,10 @@ impl Attempts {
     }
 }
 
-impl Meeting {
+impl Dialer {
     /// A node that knows of nobody.
     pub fn new(own: PeerId) -> Self {
-        Meeting {
+        Dialer {
             own,
             peers: BTreeMap::new(),
         }
@@ -171,8 +171,8 @@ impl Meeting {
     /// often: twice a second, say.
     ///
     /// A peer that is connected over the server counts as there, whether it is said to be or not.
-    pub fn turn(&mut self, now: Duration, ways: &[Way]) -> Vec<(PeerId, Path)> {
-        let relayed = |way: &&Way| way.is_up && way.path == Path::Relayed;
+    pub fn turn(&mut self, now: Duration, ways: &[Connection]) -> Vec<(PeerId, Path)> {
+        let relayed = |way: &&Connection| way.is_up && way.path == Path::Relayed;
         for way in ways.iter().filter(relayed) {
             self.peers.entry(way.peer).or_insert_with(|| Peer {
                 is_ours: self.own < way.peer,
@@ -185,7 +185,7 @@ impl Meeting {
         let own = self.own;
         for (id, peer) in &mut self.peers {
             let has = |path, is_up| {
-                let sought = Way {
+                let sought = Connection {
                     peer: *id,
                     path,
                     is_up,
@@ -226,8 +226,8 @@ mod tests {
         PeerId(Hash([number; 32]))
     }
 
-    fn way(number: u8, path: Path, is_up: bool) -> Way {
-        Way {
+    fn way(number: u8, path: Path, is_up: bool) -> Connection {
+        Connection {
             peer: peer(number),
             path,
             is_up,
@@ -237,49 +237,49 @@ mod tests {
     use Path::{Direct, Relayed};
 
     /// The node 5, which came to where the node 9 was.
-    fn room() -> Meeting {
-        let mut meeting = Meeting::new(peer(5));
-        meeting.join([peer(5), peer(9)]);
-        meeting
+    fn room() -> Dialer {
+        let mut dialer = Dialer::new(peer(5));
+        dialer.join([peer(5), peer(9)]);
+        dialer
     }
 
     #[test]
     fn who_comes_connects_directly_first_and_then_over_the_server() {
-        let mut meeting = room();
-        assert_eq!(meeting.turn(MS(0), &[]), [(peer(9), Direct)]);
+        let mut dialer = room();
+        assert_eq!(dialer.turn(MS(0), &[]), [(peer(9), Direct)]);
         let trying = [way(9, Direct, false)];
-        assert_eq!(meeting.turn(MS(1499), &trying), []);
-        assert_eq!(meeting.turn(MS(1500), &trying), [(peer(9), Relayed)]);
+        assert_eq!(dialer.turn(MS(1499), &trying), []);
+        assert_eq!(dialer.turn(MS(1500), &trying), [(peer(9), Relayed)]);
         let both = [way(9, Direct, false), way(9, Relayed, false)];
-        assert_eq!(meeting.turn(MS(5000), &both), []);
+        assert_eq!(dialer.turn(MS(5000), &both), []);
     }
 
     #[test]
     fn who_was_there_waits_for_it_and_then_the_smaller_id_connects() {
-        let mut meeting = Meeting::new(peer(5));
-        meeting.come(peer(1));
-        meeting.come(peer(9));
-        meeting.come(peer(5));
-        assert_eq!(meeting.turn(MS(0), &[]), []);
-        assert_eq!(meeting.turn(MS(2999), &[]), []);
+        let mut dialer = Dialer::new(peer(5));
+        dialer.come(peer(1));
+        dialer.come(peer(9));
+        dialer.come(peer(5));
+        assert_eq!(dialer.turn(MS(0), &[]), []);
+        assert_eq!(dialer.turn(MS(2999), &[]), []);
         let both = [(peer(9), Direct), (peer(9), Relayed)];
-        assert_eq!(meeting.turn(MS(3000), &[]), both);
+        assert_eq!(dialer.turn(MS(3000), &[]), both);
         // One that was connected with before, and is so still as far as this node knows.
         let before = [way(7, Direct, true)];
-        meeting.come(peer(7));
-        assert_eq!(meeting.turn(MS(9000), &before), []);
-        assert_eq!(meeting.turn(MS(20_000), &before), both);
-        assert_eq!(meeting.peers().count(), 3);
+        dialer.come(peer(7));
+        assert_eq!(dialer.turn(MS(9000), &before), []);
+        assert_eq!(dialer.turn(MS(20_000), &before), both);
+        assert_eq!(dialer.peers().count(), 3);
     }
 
     #[test]
     fn the_direct_path_is_tried_again_with_longer_and_longer_waits_while_the_relay_carries() {
-        let mut meeting = room();
+        let mut dialer = room();
         let relayed = [way(9, Relayed, true)];
         let mut tried = Vec::new();
         for second in 0..400 {
             // Each attempt fails within its second.
-            for (_, path) in meeting.turn(MS(second * 1000), &relayed) {
+            for (_, path) in dialer.turn(MS(second * 1000), &relayed) {
                 assert_eq!(path, Direct);
                 tried.push(second);
             }
@@ -292,34 +292,34 @@ mod tests {
 
     #[test]
     fn a_direct_path_is_enough_and_a_new_one_is_made_at_once_when_it_is_lost() {
-        let mut meeting = room();
-        assert_eq!(meeting.turn(MS(0), &[]).len(), 1);
-        assert_eq!(meeting.turn(MS(100), &[way(9, Direct, true)]), []);
-        assert_eq!(meeting.turn(MS(90_000), &[way(9, Direct, true)]), []);
-        assert_eq!(meeting.turn(MS(91_000), &[]), [(peer(9), Direct)]);
-        assert_eq!(meeting.turn(MS(92_500), &[]), [(peer(9), Relayed)]);
+        let mut dialer = room();
+        assert_eq!(dialer.turn(MS(0), &[]).len(), 1);
+        assert_eq!(dialer.turn(MS(100), &[way(9, Direct, true)]), []);
+        assert_eq!(dialer.turn(MS(90_000), &[way(9, Direct, true)]), []);
+        assert_eq!(dialer.turn(MS(91_000), &[]), [(peer(9), Direct)]);
+        assert_eq!(dialer.turn(MS(92_500), &[]), [(peer(9), Relayed)]);
         // What failed before is tried at once where this node comes anew.
-        meeting.turn(MS(93_000), &[]);
-        meeting.join([peer(9)]);
-        assert_eq!(meeting.turn(MS(93_001), &[]), [(peer(9), Direct)]);
-        meeting.leave(&peer(9));
-        assert_eq!(meeting.turn(MS(200_000), &[]), []);
+        dialer.turn(MS(93_000), &[]);
+        dialer.join([peer(9)]);
+        assert_eq!(dialer.turn(MS(93_001), &[]), [(peer(9), Direct)]);
+        dialer.leave(&peer(9));
+        assert_eq!(dialer.turn(MS(200_000), &[]), []);
     }
 
     #[test]
     fn who_came_over_the_server_by_a_search_gets_a_direct_path_too() {
-        let mut meeting = Meeting::new(peer(5));
+        let mut dialer = Dialer::new(peer(5));
         let found = [way(7, Relayed, true), way(2, Relayed, true)];
-        assert_eq!(meeting.turn(MS(0), &found), [(peer(7), Direct)]);
+        assert_eq!(dialer.turn(MS(0), &found), [(peer(7), Direct)]);
         // And is not looked for when it has gone.
-        assert_eq!(meeting.turn(MS(9000), &[]), []);
-        assert_eq!(meeting.peers().count(), 0);
+        assert_eq!(dialer.turn(MS(9000), &[]), []);
+        assert_eq!(dialer.peers().count(), 0);
     }
 
     #[test]
     fn links_are_ways_when_it_is_known_with_whom() {
         let id = peer(7);
-        let link = |address, peer| Way::of(&Link { address, peer });
+        let link = |address, peer| Connection::of(&Link { address, peer });
         let tcp: Address = "tcp:127.0.0.1:1".parse().unwrap();
         let trying = |path| Some(way(7, path, false));
         assert_eq!(link(Address::Relay(id), None), trying(Relayed));

@@ -1,10 +1,10 @@
-//! Native nodes that know of each other by a signalling server only.
+//! Native nodes that know of each other by a rendezvous server only.
 
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mydht::native::{Config, NativeNode, Signalling};
+use mydht::native::{Config, NativeNode, RendezvousConfig};
 
 #[allow(dead_code, reason = "a part of what the other suites use")]
 use crate::server::Server;
@@ -13,12 +13,12 @@ use crate::server::Server;
 const LONG: Duration = Duration::from_secs(60);
 
 fn node(server: &Server, relay_only: bool) -> NativeNode {
-    let in_room = Signalling::room(&server.url(), "room").unwrap();
-    let with = Signalling {
+    let in_room = RendezvousConfig::room(&server.url(), "room").unwrap();
+    let with = RendezvousConfig {
         relay_only,
         ..in_room
     };
-    Config::default().signalling(with).start().unwrap()
+    Config::default().rendezvous(with).start().unwrap()
 }
 
 /// Values and a file of some parts go both ways.
@@ -67,13 +67,13 @@ fn who_wants_the_relay_only_is_met_there() {
 fn the_command_puts_and_gets_by_a_room() {
     let server = Server::start(&[]);
     let mut node = Command::new(env!("CARGO_BIN_EXE_mydht"))
-        .args(["node", "--signal", &server.url(), "--room", "here"])
+        .args(["node", "--rendezvous", &server.url(), "--room", "here"])
         .spawn()
         .unwrap();
     let run = |args: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_mydht"))
             .args(args)
-            .args(["--signal", &server.url(), "--room", "here"])
+            .args(["--rendezvous", &server.url(), "--room", "here"])
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -92,7 +92,7 @@ fn who_reaches_no_server_is_told_so() {
     let url = server.url();
     server.kill();
     let output = Command::new(env!("CARGO_BIN_EXE_mydht"))
-        .args(["get", "--signal", &url, "--timeout", "2", "greeting"])
+        .args(["get", "--rendezvous", &url, "--timeout", "2", "greeting"])
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -100,14 +100,14 @@ fn who_reaches_no_server_is_told_so() {
     assert!(stderr.contains("nothing listens there"), "{stderr}");
 }
 
-/// A node that nobody can connect with by TCP, and whose signalling server is this.
+/// A node that nobody can connect with by TCP, and whose rendezvous server is this.
 fn alone(url: &str, known: &NativeNode) -> NativeNode {
-    let with = Signalling {
+    let with = RendezvousConfig {
         room: None,
-        ..Signalling::room(url, "room").unwrap()
+        ..RendezvousConfig::room(url, "room").unwrap()
     };
     let node = Config::default()
-        .signalling(with)
+        .rendezvous(with)
         .bootstrap(known.address().unwrap())
         .start()
         .unwrap();

@@ -1,4 +1,4 @@
-//! Signalling without a server: a node's neighbours carry it to theirs.
+//! Rendezvous without a server: a node's peers carry its signals to theirs.
 
 use std::collections::VecDeque;
 use std::io;
@@ -6,21 +6,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Post, UserId};
 use mydht_evloop::traits::{Ready, Registerable, Token, TriggerReady, UserSources};
-use mydht_transports::signaller::{RtcAddress, Signal, SignalKind, Signaller};
+use mydht_transports::rendezvous::{Rendezvous, RtcAddress, Signal, SignalKind};
 
 use super::id_of;
 use crate::shell::unix_millis;
-use mydht_proto::Courier;
 use mydht_proto::PeerId;
+use mydht_proto::SignalPort;
 use mydht_proto::identity::Identity;
 
 /// Signals that wait on their way out, and on their way in; of more the oldest are lost.
 const WAITING: usize = 256;
 
-/// Carries the signals of a transport by the neighbours of its node: give one clone to the
-/// transport as its [`Signaller`], and another to the node as its `mydht::Parts::courier`. Both
+/// Carries the signals of a transport by the peers of its node: give one clone to the
+/// transport as its [`Rendezvous`], and another to the node as its `mydht::Parts::signal_port`. Both
 /// ends must be connected with a node in common, and the bodies are signed from end to end.
-pub struct Neighbours<P: UserSources> {
+pub struct PeerRendezvous<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
 }
 
@@ -32,19 +32,19 @@ struct Inner<P: UserSources> {
     trigger: P::Trigger,
 }
 
-impl<P: UserSources> Clone for Neighbours<P> {
+impl<P: UserSources> Clone for PeerRendezvous<P> {
     fn clone(&self) -> Self {
-        Neighbours {
+        PeerRendezvous {
             inner: Arc::clone(&self.inner),
         }
     }
 }
 
-impl<P: UserSources> Neighbours<P> {
-    /// Creates the neighbours of the node with this identity.
+impl<P: UserSources> PeerRendezvous<P> {
+    /// Creates the rendezvous of the node with this identity.
     pub fn new(identity: Arc<Identity>) -> Self {
         let (registration, trigger) = P::user_source();
-        Neighbours {
+        PeerRendezvous {
             inner: Arc::new(Mutex::new(Inner {
                 post: Post::new(Box::new(identity), id_of),
                 outgoing: VecDeque::new(),
@@ -67,7 +67,7 @@ fn push<T>(queue: &mut VecDeque<T>, item: T) {
     queue.push_back(item);
 }
 
-impl<P: UserSources> Courier for Neighbours<P>
+impl<P: UserSources> SignalPort for PeerRendezvous<P>
 where
     P::Registration: Send,
     P::Trigger: Send,
@@ -95,7 +95,7 @@ where
     }
 }
 
-impl<P: UserSources> Registerable<P> for Neighbours<P> {
+impl<P: UserSources> Registerable<P> for PeerRendezvous<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let inner = self.lock();
         let done = inner.registration.register(poll, token, interest)?;
@@ -114,7 +114,7 @@ impl<P: UserSources> Registerable<P> for Neighbours<P> {
     }
 }
 
-impl<P: UserSources> Signaller<P> for Neighbours<P> {
+impl<P: UserSources> Rendezvous<P> for PeerRendezvous<P> {
     fn local(&self) -> Option<RtcAddress> {
         Some(self.lock().post.own().into())
     }
@@ -141,8 +141,8 @@ mod tests {
     use crate::Kind;
     use mydht_evloop::Poll;
 
-    fn neighbours(seed: u8) -> Neighbours<Poll> {
-        Neighbours::new(Arc::new(Identity::from_seed(&[seed; 32])))
+    fn through_peers(seed: u8) -> PeerRendezvous<Poll> {
+        PeerRendezvous::new(Arc::new(Identity::from_seed(&[seed; 32])))
     }
 
     #[test]
@@ -157,15 +157,15 @@ mod tests {
 
     #[test]
     fn what_comes_is_heard_once_and_what_is_no_signal_is_not() {
-        let (mut a, mut b) = (neighbours(1), neighbours(2));
-        let to = Signaller::<Poll>::local(&b).unwrap();
+        let (mut a, mut b) = (through_peers(1), through_peers(2));
+        let to = Rendezvous::<Poll>::local(&b).unwrap();
         for body in ["1", "2"] {
             a.send(&to, SignalKind::Offer, body.into()).unwrap();
             let (_, sealed) = a.outgoing().unwrap();
             b.incoming(&sealed[..sealed.len() - 1]);
             b.incoming(&sealed);
             b.incoming(&sealed);
-            let peer = Signaller::<Poll>::local(&a).unwrap();
+            let peer = Rendezvous::<Poll>::local(&a).unwrap();
             let (kind, body) = (SignalKind::Offer, body.to_owned());
             assert_eq!(b.receive().unwrap(), Signal::From { peer, kind, body });
             assert_eq!(b.receive().unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_bounded() {
-        let (mut a, mut b) = (neighbours(1), neighbours(2));
-        let to = Signaller::<Poll>::local(&b).unwrap();
+        let (mut a, mut b) = (through_peers(1), through_peers(2));
+        let to = Rendezvous::<Poll>::local(&b).unwrap();
         for number in 0..WAITING + 10 {
             a.send(&to, SignalKind::Candidate, number.to_string())
                 .unwrap();

@@ -1,9 +1,9 @@
-//! Signallers: exchange of what two peers need to make a connection that they do not have yet.
+//! Rendezvous: exchange of what two peers need to make a connection that they do not have yet.
 //!
-//! A [`Signaller`] carries short texts between peers that know each other's names: over a server,
-//! through nodes that know both, or inside one page ([`SignalHub`]). The texts are nothing to it.
+//! A [`Rendezvous`] carries short texts between peers that know each other's names: over a server,
+//! through nodes that know both, or inside one page ([`LocalRendezvous`]). The texts are nothing to it.
 
-mod hub;
+mod local;
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mydht_evloop::traits::{Poll, Registerable};
 
-pub use hub::{HubSignaller, SignalHub};
+pub use local::{LocalMember, LocalRendezvous};
 use mydht_small::Excerpt;
 
 use crate::InvalidAddress;
@@ -26,11 +26,11 @@ pub const MAX_NAME: usize = 128;
 /// Form of an [`RtcAddress`], for errors.
 const RTC_FORM: &str = "rtc:NAME with at most 128 visible ASCII characters";
 
-/// A peer as its signaller knows it: 1 to [`MAX_NAME`] visible ASCII characters, written
+/// A peer as its rendezvous knows it: 1 to [`MAX_NAME`] visible ASCII characters, written
 /// `rtc:NAME`. A name without a colon is read without the `rtc:` too.
 ///
 /// ```
-/// use mydht_transports::signaller::RtcAddress;
+/// use mydht_transports::rendezvous::RtcAddress;
 ///
 /// let address: RtcAddress = "rtc:5f0c".parse()?;
 /// assert_eq!(address.name(), "5f0c");
@@ -126,12 +126,12 @@ impl FromStr for SignalKind {
     }
 }
 
-/// Event of a signaller.
+/// Event of a rendezvous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A peer says something.
     From {
-        /// Sender. The signaller vouches for it as far as it can.
+        /// Sender. The rendezvous vouches for it as far as it can.
         peer: RtcAddress,
         /// Kind of the signal.
         kind: SignalKind,
@@ -150,12 +150,12 @@ pub enum Signal {
 /// Carries signals between this end and its peers.
 ///
 /// It is registered under the token of the transport that it belongs to, and reported readable when
-/// there is something to [`receive`](Signaller::receive), or something for it to do itself: it does
+/// there is something to [`receive`](Rendezvous::receive), or something for it to do itself: it does
 /// that inside `receive`, which is called until it says `WouldBlock`.
 ///
 /// Signals of one peer to another arrive once and in the order in which they were sent, or not at
 /// all. One that reconnects keeps what it is given meanwhile, up to a bound of its own.
-pub trait Signaller<P: Poll>: Registerable<P> {
+pub trait Rendezvous<P: Poll>: Registerable<P> {
     /// Returns the address of this end; `None` while it is not settled.
     fn local(&self) -> Option<RtcAddress>;
 
