@@ -34,7 +34,10 @@ pub use call::Call;
 pub use conf::{MyDHTConf, SingleThread};
 pub use error::Error;
 pub use id::{Hash, Key, PeerId};
-pub use limits::Limits;
+pub use limits::{
+    FlowLimits, Limits, PeerLimits, ProviderLimits, RoutingLimits, SizeLimits, StorageLimits,
+    Timeouts, TransferLimits,
+};
 pub use metrics::Metrics;
 pub use mydht_proto::{Address, Addresses, HostPort, Link};
 pub use node::{Node, Signed, Status, Stored};

@@ -44,7 +44,7 @@ impl Crowd {
             parts.limits = limits(plan);
         } else {
             // They would find each other: the load is for one node.
-            parts.limits.dials = 0;
+            parts.limits.peers.dials = 0;
         }
         let mut node = node_of(parts)?;
         node.turn()?;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use mydht::engine::Event;
 use mydht::metrics::Snapshot;
 use mydht::service::Request;
-use mydht::{Limits, MyDHTConf, Node, Record, Value};
+use mydht::{Limits, MyDHTConf, Node, PeerLimits, Record, RoutingLimits, Timeouts, Value};
 
 /// Length and size of a soak.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +33,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// loses patience early.
 fn limits(plan: &Plan) -> Limits {
     Limits {
-        connections: plan.connections * 2 + 100,
-        connections_per_host: plan.connections * 2 + 100,
-        handshakes: plan.connections * 2 + 100,
-        handshakes_per_host: plan.connections * 2 + 100,
-        hops: 0,
-        dials: 0,
-        handshake_timeout: Duration::from_secs(2),
-        stall_timeout: Duration::from_secs(3),
+        peers: PeerLimits {
+            connections: plan.connections * 2 + 100,
+            connections_per_host: plan.connections * 2 + 100,
+            handshakes: plan.connections * 2 + 100,
+            handshakes_per_host: plan.connections * 2 + 100,
+            dials: 0,
+            ..PeerLimits::default()
+        },
+        routing: RoutingLimits {
+            hops: 0,
+            ..RoutingLimits::default()
+        },
+        timeouts: Timeouts {
+            handshake_timeout: Duration::from_secs(2),
+            stall_timeout: Duration::from_secs(3),
+            ..Timeouts::default()
+        },
         ..Limits::default()
     }
 }

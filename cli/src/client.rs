@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mydht::native::{Config, NativeNode};
-use mydht::{Address, Limits, Metrics, PeerId};
+use mydht::{Address, Limits, Metrics, PeerId, Timeouts};
 
 use crate::membership::Membership;
 use crate::stats::StatsFile;
@@ -45,8 +45,11 @@ impl Network {
             attachments,
             credentials: Some(self.membership.credentials()?),
             limits: Limits {
-                request_timeout: timeout,
-                handshake_timeout: timeout,
+                timeouts: Timeouts {
+                    request_timeout: timeout,
+                    handshake_timeout: timeout,
+                    ..Timeouts::default()
+                },
                 ..Limits::default()
             },
             ..Config::default()

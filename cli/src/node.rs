@@ -86,7 +86,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     }
     .start()?;
     let handle = node.node();
-    // A second signal while the node stops changes nothing: it stops within its limit `stop_timeout`.
+    // A second signal while the node stops changes nothing: it stops within its limit `timeouts.stop_timeout`.
     ctrlc::set_handler(move || drop(handle.stop())).map_err(io::Error::other)?;
     let mut stdout = io::stdout().lock();
     write!(stdout, "listening ")?;

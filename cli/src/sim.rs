@@ -124,7 +124,7 @@ impl Args {
             join_every: Duration::from_millis(self.join_every.into()),
             ..Scenario::quiet(self.peers as usize, self.seed)
         };
-        scenario.limits.links = self.links.into();
+        scenario.limits.peers.links = self.links.into();
         scenario
     }
 }

@@ -32,7 +32,10 @@ pub mod wire;
 pub use address::{Address, Addresses, HostPort, MAX_ADDRESSES, OtherAddress};
 pub use backoff::Backoff;
 pub use id::{Hash, Key, PeerId};
-pub use limits::Limits;
+pub use limits::{
+    FlowLimits, Limits, PeerLimits, ProviderLimits, RoutingLimits, SizeLimits, StorageLimits,
+    Timeouts, TransferLimits,
+};
 pub use link::Link;
 pub use record::{AttachmentId, Record, Value};
 pub use signal_port::SignalPort;

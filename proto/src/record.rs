@@ -11,7 +11,7 @@ pub use crate::id::MAX_SALT;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Hash, Key};
-use crate::limits::Limits;
+use crate::limits::{Limits, SizeLimits};
 
 /// Identity of an attachment's content: enough to check every part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,22 +103,22 @@ impl Record {
         }
         self.check_seal()?;
         match &self.value {
-            Value::Bytes(bytes) if bytes.len() > limits.value_bytes => {
+            Value::Bytes(bytes) if bytes.len() > limits.sizes.value_bytes => {
                 Err(InvalidRecord::LongValue {
                     len: bytes.len(),
-                    limit: limits.value_bytes,
+                    limit: limits.sizes.value_bytes,
                 })
             }
-            Value::Attachment { id, .. } if id.len > limits.attachment_bytes => {
+            Value::Attachment { id, .. } if id.len > limits.sizes.attachment_bytes => {
                 Err(InvalidRecord::LongAttachment {
                     len: id.len,
-                    limit: limits.attachment_bytes,
+                    limit: limits.sizes.attachment_bytes,
                 })
             }
-            Value::Attachment { name, .. } if name.len() > limits.name_bytes => {
+            Value::Attachment { name, .. } if name.len() > limits.sizes.name_bytes => {
                 Err(InvalidRecord::LongName {
                     len: name.len(),
-                    limit: limits.name_bytes,
+                    limit: limits.sizes.name_bytes,
                 })
             }
             _ => Ok(()),
@@ -186,8 +186,11 @@ mod tests {
     #[test]
     fn limits_are_named_in_the_error() {
         let limits = Limits {
-            value_bytes: 1,
-            attachment_bytes: 1,
+            sizes: SizeLimits {
+                value_bytes: 1,
+                attachment_bytes: 1,
+                ..SizeLimits::default()
+            },
             ..Limits::default()
         };
         let long = Record::by_content(Value::Bytes(vec![0; 2]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mydht_transports::memory::Partition;
 
 use super::weather::Weather;
-use mydht_proto::Limits;
+use mydht_proto::{Limits, PeerLimits, RoutingLimits};
 
 /// A network that is divided for a while, in the middle of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +77,16 @@ impl Scenario {
             weather: Weather::default(),
             bucket: 20,
             limits: Limits {
-                // Few links, as a browser has; and every step of a search is the searcher's own, so that hops are hops.
-                links: 8,
-                hops: 0,
+                // A browser keeps few connections.
+                peers: PeerLimits {
+                    links: 8,
+                    ..PeerLimits::default()
+                },
+                // Each step of a search is the searcher's own, so that its hops can be counted.
+                routing: RoutingLimits {
+                    hops: 0,
+                    ..RoutingLimits::default()
+                },
                 ..Limits::default()
             },
         }
@@ -92,7 +99,7 @@ impl Scenario {
         let (put_for, rest) = match self.split {
             Some(split) => (split.lasts, split.rest),
             // What a put needs until its copies are where they belong.
-            None => (self.put_for, self.limits.request_timeout),
+            None => (self.put_for, self.limits.timeouts.request_timeout),
         };
         let lookups = puts + put_for + rest;
         [puts, puts + put_for, lookups, lookups + self.lookup_for]

@@ -72,7 +72,10 @@ impl World {
             seed: scenario.seed,
             bucket: scenario.bucket,
             limits: mydht_proto::Limits {
-                closest: scenario.bucket,
+                routing: mydht_proto::RoutingLimits {
+                    closest: scenario.bucket,
+                    ..scenario.limits.clone().routing
+                },
                 ..scenario.limits.clone()
             },
             members: BTreeMap::new(),

@@ -81,9 +81,9 @@ macro_rules! every_service_under {
 
             fn spawners(limits: &Limits) -> Spawners<Self> {
                 Spawners {
-                    read: $new("read", limits.messages_at_once),
-                    write: $new("write", limits.messages_at_once),
-                    store: $new("store", limits.messages_at_once),
+                    read: $new("read", limits.flow.messages_at_once),
+                    write: $new("write", limits.flow.messages_at_once),
+                    store: $new("store", limits.flow.messages_at_once),
                     global: $new("global", 0),
                     local: $new("local", 0),
                 }

@@ -12,7 +12,7 @@ use mydht_spawner::{Result, SpawnRecv};
 
 use super::{ReadIn, Routed};
 use crate::engine::ConnId;
-use crate::limits::Limits;
+use crate::limits::{FlowLimits, Limits};
 use crate::metrics::Metrics;
 use crate::shadow::Keys;
 
@@ -152,19 +152,19 @@ impl Flow {
     /// # Errors
     /// Past a limit, which it names: for people.
     pub(super) fn queue(self: &Arc<Self>, bytes: usize) -> std::result::Result<Permit, String> {
-        let Limits {
+        let FlowLimits {
             pending_messages,
             pending_bytes,
             ..
-        } = *self.limits;
+        } = self.limits.flow;
         if self.outgoing.messages.load(SeqCst) >= pending_messages {
             return Err(format!(
-                "it reads too slowly: {pending_messages} messages wait (limit pending_messages)"
+                "it reads too slowly: {pending_messages} messages wait (limit flow.pending_messages)"
             ));
         }
         if self.outgoing.bytes.load(SeqCst) >= pending_bytes {
             return Err(format!(
-                "it reads too slowly: {pending_bytes} bytes wait (limit pending_bytes)"
+                "it reads too slowly: {pending_bytes} bytes wait (limit flow.pending_bytes)"
             ));
         }
         Ok(Permit::new(self, false, bytes))
@@ -177,16 +177,18 @@ impl Flow {
     /// it has asked already.
     pub(super) fn may_read(&self) -> bool {
         let most = if self.open.load(SeqCst) {
-            self.limits.messages_per_turn as usize
+            self.limits.flow.messages_per_turn as usize
         } else {
             1
         };
         let limits = &self.limits;
         !self.paused.load(SeqCst)
-            && self.incoming.is_below(most.max(1), limits.bytes_in_flight)
+            && self
+                .incoming
+                .is_below(most.max(1), limits.flow.bytes_in_flight)
             && self.outgoing.is_below(
-                limits.pending_messages.div_ceil(2),
-                limits.pending_bytes.div_ceil(2),
+                limits.flow.pending_messages.div_ceil(2),
+                limits.flow.pending_bytes.div_ceil(2),
             )
     }
 
@@ -254,8 +256,11 @@ mod tests {
     #[test]
     fn messages_in_flight_are_bounded_by_number_and_by_bytes() {
         let limits = Limits {
-            messages_per_turn: 3,
-            bytes_in_flight: 100,
+            flow: FlowLimits {
+                messages_per_turn: 3,
+                bytes_in_flight: 100,
+                ..FlowLimits::default()
+            },
             ..Limits::default()
         };
         let (flow, mut next) = flow(limits);
@@ -272,8 +277,11 @@ mod tests {
     #[test]
     fn a_peer_that_takes_no_answers_is_not_asked_for_more() {
         let limits = Limits {
-            pending_messages: 4,
-            pending_bytes: 1000,
+            flow: FlowLimits {
+                pending_messages: 4,
+                pending_bytes: 1000,
+                ..FlowLimits::default()
+            },
             ..Limits::default()
         };
         let (flow, mut next) = flow(limits);
@@ -308,7 +316,10 @@ mod tests {
     #[test]
     fn no_resume_is_lost_between_threads() {
         let limits = Limits {
-            messages_per_turn: 1,
+            flow: FlowLimits {
+                messages_per_turn: 1,
+                ..FlowLimits::default()
+            },
             ..Limits::default()
         };
         let (flow, mut next) = flow(limits);

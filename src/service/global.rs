@@ -97,7 +97,7 @@ pub type GlobalOut = Vec<GlobalDo>;
 /// A service of the user's own, of which a node has one: see `examples/own_service.rs`.
 ///
 /// It is implemented for every service with these commands. An error or a panic ends it; it is
-/// started again with the state that it had, after a wait that doubles (`Limits::service_timeout`
+/// started again with the state that it had, after a wait that doubles (`Timeouts::service_timeout`
 /// at most). What it failed at is not tried again.
 pub trait GlobalService:
     ServiceRestartable<CommandIn = GlobalIn, CommandOut = GlobalOut> + 'static

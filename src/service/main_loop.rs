@@ -119,7 +119,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         transport.register(&poll, TRANSPORT, Ready::Readable)?;
         let limits = Arc::new(parts.limits);
         let (conn_spawners, spawners) = MC::spawners(&limits).split();
-        let longest = limits.service_timeout;
+        let longest = limits.timeouts.service_timeout;
         let (mut records, mut attachments) = (parts.records, parts.attachments);
         let ready = Arc::new(AtomicBool::new(false));
         let wake = store_ready(&main, Arc::clone(&ready));
@@ -129,7 +129,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let credentials = parts.credentials.known_to(&parts.shadow);
         let own = credentials.id();
         let engine = Engine::new(own, Arc::clone(&limits), parts.route, parts.epoch);
-        let timeout = limits.handshake_timeout;
+        let timeout = limits.timeouts.handshake_timeout;
         let peer_mgmt = PeerMgmt::new(credentials, parts.policy, timeout);
         let global = match parts.global {
             Some(global) => {

@@ -130,7 +130,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             shadow,
             layer: None,
             enc,
-            most: limits.message_bytes,
+            most: limits.sizes.message_bytes,
             collected: None,
             incoming: None,
             metrics,

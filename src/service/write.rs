@@ -108,7 +108,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
             shadow,
             layer: None,
             enc,
-            most: limits.message_bytes,
+            most: limits.sizes.message_bytes,
             outgoing: None,
             metrics,
         }

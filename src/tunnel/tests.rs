@@ -57,7 +57,7 @@ impl Mesh {
             match to_do {
                 GlobalDo::Send { to, service, body } => {
                     assert_eq!(service, TUNNEL);
-                    assert!(body.len() <= Limits::default().app_bytes);
+                    assert!(body.len() <= Limits::default().sizes.app_bytes);
                     let to = (0..self.tunnels.len()).find(|at| id(*at) == to).unwrap();
                     self.on_their_way.push_back((node, to, body));
                 }

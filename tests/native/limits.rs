@@ -9,7 +9,7 @@ use mydht::memory::{self, MemoryNode, Network, node_of, settle};
 use mydht::msg::Bincode;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Key, Limits, Record, Value};
+use mydht::{FlowLimits, Key, Limits, PeerLimits, Record, Value};
 use mydht_evloop::{Poll, VirtualClock};
 use mydht_transports::memory::{Memory, MemoryStream};
 use mydht_transports::{Stream, Transport};
@@ -80,7 +80,10 @@ fn answered(asked: &mut Vec<Receiver<Event>>) -> usize {
 fn connections_per_host() {
     let (clock, network) = (VirtualClock::new(1), Network::new());
     let limits = Limits {
-        connections_per_host: 2,
+        peers: PeerLimits {
+            connections_per_host: 2,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
     let mut nodes = [node(&clock, &network, limits, &[])];
@@ -103,7 +106,10 @@ fn connections_per_host() {
 fn connections_per_peer() {
     let (clock, network) = (VirtualClock::new(1), Network::new());
     let limits = Limits {
-        connections_per_peer: 2,
+        peers: PeerLimits {
+            connections_per_peer: 2,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
     let first = node(&clock, &network, limits, &[]);
@@ -123,8 +129,11 @@ fn connections_per_peer() {
 fn messages_per_second_hold_a_peer_back_and_lose_nothing() {
     let (clock, network) = (VirtualClock::new(1), Network::new());
     let limits = Limits {
-        messages_per_second: 20,
-        messages_per_turn: 4,
+        flow: FlowLimits {
+            messages_per_second: 20,
+            messages_per_turn: 4,
+            ..FlowLimits::default()
+        },
         ..Limits::default()
     };
     let first = node(&clock, &network, limits, &[]);
@@ -161,8 +170,11 @@ fn a_peer_that_asks_faster_than_it_takes_is_held_back_and_answered() {
     let (clock, network) = (VirtualClock::new(1), Network::new());
     network.set_capacity(500);
     let limits = Limits {
-        pending_messages: 8,
-        messages_per_turn: 4,
+        flow: FlowLimits {
+            pending_messages: 8,
+            messages_per_turn: 4,
+            ..FlowLimits::default()
+        },
         ..Limits::default()
     };
     let first = node(&clock, &network, limits, &[]);
@@ -202,7 +214,7 @@ fn a_peer_that_takes_nothing_is_let_go_after_stall_timeout() {
     for _ in 0..3 {
         nodes[1].turn().unwrap();
     }
-    let stall = Limits::default().stall_timeout;
+    let stall = Limits::default().timeouts.stall_timeout;
     alone(&mut nodes[0]);
     clock.advance(stall - Duration::from_millis(1));
     assert_eq!(peers(&mut nodes), 1);

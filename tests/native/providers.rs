@@ -10,7 +10,7 @@ use mydht::msg::Bincode;
 use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Limits, Record, Value};
+use mydht::{Limits, Record, RoutingLimits, SizeLimits, Value};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
@@ -24,8 +24,14 @@ fn node(
     let mut parts = memory::components(network, clock.poll(), Bincode, Records, stores).unwrap();
     parts.bootstrap = known.to_vec();
     parts.limits = Limits {
-        attachment_bytes,
-        hops: 0,
+        sizes: SizeLimits {
+            attachment_bytes,
+            ..SizeLimits::default()
+        },
+        routing: RoutingLimits {
+            hops: 0,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     memory::node_of(parts).unwrap()

@@ -15,7 +15,7 @@ use mydht::identity::{GroupSecret, Identity};
 use mydht::native::{Config, NativeNode};
 use mydht::policy::{PeerPolicy, PeerPriority};
 use mydht::service::Request;
-use mydht::{Key, Limits, PeerId, Record, Value};
+use mydht::{Key, Limits, PeerId, PeerLimits, Record, Timeouts, Value};
 use mydht_transports::tcp::TcpAddress;
 
 const PREAMBLE: &[u8] = b"MYDHT\x01\x02\x00";
@@ -173,10 +173,16 @@ fn a_changed_bit_ends_the_connection_and_no_node() {
             },
         );
         let limits = Limits {
-            request_timeout: Duration::from_millis(300),
-            handshake_timeout: Duration::from_millis(300),
-            // It would find the way around whoever is in between.
-            dials: 0,
+            timeouts: Timeouts {
+                request_timeout: Duration::from_millis(300),
+                handshake_timeout: Duration::from_millis(300),
+                ..Timeouts::default()
+            },
+            peers: PeerLimits {
+                // It would find the way around whoever is in between.
+                dials: 0,
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         };
         let b = Config {
@@ -393,7 +399,10 @@ fn where_there_is_no_room_a_preferred_peer_takes_anothers_place() {
     let a = Config {
         policy: PeerPolicy::default().with(PeerPriority::Preferred, [id]),
         limits: Limits {
-            connections: 2,
+            peers: PeerLimits {
+                connections: 2,
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         },
         ..node()
@@ -421,11 +430,17 @@ fn where_there_is_no_room_a_preferred_peer_takes_anothers_place() {
 fn handshakes_in_flight_are_bounded() {
     for limits in [
         Limits {
-            handshakes: 3,
+            peers: PeerLimits {
+                handshakes: 3,
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         },
         Limits {
-            handshakes_per_host: 3,
+            peers: PeerLimits {
+                handshakes_per_host: 3,
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         },
     ] {

@@ -84,7 +84,7 @@ fn a_message_over_its_limit_ends_the_connection_and_names_it() {
     for most in [100, 1000] {
         let known: Vec<_> = nodes.iter().map(|node| node.address).collect();
         let mut parts = parts::<Conf<Scribe>>(&network, clock.poll(), &known);
-        parts.limits.app_bytes = most;
+        parts.limits.sizes.app_bytes = most;
         let log = log.clone();
         parts.global = Some(Scribe { log, heard: 0 });
         nodes.push(node_of(parts).unwrap());
@@ -182,7 +182,7 @@ fn a_stop_does_not_wait_for_a_service_that_is_down() {
     two.nodes[0].node().stop().unwrap();
     two.settle();
     // Its last words wait behind its restart, and the node for as long as it may.
-    two.clock.advance(Limits::default().stop_timeout);
+    two.clock.advance(Limits::default().timeouts.stop_timeout);
     two.settle();
     assert!(!two.nodes[0].turn().unwrap());
 }

@@ -10,7 +10,7 @@ use mydht::msg::Bincode;
 use mydht::service::SignalPort;
 use mydht::shadow::Records;
 use mydht::store::{MemoryAttachments, MemoryKV};
-use mydht::{Hash, Limits, PeerId};
+use mydht::{Hash, Limits, PeerId, PeerLimits};
 use mydht_evloop::VirtualClock;
 use mydht_transports::memory::MemoryAddress;
 
@@ -76,7 +76,10 @@ impl Row {
         let mut parts =
             memory::components(network, self.clock.poll(), Bincode, Records, stores).unwrap();
         parts.limits = Limits {
-            dials: 0,
+            peers: PeerLimits {
+                dials: 0,
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         };
         parts.bootstrap = known.to_vec();
@@ -142,11 +145,11 @@ fn a_flood_is_dropped_and_costs_nobody_its_connection() {
     let to = row.nodes[2].id;
     let most = Limits::default();
     for _ in 0..1000 {
-        row.told[0].say(to, &vec![7; most.signal_bytes]);
+        row.told[0].say(to, &vec![7; most.sizes.signal_bytes]);
     }
     row.settle();
     let heard = row.told[2].heard();
-    assert_eq!(heard.len(), most.signals_per_second as usize);
+    assert_eq!(heard.len(), most.flow.signals_per_second as usize);
     assert!(row.nodes[1].metrics.snapshot().limited >= 900);
     assert_eq!([0, 1, 2].map(|at| row.peers(at)), [1, 2, 1]);
     // The other way is open.
@@ -160,7 +163,7 @@ fn a_flood_is_dropped_and_costs_nobody_its_connection() {
 fn who_says_too_much_at_once_is_let_go() {
     let mut row = Row::new();
     let to = row.nodes[2].id;
-    row.told[0].say(to, &vec![7; Limits::default().signal_bytes + 1]);
+    row.told[0].say(to, &vec![7; Limits::default().sizes.signal_bytes + 1]);
     row.settle();
     assert!(row.told[2].heard().is_empty());
     assert_eq!(row.peers(1), 1);

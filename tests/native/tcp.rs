@@ -12,7 +12,7 @@ use mydht::engine::{Command, Event};
 use mydht::native::{Config, NativeNode, file_record, hash_file};
 use mydht::service::Request;
 use mydht::store::Content;
-use mydht::{Error, Hash, Key, Limits, Record, Value};
+use mydht::{Error, Hash, Key, Limits, PeerLimits, Record, Timeouts, Value};
 
 fn node() -> Config {
     Config::listen("127.0.0.1:0".parse().unwrap())
@@ -164,7 +164,10 @@ fn a_peer_that_sends_garbage_is_told_and_the_node_lives() {
 #[test]
 fn a_peer_that_stays_silent_is_let_go() {
     let limits = Limits {
-        handshake_timeout: Duration::from_millis(50),
+        timeouts: Timeouts {
+            handshake_timeout: Duration::from_millis(50),
+            ..Timeouts::default()
+        },
         ..Limits::default()
     };
     let a = Config { limits, ..node() }.start().unwrap();
@@ -177,7 +180,10 @@ fn a_peer_that_stays_silent_is_let_go() {
 #[test]
 fn more_peers_than_the_limit_are_refused_and_the_others_live() {
     let limits = Limits {
-        connections: 1,
+        peers: PeerLimits {
+            connections: 1,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
     let a = Config { limits, ..node() }.start().unwrap();

@@ -11,7 +11,7 @@ use mydht::msg::{Bincode, MsgEnc, ProtoMessage};
 use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV};
-use mydht::{Limits, Record, Value};
+use mydht::{FlowLimits, Limits, Record, Value};
 use mydht_evloop::{Handle, VirtualClock};
 
 /// Time for which a turn may go on taking the next step.
@@ -65,7 +65,10 @@ fn node(
         memory::components(network, poll, Slow(clock.clone()), Records, stores).unwrap();
     parts.bootstrap = known.map(|node| node.address).into_iter().collect();
     parts.limits = Limits {
-        messages_at_once: at_once,
+        flow: FlowLimits {
+            messages_at_once: at_once,
+            ..FlowLimits::default()
+        },
         ..Limits::default()
     };
     (memory::node_of(parts).unwrap(), handle)

@@ -302,9 +302,15 @@ impl Node {
         let parts = Components {
             signal_port: Some(Box::new(peers)),
             limits: Limits {
-                messages_at_once: 1,
-                // What goes through several processes of the browser is long on its way.
-                parts_in_flight: 48,
+                flow: FlowLimits {
+                    messages_at_once: 1,
+                    ..FlowLimits::default()
+                },
+                transfers: TransferLimits {
+                    // What goes through several processes of the browser is long on its way.
+                    parts_in_flight: 48,
+                    ..TransferLimits::default()
+                },
                 ..Limits::default()
             },
             ..Components::new(poll, transport, Bincode, Records, stores, credentials)

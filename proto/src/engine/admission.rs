@@ -44,8 +44,12 @@ impl Admission {
         if record.value.attachment().is_some() {
             return cx.refuse(conn, query, "an attachment cannot be propagated: store it");
         }
-        if searches >= cx.limits.lookups {
-            return cx.refuse(conn, query, "too many lookups at once (limit lookups)");
+        if searches >= cx.limits.routing.lookups {
+            return cx.refuse(
+                conn,
+                query,
+                "too many lookups at once (limit routing.lookups)",
+            );
         }
         if self.admits(cx, conn, query, &record) {
             let after = AfterStore::PeerPropagate(conn, query, record.clone());

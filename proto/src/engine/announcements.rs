@@ -38,7 +38,10 @@ impl Announcements {
     /// Announces an attachment after the delay. It is here as a whole, and stays if this node does.
     pub(super) fn add(&mut self, cx: &Context, id: AttachmentId) {
         let waits = self.waiting.iter().any(|(_, hash)| *hash == id.hash);
-        if !waits && self.waiting.len() < WAITING && cx.limits.providers > 0 {
+        if !waits
+            && self.waiting.len() < WAITING
+            && cx.limits.providers.providers_per_attachment > 0
+        {
             let at = cx.now.saturating_add(DELAY);
             self.waiting.push_back((at, id.hash));
         }
@@ -82,8 +85,8 @@ impl Announcements {
 
 /// Announces an attachment to those of the nearest nodes that are connected.
 pub(super) fn announce(cx: &mut Context, hash: Hash, nearest: &[Contact]) {
-    let patience = cx.limits.request_timeout;
-    for conn in cx.peers.best_of(nearest, cx.limits.copies) {
+    let patience = cx.limits.timeouts.request_timeout;
+    for conn in cx.peers.best_of(nearest, cx.limits.routing.copies) {
         cx.request(conn, Request::Provide, patience, |query| {
             ProtoMessage::Provide { query, hash }
         });

@@ -106,13 +106,15 @@ impl Cache {
         };
         let target = record.key.hash();
         let own = Distance::between(&cx.own.0, target);
-        let near = cx.table.closest(target, cx.limits.closest);
+        let near = cx.table.closest(target, cx.limits.routing.closest);
         let nearer = near
             .iter()
             .filter(|contact| Distance::between(&contact.id.0, target) < own)
             .count();
-        let until = cx.now.saturating_add(time(nearer, cx.limits.copies));
-        self.put(record, from, until, cx.limits.cache_bytes);
+        let until = cx
+            .now
+            .saturating_add(time(nearer, cx.limits.routing.copies));
+        self.put(record, from, until, cx.limits.storage.cache_bytes);
     }
 
     /// Returns the record under `key`, and counts the hit.
@@ -161,7 +163,7 @@ fn time(nearer: usize, copies: usize) -> Duration {
 /// Returns true if a cache may keep the record.
 fn can_be_cached(record: &Record, limits: &Limits) -> bool {
     let is_value = matches!(record.value, Value::Bytes(_));
-    limits.cache_bytes > 0 && is_value && matches!(record.key, Key::Content(_))
+    limits.storage.cache_bytes > 0 && is_value && matches!(record.key, Key::Content(_))
 }
 
 /// Offers a record that a search has found to the nearest of the peers that it asked in vain.

@@ -57,8 +57,8 @@ impl Engine {
     /// Handles the addresses at which a peer says that it can be connected with.
     pub(super) fn reachable(&mut self, conn: ConnId, addresses: Addresses) {
         let cx = &mut self.cx;
-        if addresses.any_longer_than(cx.limits.address_bytes) {
-            let what = "it gave too long an address of itself (limit address_bytes)";
+        if addresses.any_longer_than(cx.limits.sizes.address_bytes) {
+            let what = "it gave too long an address of itself (limit sizes.address_bytes)";
             return cx.violation(conn, what.into());
         }
         let Some(peer) = cx.peers.get_mut(conn) else {
@@ -87,9 +87,9 @@ impl Engine {
         self.dial_queued();
     }
 
-    /// Connects with queued peers, as far as the limit `dials` allows.
+    /// Connects with queued peers, as far as the limit `peers.dials` allows.
     fn dial_queued(&mut self) {
-        while let Some((contact, search)) = self.cx.dials.next_queued(self.cx.limits.dials) {
+        while let Some((contact, search)) = self.cx.dials.next_queued(self.cx.limits.peers.dials) {
             let cx = &mut self.cx;
             match cx.peers.best(&contact.id) {
                 // The search is over but for this peer.

@@ -52,7 +52,10 @@ pub(super) struct Context {
 impl Context {
     /// Creates the context of the node `own`, without peers.
     pub(super) fn new(own: PeerId, limits: Arc<Limits>, table: Table, epoch: Duration) -> Self {
-        let of_downloads = limits.downloads.saturating_mul(limits.parts_in_flight);
+        let of_downloads = limits
+            .transfers
+            .downloads
+            .saturating_mul(limits.transfers.parts_in_flight);
         Context {
             own,
             limits,
@@ -156,10 +159,10 @@ impl Context {
         }
     }
 
-    /// Connects with a peer so that `search` can ask it, as soon as the limit `dials` allows.
+    /// Connects with a peer so that `search` can ask it, as soon as the limit `peers.dials` allows.
     /// Returns false if that is impossible.
     pub(super) fn dial(&mut self, contact: Contact, search: SearchId) -> bool {
-        match self.dials.dial(contact, search, self.limits.dials) {
+        match self.dials.dial(contact, search, self.limits.peers.dials) {
             Dial::Connect(Contact { id, addresses }) => {
                 self.outputs.push_back(Output::Connect(id, addresses));
                 true
@@ -187,9 +190,9 @@ impl Context {
     /// itself.
     pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact> {
         let asker = self.peers.id(conn);
-        let mut nodes = self.table.closest(target, self.limits.closest + 1);
+        let mut nodes = self.table.closest(target, self.limits.routing.closest + 1);
         nodes.retain(|contact| Some(contact.id) != asker);
-        nodes.truncate(self.limits.closest);
+        nodes.truncate(self.limits.routing.closest);
         nodes
     }
 
@@ -197,15 +200,15 @@ impl Context {
     pub(super) fn check_nodes(&self, nodes: &[Contact]) -> Result<(), &'static str> {
         // Others may be set up to name more than this node does, within reason.
         const MOST: usize = 64;
-        if nodes.len() > MOST.max(self.limits.closest) {
+        if nodes.len() > MOST.max(self.limits.routing.closest) {
             return Err("it named too many nodes at once");
         }
-        let most = self.limits.address_bytes;
+        let most = self.limits.sizes.address_bytes;
         if nodes
             .iter()
             .any(|node| node.addresses.any_longer_than(most))
         {
-            return Err("it named a node with too long an address (limit address_bytes)");
+            return Err("it named a node with too long an address (limit sizes.address_bytes)");
         }
         Ok(())
     }

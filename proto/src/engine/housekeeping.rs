@@ -98,7 +98,7 @@ impl Engine {
                 Request::Store(put) => puts.moved(put, &peers.id(conn)?)?,
                 Request::Search(..) | Request::Provide | Request::Abandoned => return None,
             };
-            Some(progress.saturating_add(limits.request_timeout))
+            Some(progress.saturating_add(limits.timeouts.request_timeout))
         });
         let mut silent = BTreeSet::new();
         for (conn, request) in expired {

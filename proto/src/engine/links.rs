@@ -14,7 +14,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// Closes connections that are not needed any more.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// Time of the next trim. `Some` as long as there are more connections than the limit `links`.
+    /// Time of the next trim. `Some` as long as there are more connections than the limit `peers.links`.
     trim_at: Option<Duration>,
 }
 
@@ -38,7 +38,7 @@ impl Links {
 
     /// Returns true if [`trim`](Self::trim) has something to do.
     pub(super) fn is_trim_due(&self, cx: &Context) -> bool {
-        match cx.peers.len() > cx.limits.links {
+        match cx.peers.len() > cx.limits.peers.links {
             true => self.trim_at.is_none_or(|at| at <= cx.now),
             false => self.trim_at.is_some(),
         }
@@ -60,7 +60,7 @@ impl Links {
         over
     }
 
-    /// Returns connections to close while there are more than the limit `links`: those that were
+    /// Returns connections to close while there are more than the limit `peers.links`: those that were
     /// not used for long, the least useful ones first. Connections of `served` have still to be
     /// answered, and peers of `wanted` will be asked.
     pub(super) fn trim(
@@ -69,7 +69,7 @@ impl Links {
         served: impl Iterator<Item = ConnId>,
         wanted: impl FnOnce() -> BTreeSet<PeerId>,
     ) -> Vec<ConnId> {
-        let excess = cx.peers.len().saturating_sub(cx.limits.links);
+        let excess = cx.peers.len().saturating_sub(cx.limits.peers.links);
         if excess == 0 {
             self.trim_at = None;
             return Vec::new();
@@ -96,8 +96,8 @@ impl Links {
 /// Returns the time within which a request of a peer is answered or given up, whatever is asked of
 /// others for it.
 fn quiet(cx: &Context) -> Duration {
-    let hops = u32::from(cx.limits.hops).saturating_add(1);
-    cx.limits.find_timeout.saturating_mul(hops)
+    let hops = u32::from(cx.limits.routing.hops).saturating_add(1);
+    cx.limits.timeouts.find_timeout.saturating_mul(hops)
 }
 
 /// Returns true if nothing that the peer has asked can be under way any more.
@@ -116,7 +116,7 @@ fn spare(
     busy: &BTreeSet<ConnId>,
     wanted: &BTreeSet<PeerId>,
 ) -> BTreeMap<PeerId, ConnId> {
-    let unused = |peer: &Peer| peer.used.saturating_add(cx.limits.link_idle) <= cx.now;
+    let unused = |peer: &Peer| peer.used.saturating_add(cx.limits.peers.link_idle) <= cx.now;
     cx.peers
         .iter()
         .filter(|(conn, peer)| peer.at_store == 0 && unused(peer) && !busy.contains(conn))

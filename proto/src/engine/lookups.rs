@@ -81,12 +81,15 @@ impl Lookups {
         };
         let target = *key.hash();
         let find = |hops| Question::Find(key, hops);
-        let search = match query.mode.unwrap_or(QueryMode::AMix(cx.limits.hops)) {
+        let search = match query
+            .mode
+            .unwrap_or(QueryMode::AMix(cx.limits.routing.hops))
+        {
             QueryMode::Asynch => searches.begin_at(cx, query.priority, target, find(0)),
             QueryMode::AMix(hops) => searches.begin_at(cx, query.priority, target, find(hops)),
             QueryMode::AProxy => {
                 let few = params(cx, query.priority).parallel;
-                let question = find(cx.limits.hops);
+                let question = find(cx.limits.routing.hops);
                 searches.begin_nearby(cx, target, question, cx.own, few)
             }
         };
@@ -109,11 +112,15 @@ impl Lookups {
         if hops == 0 {
             return tell_not_found(cx, conn, query, &key);
         }
-        if searches.count() >= cx.limits.lookups {
-            return cx.refuse(conn, query, "too many lookups at once (limit lookups)");
+        if searches.count() >= cx.limits.routing.lookups {
+            return cx.refuse(
+                conn,
+                query,
+                "too many lookups at once (limit routing.lookups)",
+            );
         }
         let question = Question::Find(key, hops - 1);
-        let few = cx.limits.parallel.max(1);
+        let few = cx.limits.routing.parallel.max(1);
         let search = searches.begin_nearby(cx, *key.hash(), question, asker, few);
         let origin = Origin::Peer(conn, query);
         self.open.insert(search, Lookup::new(key, origin, None));
@@ -175,7 +182,11 @@ impl Lookups {
         let Some(holders) = self.holders.get_mut(&search) else {
             return Some(contacts);
         };
-        let new = holders.named.add(contacts, &cx.own, cx.limits.providers);
+        let new = holders.named.add(
+            contacts,
+            &cx.own,
+            cx.limits.providers.providers_per_attachment,
+        );
         holders.contacts.extend(new);
         None
     }
@@ -286,7 +297,7 @@ fn give(cx: &mut Context, origin: Origin, record: Record, search: Option<SearchI
                 cx.leave(Task::Hope(id, search));
             }
             // The peers that keep the record are enough for a few parts.
-            if id.parts() > cx.limits.parts_in_flight as u64 {
+            if id.parts() > cx.limits.transfers.parts_in_flight as u64 {
                 cx.leave(Task::Seek(id));
             }
         }

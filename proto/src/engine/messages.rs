@@ -31,13 +31,13 @@ impl Engine {
             | M::Store { query, .. }
             | M::Propagate { query, .. }
             | M::Fetch { query, .. }
-                if peer.at_store >= cx.limits.pending_messages =>
+                if peer.at_store >= cx.limits.flow.pending_messages =>
             {
-                let why = "too many requests wait for the store (limit pending_messages)";
+                let why = "too many requests wait for the store (limit flow.pending_messages)";
                 cx.refuse(conn, query, why);
             }
             M::Find { query, key, hops } => {
-                let hops = hops.min(cx.limits.hops);
+                let hops = hops.min(cx.limits.routing.hops);
                 let after = AfterStore::PeerGet(conn, query, key, hops);
                 cx.ask_store(StoreOp::Get(key), after);
             }

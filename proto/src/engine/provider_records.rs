@@ -76,7 +76,7 @@ impl ProviderRecords {
         now: Duration,
         limits: &Limits,
     ) -> Result<(), &'static str> {
-        let until = now.saturating_add(limits.provider_expiry);
+        let until = now.saturating_add(limits.providers.provider_expiry);
         let here = self.kept.get_mut(&distance);
         let here = here.map(|providers| {
             let same = |provider: &&mut Provider| provider.contact.id == contact.id;
@@ -87,17 +87,19 @@ impl ProviderRecords {
                 *provider = Provider { contact, until };
                 return Ok(());
             }
-            Some((count, None)) if count >= limits.providers => {
-                return Err("this attachment has providers enough here (limit providers)");
+            Some((count, None)) if count >= limits.providers.providers_per_attachment => {
+                return Err(
+                    "this attachment has providers enough here (limit providers.providers_per_attachment)",
+                );
             }
             _ => {}
         }
         let of_peer = self.by_peer.get(&contact.id).copied().unwrap_or_default();
-        if of_peer >= limits.provider_records_per_peer {
-            return Err("you provide too much (limit provider_records_per_peer)");
+        if of_peer >= limits.providers.provider_records_per_peer {
+            return Err("you provide too much (limit providers.provider_records_per_peer)");
         }
-        if self.count >= limits.provider_records && !self.make_room(&distance) {
-            return Err("too much is provided already (limit provider_records)");
+        if self.count >= limits.providers.provider_records && !self.make_room(&distance) {
+            return Err("too much is provided already (limit providers.provider_records)");
         }
         *self.by_peer.entry(contact.id).or_default() += 1;
         self.count += 1;

@@ -141,7 +141,7 @@ impl Puts {
 
     /// Sends a copy to each of the nearest peers that is still connected.
     pub(super) fn send_copies(&mut self, cx: &mut Context, located: Located, nearest: &[Contact]) {
-        let conns = cx.peers.best_of(nearest, cx.limits.copies);
+        let conns = cx.peers.best_of(nearest, cx.limits.routing.copies);
         let store = |query, record| ProtoMessage::Store { query, record };
         self.send_to(cx, located, conns, store);
     }
@@ -149,7 +149,9 @@ impl Puts {
     /// Has the nearest neighbours store the copies of the user's record.
     pub(super) fn propagate(&mut self, cx: &mut Context, ticket: Ticket, record: Record) {
         let nearest = cx.peers.near(record.key.hash());
-        let conns = cx.peers.best_of(&nearest, cx.limits.parallel.max(1));
+        let conns = cx
+            .peers
+            .best_of(&nearest, cx.limits.routing.parallel.max(1));
         let publisher = Publisher::User(ticket);
         let message = |query, record| ProtoMessage::Propagate { query, record };
         self.send_to(cx, Located { publisher, record }, conns, message);
@@ -177,7 +179,7 @@ impl Puts {
             progress: 0,
         };
         self.open.insert(put, open);
-        let patience = cx.limits.request_timeout;
+        let patience = cx.limits.timeouts.request_timeout;
         for conn in conns {
             let record = record.clone();
             let message = |query| message(query, record);

@@ -129,8 +129,8 @@ impl Quotas {
         };
         let (key, bytes, limits) = (record.key, size(record), &cx.limits);
         let of_peer = Quota {
-            records: limits.records_per_peer,
-            bytes: limits.bytes_per_peer,
+            records: limits.storage.records_per_peer,
+            bytes: limits.storage.bytes_per_peer,
         };
         if !self.peers.has_room(&peer, &key, bytes, of_peer) {
             return Err(
@@ -140,8 +140,8 @@ impl Quotas {
         // A record that is refused for its signer does not count against the peer that brought it.
         if let Some(seal) = &record.seal {
             let of_signer = Quota {
-                records: limits.records_per_signer,
-                bytes: limits.bytes_per_signer,
+                records: limits.storage.records_per_signer,
+                bytes: limits.storage.bytes_per_signer,
             };
             if !self.signers.has_room(&seal.signer, &key, bytes, of_signer) {
                 return Err(

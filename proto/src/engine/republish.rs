@@ -1,7 +1,7 @@
 //! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and Mazières, *Kademlia*
 //! (2002), §2.5).
 //!
-//! Once in [`Limits::republish`](crate::Limits::republish) a node goes through what it keeps, one
+//! Once in [`RoutingLimits::republish`](crate::Limits::republish) a node goes through what it keeps, one
 //! record at a time, and stores each at the nodes that are nearest to its key now. A record that a
 //! peer has put here since then is left alone: that peer has stored it at the others too, so that
 //! mostly one of the nodes that keep a record does the work.
@@ -61,7 +61,7 @@ impl Republish {
 
     /// Returns true if [`run`](Self::run) has something to do.
     pub(super) fn is_due(&self, cx: &Context) -> bool {
-        if cx.limits.republish.is_zero() || cx.stopping {
+        if cx.limits.routing.republish.is_zero() || cx.stopping {
             return false;
         }
         let can = !self.is_busy && !cx.peers.is_empty();
@@ -74,7 +74,7 @@ impl Republish {
         if !self.is_due(cx) {
             return;
         }
-        let period = cx.limits.republish;
+        let period = cx.limits.routing.republish;
         let due = *self.due.get_or_insert_with(|| {
             // Nodes that were started together do not all begin together.
             cx.now.saturating_add(period + jitter(&cx.own.0, 0, period))
@@ -107,7 +107,7 @@ impl Republish {
             self.is_busy = false;
             return;
         };
-        let since = cx.now.saturating_sub(cx.limits.republish);
+        let since = cx.now.saturating_sub(cx.limits.routing.republish);
         if self.was_put_since(&key, since) {
             self.next(cx);
         } else {

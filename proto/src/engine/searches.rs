@@ -90,7 +90,7 @@ impl Searches {
         question: Question,
     ) -> SearchId {
         cx.table.searched(&target, cx.now);
-        let seeds = cx.nearby(&target, cx.limits.closest);
+        let seeds = cx.nearby(&target, cx.limits.routing.closest);
         let search = Search::new(target, cx.own, seeds, params(cx, priority));
         self.open(cx, search, question, Reach::All)
     }
@@ -193,7 +193,7 @@ impl Searches {
             return;
         };
         let request = Request::Search(id, peer);
-        let patience = cx.limits.find_timeout;
+        let patience = cx.limits.timeouts.find_timeout;
         match open.question {
             Question::Connect => cx.leave(Task::Report(id, Report::Connected(peer, conn))),
             Question::Find(key, hops) => {
@@ -268,15 +268,15 @@ pub(super) fn params(cx: &Context, priority: QueryPriority) -> SearchParams {
     let limits = &cx.limits;
     let (parallel, paths) = match priority {
         QueryPriority::Low => (1, 1),
-        QueryPriority::Normal => (limits.parallel, limits.paths),
+        QueryPriority::Normal => (limits.routing.parallel, limits.routing.paths),
         QueryPriority::High => {
             let twice = |count: usize| count.saturating_mul(2);
-            (twice(limits.parallel), twice(limits.paths))
+            (twice(limits.routing.parallel), twice(limits.routing.paths))
         }
     };
     SearchParams {
         parallel,
         paths,
-        want: limits.closest,
+        want: limits.routing.closest,
     }
 }

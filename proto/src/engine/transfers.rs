@@ -51,7 +51,8 @@ pub(super) struct Transfers {
 
 const STORE_LOST_IT: &str =
     "the store of this node does not have all parts that it kept: get it again";
-const TOO_MANY: &str = "too many attachments are on their way already (limit downloads): try again";
+const TOO_MANY: &str =
+    "too many attachments are on their way already (limit transfers.downloads): try again";
 
 impl Transfers {
     /// Returns the number of attachments on their way here.
@@ -67,7 +68,7 @@ impl Transfers {
     /// Returns when a download that nobody waits for is to be dropped.
     pub(super) fn next_deadline(&self, limits: &Limits) -> Option<Duration> {
         let (since, ..) = self.idle.first()?;
-        Some(since.saturating_add(limits.request_timeout))
+        Some(since.saturating_add(limits.timeouts.request_timeout))
     }
 
     /// Updates `idle` after a change of a download.
@@ -106,7 +107,7 @@ impl Transfers {
             let Some(download) = self.downloads.get_mut(&id) else {
                 return;
             };
-            if stored && download.then.len() >= cx.limits.waiting_requests {
+            if stored && download.then.len() >= cx.limits.transfers.waiting_requests {
                 return not_arrived(cx, then, TOO_MANY_WAIT, TOO_MANY_WAIT);
             }
             download.then.push(then);
@@ -131,7 +132,7 @@ impl Transfers {
     }
 
     fn begin(&mut self, cx: &mut Context, id: AttachmentId) -> Result<&mut Download, &'static str> {
-        if self.downloads.len() >= cx.limits.downloads && !self.drop_idle(cx, None) {
+        if self.downloads.len() >= cx.limits.transfers.downloads && !self.drop_idle(cx, None) {
             return Err(TOO_MANY);
         }
         let number = self.next;
@@ -158,7 +159,7 @@ impl Transfers {
 
     /// Drops the downloads that nobody has waited for in a long time.
     pub(super) fn expire(&mut self, cx: &mut Context) {
-        if let Some(before) = cx.now.checked_sub(cx.limits.request_timeout) {
+        if let Some(before) = cx.now.checked_sub(cx.limits.timeouts.request_timeout) {
             while self.drop_idle(cx, Some(before)) {}
         }
     }
@@ -199,7 +200,7 @@ impl Transfers {
     fn pump(&mut self, cx: &mut Context, id: AttachmentId) {
         self.note_idle(id);
         // With none at all it would wait forever.
-        let in_flight = cx.limits.parts_in_flight.max(1);
+        let in_flight = cx.limits.transfers.parts_in_flight.max(1);
         loop {
             let Some(download) = self.downloads.get_mut(&id) else {
                 return;
@@ -236,7 +237,8 @@ impl Transfers {
             let Some((conn, part)) = plan.next_request(in_flight, below) else {
                 return;
             };
-            let (request, patience) = (Request::Fetch(id, part), cx.limits.request_timeout);
+            let (request, patience) =
+                (Request::Fetch(id, part), cx.limits.timeouts.request_timeout);
             cx.request(conn, request, patience, |query| ProtoMessage::Fetch {
                 query,
                 id,
@@ -316,7 +318,7 @@ impl Transfers {
     pub(super) fn demand(&mut self, cx: &mut Context, id: AttachmentId, part: u64) {
         if let Some(download) = self.downloads.get_mut(&id) {
             download.touched = cx.now;
-            let ahead = cx.limits.parts_in_flight as u64;
+            let ahead = cx.limits.transfers.parts_in_flight as u64;
             let wanted = part..=part.saturating_add(ahead);
             match &mut download.plan {
                 Some(plan) => wanted.for_each(|part| plan.want(part)),

@@ -8,7 +8,7 @@ use bincode::error::{DecodeError, EncodeError};
 use super::{MsgEnc, ProtoMessage};
 
 /// The most memory that a length inside a message may claim before its bytes are there. The message
-/// itself has the limit `message_bytes` of the node.
+/// itself has the limit `sizes.message_bytes` of the node.
 const CLAIM_LIMIT: usize = 1 << 20;
 
 /// Fixed-width little-endian integers, lengths as u64.
@@ -43,7 +43,7 @@ impl MsgEnc for Bincode {
             DecodeError::UnexpectedEnd { .. } => io::ErrorKind::UnexpectedEof.into(),
             DecodeError::LimitExceeded => io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("a message claims over {CLAIM_LIMIT} bytes (limit message_bytes)"),
+                format!("a message claims over {CLAIM_LIMIT} bytes (limit sizes.message_bytes)"),
             ),
             other => io::Error::new(
                 io::ErrorKind::InvalidData,

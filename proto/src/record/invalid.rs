@@ -9,24 +9,28 @@ pub enum InvalidRecord {
     /// A content key with a value that does not have this hash.
     #[error("the content does not belong to the key {0:?}")]
     OtherContent(Hash),
-    /// A value over the limit `value_bytes`.
-    #[error("a value of {len} bytes is over the limit value_bytes ({limit}): put it as a file")]
+    /// A value over the limit `sizes.value_bytes`.
+    #[error(
+        "a value of {len} bytes is over the limit sizes.value_bytes ({limit}): put it as a file"
+    )]
     LongValue {
         /// Length of the value in bytes.
         len: usize,
         /// Maximum length in bytes.
         limit: usize,
     },
-    /// An attachment over the limit `attachment_bytes`.
-    #[error("an attachment of {len} bytes is over the limit attachment_bytes ({limit})")]
+    /// An attachment over the limit `sizes.attachment_bytes`.
+    #[error("an attachment of {len} bytes is over the limit sizes.attachment_bytes ({limit})")]
     LongAttachment {
         /// Length of the attachment in bytes.
         len: u64,
         /// Maximum length in bytes.
         limit: u64,
     },
-    /// An attachment whose name is over the limit `name_bytes`.
-    #[error("a name of {len} bytes is over the limit name_bytes ({limit}): choose a shorter one")]
+    /// An attachment whose name is over the limit `sizes.name_bytes`.
+    #[error(
+        "a name of {len} bytes is over the limit sizes.name_bytes ({limit}): choose a shorter one"
+    )]
     LongName {
         /// Length of the name in bytes.
         len: usize,

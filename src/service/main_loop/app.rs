@@ -24,10 +24,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         way: Way,
     ) -> Result<()> {
         let limits = &self.common.limits;
-        let why = if body.len() > limits.app_bytes {
-            Some("a message to a service is too long (limit app_bytes)")
-        } else if service.len() > limits.name_bytes {
-            Some("the name of a service is too long (limit name_bytes)")
+        let why = if body.len() > limits.sizes.app_bytes {
+            Some("a message to a service is too long (limit sizes.app_bytes)")
+        } else if service.len() > limits.sizes.name_bytes {
+            Some("the name of a service is too long (limit sizes.name_bytes)")
         } else {
             None
         };
@@ -160,8 +160,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     fn send_app(&mut self, conn: ConnId, service: String, body: Vec<u8>, way: &Way) -> Result<()> {
         let limits = &self.common.limits;
-        if body.len() > limits.app_bytes || service.len() > limits.name_bytes {
-            tracing::warn!(%service, "a message of {} bytes is not sent (limit app_bytes)", body.len());
+        if body.len() > limits.sizes.app_bytes || service.len() > limits.sizes.name_bytes {
+            tracing::warn!(%service, "a message of {} bytes is not sent (limit sizes.app_bytes)", body.len());
             return Ok(());
         }
         self.common.metrics.app_out(1);
@@ -173,7 +173,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// The protocol, which hears none of these messages, is told from time to time that the
     /// connection is in use, so that it does not give it up for one.
     fn used(&mut self, conn: ConnId) -> Result<()> {
-        let (now, often) = (self.now(), self.common.limits.link_idle / 4);
+        let (now, often) = (self.now(), self.common.limits.peers.link_idle / 4);
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };

@@ -58,9 +58,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if self.stopping.is_some() {
             return Err(io::Error::other("this node stops"));
         }
-        if self.conns.len() >= self.common.limits.connections {
+        if self.conns.len() >= self.common.limits.peers.connections {
             self.common.metrics.limited(1);
-            let why = "there are too many connections (limit connections)";
+            let why = "there are too many connections (limit peers.connections)";
             return Err(io::Error::other(why));
         }
         let address = for_transport::<MC>(address).map_err(io::Error::other)?;
@@ -69,7 +69,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     /// Sends a peer the addresses of this node, if it has any.
     pub(super) fn say_hello(&mut self, conn: ConnId) -> Result<()> {
-        let most = self.common.limits.address_bytes;
+        let most = self.common.limits.sizes.address_bytes;
         let own = self.transport.local_addresses().into_iter();
         let own = own.filter_map(|address| on_the_wire(&address));
         let addresses: Addresses = own.filter(|own| !own.is_longer_than(most)).collect();

@@ -67,7 +67,7 @@ impl<A> Bootstrap<A> {
     pub(super) fn new(address: A, limits: &Limits) -> Self {
         Bootstrap {
             address,
-            backoff: Backoff::new(FIRST_RECONNECT, limits.reconnect_timeout),
+            backoff: Backoff::new(FIRST_RECONNECT, limits.timeouts.reconnect_timeout),
         }
     }
 }
@@ -112,13 +112,18 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let limits = &self.common.limits;
         let of_host = self.hosts.get(&MC::Transport::host(address));
         let of_host = of_host.copied().unwrap_or_default();
-        if self.conns.len() >= limits.connections.saturating_add(limits.handshakes) {
+        if self.conns.len()
+            >= limits
+                .peers
+                .connections
+                .saturating_add(limits.peers.handshakes)
+        {
             Some("connections")
-        } else if of_host.connections >= limits.connections_per_host {
+        } else if of_host.connections >= limits.peers.connections_per_host {
             Some("connections_per_host")
-        } else if self.handshakes >= limits.handshakes {
+        } else if self.handshakes >= limits.peers.handshakes {
             Some("handshakes")
-        } else if of_host.handshakes >= limits.handshakes_per_host {
+        } else if of_host.handshakes >= limits.peers.handshakes_per_host {
             Some("handshakes_per_host")
         } else {
             None
@@ -145,7 +150,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 of_host.connections += 1;
                 of_host.handshakes += 1;
                 self.handshakes += 1;
-                let timeout = self.common.limits.handshake_timeout;
+                let timeout = self.common.limits.timeouts.handshake_timeout;
                 self.timer(timeout, Timer::Handshake(conn));
                 // What came before it was registered is reported by no event on some transports.
                 self.common.main.send(MainCommand::Resume(conn))?;
@@ -251,7 +256,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         if !self.make_room(priority)? {
             self.common.metrics.limited(1);
-            let why = "there is no room for one more peer (limit connections)";
+            let why = "there is no room for one more peer (limit peers.connections)";
             return self.disconnect(conn, End::Refused(why));
         }
         self.handshake_over(conn);
@@ -268,10 +273,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             );
         }
         let of_peer = self.peers.entry(peer).or_default();
-        let most = self.common.limits.connections_per_peer;
+        let most = self.common.limits.peers.connections_per_peer;
         if of_peer.len() >= most {
             self.common.metrics.limited(1);
-            let why = format!("it is connected {most} times already (limit connections_per_peer)");
+            let why =
+                format!("it is connected {most} times already (limit peers.connections_per_peer)");
             // Its handshake is over, and nobody knows it yet.
             return self.disconnect(conn, End::Unknown(&why));
         }
@@ -302,7 +308,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// peer of the lowest priority below it is disconnected: the one that came last.
     fn make_room(&mut self, priority: PeerPriority) -> Result<bool> {
         let up = |conn: &Conn<MC>| conn.peer().is_some();
-        if self.conns.values().filter(|conn| up(conn)).count() < self.common.limits.connections {
+        if self.conns.values().filter(|conn| up(conn)).count()
+            < self.common.limits.peers.connections
+        {
             return Ok(true);
         }
         let known = self.conns.iter().filter(|(_, conn)| up(conn));
@@ -312,7 +320,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match last {
             Some((lower, std::cmp::Reverse(conn))) if lower < priority => {
                 self.common.metrics.limited(1);
-                let why = "its place is needed for a preferred peer (limit connections)";
+                let why = "its place is needed for a preferred peer (limit peers.connections)";
                 self.disconnect(conn, End::Refused(why))?;
                 Ok(true)
             }
@@ -338,7 +346,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// Ends a connection: tells everybody who knows of it, and closes it.
     ///
     /// A connection that has failed is closed at once. Any other is closed when what waits has been
-    /// written, or after the limit `stop_timeout`.
+    /// written, or after the limit `timeouts.stop_timeout`.
     pub(super) fn disconnect(&mut self, conn: ConnId, end: End<'_>) -> Result<()> {
         let why = end.why();
         if !matches!(end, End::Unknown(_)) {
@@ -412,7 +420,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return;
         }
         found.leave();
-        let timeout = self.common.limits.stop_timeout;
+        let timeout = self.common.limits.timeouts.stop_timeout;
         self.timer(timeout, Timer::Leave(conn));
     }
 
@@ -438,7 +446,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
-        let timeout = self.common.limits.stall_timeout;
+        let timeout = self.common.limits.timeouts.stall_timeout;
         match found.is_taking() {
             None => Ok(()),
             Some(true) => {
@@ -449,7 +457,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.common.metrics.limited(1);
                 self.disconnect(
                     conn,
-                    End::Lost("it takes no messages (limit stall_timeout)"),
+                    End::Lost("it takes no messages (limit timeouts.stall_timeout)"),
                 )
             }
         }
@@ -472,7 +480,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 tracing::debug!(conn, %why, "it takes no more");
                 found.deaf = true;
                 found.ready(&self.common.poll, Ready::Readable);
-                let timeout = self.common.limits.stop_timeout;
+                let timeout = self.common.limits.timeouts.stop_timeout;
                 self.timer(timeout, Timer::Deaf(conn));
                 Ok(())
             }

@@ -44,7 +44,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         match sent {
             Ok(false) => Ok(()),
             Ok(true) => {
-                let timeout = self.common.limits.stall_timeout;
+                let timeout = self.common.limits.timeouts.stall_timeout;
                 self.timer(timeout, Timer::Stall(conn));
                 Ok(())
             }

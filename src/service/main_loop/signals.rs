@@ -52,11 +52,11 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         sealed: Vec<u8>,
         way: Way,
     ) -> Result<()> {
-        if sealed.len() > self.common.limits.signal_bytes {
+        if sealed.len() > self.common.limits.sizes.signal_bytes {
             self.common.metrics.limited(1);
             return self.disconnect(
                 conn,
-                End::Refused("a signal is too long (limit signal_bytes)"),
+                End::Refused("a signal is too long (limit sizes.signal_bytes)"),
             );
         }
         let now = self.now();

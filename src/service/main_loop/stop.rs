@@ -30,7 +30,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             return Ok(());
         }
         self.stopping = Some(Stopping::Global);
-        let timeout = self.common.limits.stop_timeout;
+        let timeout = self.common.limits.timeouts.stop_timeout;
         self.timer(timeout, Timer::Stop);
         match &mut self.global {
             Some(global) => global.tell(Routed::new(GlobalIn::Stop, Way::last())),
@@ -85,7 +85,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// store is still waited for.
     pub(super) fn stop_at_once(&mut self) -> Result<()> {
         if matches!(self.stopping, Some(Stopping::Global | Stopping::Protocol)) {
-            tracing::warn!("a service did not stop in time (limit stop_timeout)");
+            tracing::warn!("a service did not stop in time (limit timeouts.stop_timeout)");
             self.leave_and_flush()?;
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();

@@ -1,6 +1,7 @@
 //! Caching of values that others looked for here and found elsewhere.
 
 use super::*;
+use crate::limits::StorageLimits;
 
 /// Peer 1 gives a record, and it is looked for again.
 fn finds_after_cache(limits: Limits, record: &Record) -> bool {
@@ -42,7 +43,10 @@ fn finds_after_cache(limits: Limits, record: &Record) -> bool {
 #[test]
 fn only_values_under_their_hash_are_cached_and_only_where_there_is_room() {
     let none = Limits {
-        cache_bytes: 0,
+        storage: StorageLimits {
+            cache_bytes: 0,
+            ..StorageLimits::default()
+        },
         ..Limits::default()
     };
     let named = Record::new(Key::named("x"), Value::Bytes(b"x".to_vec()));

@@ -1,5 +1,8 @@
 //! One node among peers that say anything, with a store that answers anything, at any time.
 
+use crate::limits::{
+    FlowLimits, PeerLimits, ProviderLimits, RoutingLimits, SizeLimits, TransferLimits,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -58,19 +61,36 @@ struct Chaos {
 impl Chaos {
     fn new() -> Self {
         let limits = Limits {
-            downloads: 2,
-            waiting_requests: 3,
-            lookups: 3,
-            known_providers: 2,
-            parts_in_flight: 2,
-            pending_messages: 8,
-            value_bytes: 8,
-            hops: 2,
-            dials: 2,
-            links: 3,
-            link_idle: Duration::from_secs(5),
-            closest: 4,
-            copies: 2,
+            transfers: TransferLimits {
+                downloads: 2,
+                waiting_requests: 3,
+                parts_in_flight: 2,
+            },
+            routing: RoutingLimits {
+                lookups: 3,
+                hops: 2,
+                closest: 4,
+                copies: 2,
+                ..RoutingLimits::default()
+            },
+            providers: ProviderLimits {
+                known_providers: 2,
+                ..ProviderLimits::default()
+            },
+            flow: FlowLimits {
+                pending_messages: 8,
+                ..FlowLimits::default()
+            },
+            sizes: SizeLimits {
+                value_bytes: 8,
+                ..SizeLimits::default()
+            },
+            peers: PeerLimits {
+                dials: 2,
+                links: 3,
+                link_idle: Duration::from_secs(5),
+                ..PeerLimits::default()
+            },
             ..Limits::default()
         };
         let mut bench = Bench::new(limits);
@@ -289,9 +309,9 @@ impl Chaos {
         let limits = self.bench.engine.cx.limits.clone();
         for (what, count) in self.bench.engine.held() {
             let most = match what {
-                "downloads" => limits.downloads,
-                "dials" => limits.dials,
-                "providers" => limits.known_providers,
+                "downloads" => limits.transfers.downloads,
+                "dials" => limits.peers.dials,
+                "providers" => limits.providers.known_providers,
                 "outputs" => 0,
                 _ => usize::MAX,
             };

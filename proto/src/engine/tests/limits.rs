@@ -1,6 +1,7 @@
 //! Refusals past a limit, which name the limit.
 
 use super::*;
+use crate::limits::{FlowLimits, ProviderLimits, RoutingLimits, SizeLimits, TransferLimits};
 
 fn the_refusal(bench: &mut Bench) -> String {
     match &bench.refusals()[..] {
@@ -34,9 +35,12 @@ fn records_that_are_too_long() {
     ];
     for (record, limit) in cases {
         let limits = Limits {
-            value_bytes: 3,
-            attachment_bytes: 10,
-            name_bytes: 3,
+            sizes: SizeLimits {
+                value_bytes: 3,
+                attachment_bytes: 10,
+                name_bytes: 3,
+                ..SizeLimits::default()
+            },
             ..Limits::default()
         };
         let mut bench = Bench::limited(2, limits);
@@ -83,7 +87,10 @@ fn parts_of_attachments_that_are_too_long() {
     let mut bench = Bench::limited(
         1,
         Limits {
-            attachment_bytes: 10,
+            sizes: SizeLimits {
+                attachment_bytes: 10,
+                ..SizeLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -108,7 +115,10 @@ fn downloads() {
     let mut bench = Bench::limited(
         3,
         Limits {
-            downloads: 1,
+            transfers: TransferLimits {
+                downloads: 1,
+                ..TransferLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -120,7 +130,7 @@ fn downloads() {
             record: second.record(),
         },
     );
-    assert!(the_refusal(&mut bench).contains("limit downloads"));
+    assert!(the_refusal(&mut bench).contains("limit transfers.downloads"));
     bench.hears(
         2,
         ProtoMessage::Fetch {
@@ -129,10 +139,10 @@ fn downloads() {
             part: 0,
         },
     );
-    assert!(the_refusal(&mut bench).contains("limit downloads"));
+    assert!(the_refusal(&mut bench).contains("limit transfers.downloads"));
     let mut fetches = bench.fetches();
     bench.get_from_peer(&second);
-    assert!(bench.failure().contains("limit downloads"));
+    assert!(bench.failure().contains("limit transfers.downloads"));
     let (conn, query, part) = fetches.remove(0);
     bench.hears_part(conn, query, &first, part);
     assert_eq!(
@@ -147,7 +157,10 @@ fn a_download_that_nobody_waits_for_makes_room() {
     let mut bench = Bench::limited(
         3,
         Limits {
-            downloads: 1,
+            transfers: TransferLimits {
+                downloads: 1,
+                ..TransferLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -198,7 +211,10 @@ fn a_download_that_nobody_waits_for_makes_room() {
 fn requests_that_wait_for_an_attachment() {
     let sample = Sample::parts(2);
     let limits = Limits {
-        waiting_requests: 2,
+        transfers: TransferLimits {
+            waiting_requests: 2,
+            ..TransferLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(3, limits);
@@ -211,7 +227,7 @@ fn requests_that_wait_for_an_attachment() {
             },
         );
     }
-    assert!(the_refusal(&mut bench).contains("limit waiting_requests"));
+    assert!(the_refusal(&mut bench).contains("limit transfers.waiting_requests"));
     for query in 0..3 {
         bench.hears(
             2,
@@ -222,7 +238,7 @@ fn requests_that_wait_for_an_attachment() {
             },
         );
     }
-    assert!(the_refusal(&mut bench).contains("limit waiting_requests"));
+    assert!(the_refusal(&mut bench).contains("limit transfers.waiting_requests"));
     // One that left does not count.
     bench.down(2);
     bench.hears(
@@ -243,7 +259,10 @@ fn lookups_for_peers() {
     let mut bench = Bench::limited(
         2,
         Limits {
-            lookups: 1,
+            routing: RoutingLimits {
+                lookups: 1,
+                ..RoutingLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -257,7 +276,7 @@ fn lookups_for_peers() {
             },
         );
     }
-    assert!(the_refusal(&mut bench).contains("limit lookups"));
+    assert!(the_refusal(&mut bench).contains("limit routing.lookups"));
     let (conn, query, _) = bench.finds()[0];
     bench.hears(
         conn,
@@ -282,7 +301,10 @@ fn requests_that_wait_for_the_store() {
     let mut bench = Bench::limited(
         2,
         Limits {
-            pending_messages: 2,
+            flow: FlowLimits {
+                pending_messages: 2,
+                ..FlowLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -297,7 +319,7 @@ fn requests_that_wait_for_the_store() {
             },
         );
     }
-    assert!(the_refusal(&mut bench).contains("limit pending_messages"));
+    assert!(the_refusal(&mut bench).contains("limit flow.pending_messages"));
     bench.hears(
         2,
         ProtoMessage::Find {
@@ -325,7 +347,10 @@ fn providers_that_are_remembered() {
     let mut bench = Bench::limited(
         2,
         Limits {
-            known_providers: 2,
+            providers: ProviderLimits {
+                known_providers: 2,
+                ..ProviderLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -369,7 +394,10 @@ fn a_limit_of_no_providers_still_lets_an_attachment_arrive() {
     let mut bench = Bench::limited(
         1,
         Limits {
-            known_providers: 0,
+            providers: ProviderLimits {
+                known_providers: 0,
+                ..ProviderLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -386,7 +414,10 @@ fn a_limit_of_no_providers_still_lets_an_attachment_arrive() {
 #[test]
 fn requests_that_a_peer_leaves_unanswered() {
     let limits = Limits {
-        downloads: 0,
+        transfers: TransferLimits {
+            downloads: 0,
+            ..TransferLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);

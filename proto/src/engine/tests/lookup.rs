@@ -1,6 +1,7 @@
 //! Finding records.
 
 use super::*;
+use crate::limits::RoutingLimits;
 
 #[test]
 fn what_is_here_is_found_without_asking_anybody() {
@@ -24,7 +25,7 @@ fn every_peer_is_asked_and_the_first_answer_wins() {
     let mut bench = Bench::with_peers(3);
     let record = value(b"a");
     let ticket = bench.get(record.key);
-    let hops = Limits::default().hops;
+    let hops = Limits::default().routing.hops;
     let finds = bench.finds();
     let asked: Vec<_> = finds.iter().map(|(conn, _, hops)| (*conn, *hops)).collect();
     assert_eq!(asked, [(1, hops), (2, hops), (3, hops)]);
@@ -347,7 +348,7 @@ fn hops_are_clamped_to_the_own_limit() {
             hops: 255,
         },
     );
-    let hops = Limits::default().hops;
+    let hops = Limits::default().routing.hops;
     assert!(matches!(bench.finds()[..], [(2, _, asked)] if asked == hops - 1));
 }
 
@@ -434,7 +435,10 @@ fn only_the_record_is_found_where_its_attachment_is_not_wanted() {
 /// Returns the peers that are asked at first, of thirty, with their hops.
 fn first_asked(mode: QueryMode, priority: QueryPriority) -> Vec<u8> {
     let limits = Limits {
-        hops: 4,
+        routing: RoutingLimits {
+            hops: 4,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(30, limits);

@@ -2,6 +2,7 @@
 
 mod wanted;
 
+use crate::limits::{PeerLimits, ProviderLimits, RoutingLimits, TransferLimits};
 use proptest::prelude::*;
 
 use super::*;
@@ -289,7 +290,7 @@ proptest! {
         requests in 1usize..12,
     ) {
         let samples = samples();
-        let limits = Limits { parts_in_flight: 2, downloads: 3, known_providers: 3, ..Limits::default() };
+        let limits = Limits { transfers: TransferLimits { parts_in_flight: 2, downloads: 3, ..TransferLimits::default() }, providers: ProviderLimits { known_providers: 3, ..ProviderLimits::default() },  ..Limits::default() };
         let mut network = Network::new(nodes, seed, &limits);
         let mut asked = Vec::new();
         for _ in 0..requests {
@@ -333,7 +334,7 @@ proptest! {
     #[test]
     fn without_faults_what_is_within_reach_is_found(seed in any::<u64>(), nodes in 2usize..6) {
         let samples = samples();
-        let mut network = Network::new(nodes, seed, &Limits { hops: HOPS, ..Limits::default() });
+        let mut network = Network::new(nodes, seed, &Limits { routing: RoutingLimits { hops: HOPS, ..RoutingLimits::default() },  ..Limits::default() });
         network.first_has(&samples);
         for node in 1..nodes {
             let parent = network.random.below(node);
@@ -356,7 +357,7 @@ proptest! {
         extra in 1usize..4,
     ) {
         let samples = samples();
-        let mut network = Network::new(nodes, seed, &Limits { hops: HOPS, ..Limits::default() });
+        let mut network = Network::new(nodes, seed, &Limits { routing: RoutingLimits { hops: HOPS, ..RoutingLimits::default() },  ..Limits::default() });
         network.first_has(&samples);
         for node in 1..nodes {
             let parent = network.random.below(node);
@@ -415,7 +416,7 @@ proptest! {
     #[test]
     fn a_record_outlives_the_nodes_that_keep_it(seed in any::<u64>()) {
         const NODES: usize = 60;
-        let limits = Limits { hops: 0, closest: 8, copies: 4, ..Limits::default() };
+        let limits = Limits { routing: RoutingLimits { hops: 0, closest: 8, copies: 4, ..RoutingLimits::default() },  ..Limits::default() };
         let mut network = Network::of_reachable(NODES, seed, &limits);
         let record = value(b"lasts");
         let put = Command::Put { record: record.clone(), tree: None };
@@ -447,7 +448,7 @@ proptest! {
     #[test]
     fn in_a_network_where_nobody_knows_all_every_value_is_found(seed in any::<u64>()) {
         const NODES: usize = 120;
-        let limits = Limits { hops: 0, closest: 8, copies: 4, links: 24, ..Limits::default() };
+        let limits = Limits { routing: RoutingLimits { hops: 0, closest: 8, copies: 4, ..RoutingLimits::default() }, peers: PeerLimits { links: 24, ..PeerLimits::default() },  ..Limits::default() };
         let mut network = Network::of_reachable(NODES, seed, &limits);
         network.passes(Duration::from_secs(60));
         while network.step(0) {}

@@ -1,6 +1,7 @@
 //! The node as a whole: its peers, its store, time.
 
 use super::*;
+use crate::limits::{RoutingLimits, Timeouts};
 
 #[test]
 fn status_names_each_peer_once() {
@@ -180,8 +181,14 @@ fn a_part_that_is_here_can_be_read() {
 #[test]
 fn the_longest_timeout_is_no_overflow() {
     let limits = Limits {
-        request_timeout: Duration::MAX,
-        hops: 255,
+        timeouts: Timeouts {
+            request_timeout: Duration::MAX,
+            ..Timeouts::default()
+        },
+        routing: RoutingLimits {
+            hops: 255,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);

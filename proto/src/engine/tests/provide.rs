@@ -1,6 +1,7 @@
 //! Provider records: announced to others and asked of them.
 
 use super::*;
+use crate::limits::ProviderLimits;
 
 /// Whoever stays so long says what it has.
 const SOON: Duration = Duration::from_secs(30);
@@ -86,16 +87,19 @@ fn a_peer_speaks_for_itself_and_only_where_it_can_be_found() {
     assert_eq!(told(&mut bench, 2, hash), [contact(1)]);
     assert_eq!(told(&mut bench, 1, hash), [], "it knows");
     assert_eq!(told(&mut bench, 2, Hash::of(b"y")), []);
-    bench.passes(Limits::default().provider_expiry);
+    bench.passes(Limits::default().providers.provider_expiry);
     assert_eq!(told(&mut bench, 2, hash), [], "void");
 }
 
 #[test]
 fn what_is_said_is_bounded_by_attachment_by_peer_and_in_all() {
     let limits = Limits {
-        providers: 2,
-        provider_records: 6,
-        provider_records_per_peer: 3,
+        providers: ProviderLimits {
+            providers_per_attachment: 2,
+            provider_records: 6,
+            provider_records_per_peer: 3,
+            ..ProviderLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(6, limits);

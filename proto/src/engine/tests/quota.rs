@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::identity::Identity;
+use crate::limits::{SizeLimits, StorageLimits};
 
 fn stores(bench: &mut Bench, conn: ConnId, record: Record) -> Result<(), String> {
     bench.hears(conn, ProtoMessage::Store { query: 4, record });
@@ -19,8 +20,11 @@ fn signed(signer: u8, salt: u8, sequence: u64) -> Record {
 #[test]
 fn a_peer_puts_so_much_in_a_day_and_others_are_not_in_its_way() {
     let limits = Limits {
-        records_per_peer: 2,
-        bytes_per_peer: 100,
+        storage: StorageLimits {
+            records_per_peer: 2,
+            bytes_per_peer: 100,
+            ..StorageLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(2, limits);
@@ -41,7 +45,10 @@ fn a_peer_puts_so_much_in_a_day_and_others_are_not_in_its_way() {
 #[test]
 fn a_signer_has_so_much_here_whoever_puts_it() {
     let limits = Limits {
-        records_per_signer: 2,
+        storage: StorageLimits {
+            records_per_signer: 2,
+            ..StorageLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(3, limits);
@@ -64,8 +71,11 @@ fn a_signer_has_so_much_here_whoever_puts_it() {
 #[test]
 fn what_is_refused_for_its_signer_does_not_count_against_who_brought_it() {
     let limits = Limits {
-        records_per_signer: 1,
-        records_per_peer: 2,
+        storage: StorageLimits {
+            records_per_signer: 1,
+            records_per_peer: 2,
+            ..StorageLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);
@@ -80,7 +90,10 @@ fn what_is_refused_for_its_signer_does_not_count_against_who_brought_it() {
 fn an_attachment_counts_with_all_its_bytes_before_it_is_fetched() {
     let sample = Sample::parts(2);
     let limits = Limits {
-        bytes_per_peer: sample.id().len - 1,
+        storage: StorageLimits {
+            bytes_per_peer: sample.id().len - 1,
+            ..StorageLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);
@@ -108,7 +121,10 @@ fn who_puts_forged_records_is_refused_noted_and_let_go() {
 #[test]
 fn who_takes_more_than_this_node_or_knows_less_is_no_liar() {
     let limits = Limits {
-        value_bytes: 20,
+        sizes: SizeLimits {
+            value_bytes: 20,
+            ..SizeLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);

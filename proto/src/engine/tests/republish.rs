@@ -1,6 +1,7 @@
 //! Republishing of records.
 
 use super::*;
+use crate::limits::RoutingLimits;
 
 /// A round and the most that it may be late.
 const ROUND: Duration = Duration::from_secs(3600 + 3600 / 8);
@@ -112,7 +113,10 @@ fn a_store_that_fails_ends_the_round_and_no_other() {
 #[test]
 fn nothing_is_put_again_where_that_is_not_wanted_or_there_is_no_time() {
     let never = Limits {
-        republish: Duration::ZERO,
+        routing: RoutingLimits {
+            republish: Duration::ZERO,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, never);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::address::Address;
+use crate::limits::{PeerLimits, RoutingLimits, Timeouts};
 
 /// A node that is asked who is near, and whose peers may be found, each where its number says.
 fn open(peers: ConnId, limits: Limits) -> Bench {
@@ -30,7 +31,10 @@ fn nobody_else(bench: &mut Bench) {
 #[test]
 fn a_node_that_joins_looks_for_itself_once() {
     let limits = Limits {
-        paths: 1,
+        routing: RoutingLimits {
+            paths: 1,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = open(2, limits);
@@ -45,8 +49,11 @@ fn a_node_that_joins_looks_for_itself_once() {
 #[test]
 fn nodes_that_an_answer_names_are_connected_with_and_asked() {
     let limits = Limits {
-        paths: 1,
-        parallel: 1,
+        routing: RoutingLimits {
+            paths: 1,
+            parallel: 1,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = open(1, limits);
@@ -110,9 +117,15 @@ fn two_searches_for_one_node_make_one_connection() {
 #[test]
 fn no_more_connections_are_opened_at_once_than_may_be() {
     let limits = Limits {
-        dials: 2,
-        paths: 1,
-        parallel: 8,
+        peers: PeerLimits {
+            dials: 2,
+            ..PeerLimits::default()
+        },
+        routing: RoutingLimits {
+            paths: 1,
+            parallel: 8,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = open(1, limits);
@@ -139,7 +152,10 @@ fn no_more_connections_are_opened_at_once_than_may_be() {
 #[test]
 fn nobody_is_connected_with_for_a_search_that_has_ended_meanwhile() {
     let limits = Limits {
-        dials: 1,
+        peers: PeerLimits {
+            dials: 1,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = open(2, limits);
@@ -230,7 +246,10 @@ fn an_answer_of_the_other_kind_of_search_is_no_answer() {
 #[test]
 fn copies_go_to_the_nodes_nearest_to_the_key() {
     let limits = Limits {
-        copies: 3,
+        routing: RoutingLimits {
+            copies: 3,
+            ..RoutingLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = open(12, limits);
@@ -272,10 +291,13 @@ fn a_node_that_stops_gives_its_copies_to_who_is_there() {
 #[test]
 fn connections_past_the_limit_are_given_up_when_they_are_not_used() {
     let limits = Limits {
-        links: 4,
+        peers: PeerLimits {
+            links: 4,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
-    let idle = limits.link_idle;
+    let idle = limits.peers.link_idle;
     let mut bench = open(9, limits);
     nobody_else(&mut bench);
     bench.passes(Duration::from_secs(1));
@@ -291,10 +313,13 @@ fn connections_past_the_limit_are_given_up_when_they_are_not_used() {
 #[test]
 fn a_connection_that_the_users_services_use_is_kept() {
     let limits = Limits {
-        links: 2,
+        peers: PeerLimits {
+            links: 2,
+            ..PeerLimits::default()
+        },
         ..Limits::default()
     };
-    let idle = limits.link_idle;
+    let idle = limits.peers.link_idle;
     let mut bench = open(9, limits);
     nobody_else(&mut bench);
     let used = [2, 3, 5, 7];
@@ -312,11 +337,17 @@ fn a_connection_that_the_users_services_use_is_kept() {
 #[test]
 fn a_connection_that_something_is_waited_for_on_is_kept() {
     let limits = Limits {
-        links: 0,
-        find_timeout: Duration::from_secs(1000),
+        peers: PeerLimits {
+            links: 0,
+            ..PeerLimits::default()
+        },
+        timeouts: Timeouts {
+            find_timeout: Duration::from_secs(1000),
+            ..Timeouts::default()
+        },
         ..Limits::default()
     };
-    let idle = limits.link_idle;
+    let idle = limits.peers.link_idle;
     let mut bench = open(2, limits);
     nobody_else(&mut bench);
     bench.get(Key::named("x"));

@@ -2,6 +2,7 @@
 
 use super::store::give;
 use super::*;
+use crate::limits::TransferLimits;
 
 /// A node that has heard of an attachment from peer 1, on behalf of peer 2.
 fn a_node_that_knows(sample: &Sample, limits: Limits) -> Bench {
@@ -106,7 +107,10 @@ fn who_is_the_only_one_to_have_it_is_not_asked_on_its_own_behalf() {
 fn no_more_is_fetched_for_peers_than_they_take() {
     let sample = Sample::parts(40);
     let limits = Limits {
-        parts_in_flight: 4,
+        transfers: TransferLimits {
+            parts_in_flight: 4,
+            ..TransferLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = a_node_that_knows(&sample, limits);
@@ -264,7 +268,10 @@ fn two_nodes_do_not_wait_for_each_other() {
 fn the_last_part_can_be_had_without_those_before_it() {
     let sample = Sample::parts(40);
     let limits = Limits {
-        parts_in_flight: 4,
+        transfers: TransferLimits {
+            parts_in_flight: 4,
+            ..TransferLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = a_node_that_knows(&sample, limits);

@@ -1,6 +1,7 @@
 //! Attachments on their way here.
 
 use super::*;
+use crate::limits::TransferLimits;
 
 #[test]
 fn an_attachment_is_fetched_from_who_has_it_with_progress() {
@@ -48,7 +49,10 @@ fn an_empty_attachment_is_one_empty_part() {
 fn no_more_parts_are_asked_of_a_peer_than_may_be_in_flight() {
     let sample = Sample::parts(9);
     let limits = Limits {
-        parts_in_flight: 3,
+        transfers: TransferLimits {
+            parts_in_flight: 3,
+            ..TransferLimits::default()
+        },
         ..Limits::default()
     };
     let mut bench = Bench::limited(1, limits);
@@ -76,7 +80,10 @@ fn no_parts_in_flight_are_taken_as_one() {
     let mut bench = Bench::limited(
         1,
         Limits {
-            parts_in_flight: 0,
+            transfers: TransferLimits {
+                parts_in_flight: 0,
+                ..TransferLimits::default()
+            },
             ..Limits::default()
         },
     );
@@ -259,7 +266,10 @@ fn a_silent_provider_is_given_up_while_one_that_gives_parts_has_time() {
     let mut bench = Bench::limited(
         1,
         Limits {
-            parts_in_flight: 4,
+            transfers: TransferLimits {
+                parts_in_flight: 4,
+                ..TransferLimits::default()
+            },
             ..Limits::default()
         },
     );

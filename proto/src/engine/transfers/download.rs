@@ -12,7 +12,7 @@ use mydht_small::{BTreeMap, BTreeSet};
 
 /// Reason to refuse a request that would wait.
 pub(super) const TOO_MANY_WAIT: &str =
-    "too many requests wait for this attachment (limit waiting_requests)";
+    "too many requests wait for this attachment (limit transfers.waiting_requests)";
 
 /// An attachment on its way here.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Download {
             // The peer would wait for itself.
             return Err("this part was asked of you");
         }
-        if self.waiting_count >= limits.waiting_requests {
+        if self.waiting_count >= limits.transfers.waiting_requests {
             return Err(TOO_MANY_WAIT);
         }
         self.waiting.entry(part).or_default().push(who);

@@ -20,8 +20,8 @@ impl Transfers {
         id: AttachmentId,
         part: u64,
     ) {
-        if id.len > cx.limits.attachment_bytes {
-            let why = "the attachment is too long for this node (limit attachment_bytes)";
+        if id.len > cx.limits.sizes.attachment_bytes {
+            let why = "the attachment is too long for this node (limit sizes.attachment_bytes)";
             return cx.refuse(conn, query, why);
         }
         if id.part_len(part).is_none() {

@@ -77,7 +77,7 @@ impl Transfers {
     ) {
         self.providers.forget(&id, from);
         self.providers
-            .note(id, to, cx.limits.known_providers.max(1));
+            .note(id, to, cx.limits.providers.known_providers.max(1));
         abandon(cx, id, from);
         let Some(download) = self.downloads.get_mut(&id) else {
             return;
@@ -94,7 +94,7 @@ impl Transfers {
         conn: ConnId,
     ) {
         self.providers
-            .note(id, conn, cx.limits.known_providers.max(1));
+            .note(id, conn, cx.limits.providers.known_providers.max(1));
         if let Some(download) = self.downloads.get_mut(&id) {
             download.add_provider(conn);
             self.pump(cx, id);
@@ -140,7 +140,11 @@ impl Transfers {
             return;
         };
         let id = seek.id;
-        let new = seek.named.add(contacts, &cx.own, cx.limits.providers);
+        let new = seek.named.add(
+            contacts,
+            &cx.own,
+            cx.limits.providers.providers_per_attachment,
+        );
         if !new.is_empty() {
             let meet = searches.begin_among(cx, id.hash, new, Question::Connect);
             self.meets.insert(meet, id);

@@ -1,6 +1,7 @@
 //! Values that many look for, and attachments that only one node has.
 
 use super::*;
+use crate::limits::{PeerLimits, RoutingLimits, SizeLimits, StorageLimits};
 
 proptest! {
     // Each case is a network of dozens of nodes.
@@ -12,7 +13,7 @@ proptest! {
     fn what_many_look_for_is_cached_and_displaces_nothing(seed in any::<u64>(), is_on in any::<bool>()) {
         const NODES: usize = 60;
         let cache_bytes = if is_on { 1 << 20 } else { 0 };
-        let limits = Limits { hops: 0, closest: 8, copies: 3, cache_bytes, ..Limits::default() };
+        let limits = Limits { routing: RoutingLimits { hops: 0, closest: 8, copies: 3, ..RoutingLimits::default() }, storage: StorageLimits { cache_bytes, ..StorageLimits::default() },  ..Limits::default() };
         let mut network = Network::of_reachable(NODES, seed, &limits);
         let record = value(b"wanted");
         let put = Command::Put { record: record.clone(), tree: None };
@@ -45,13 +46,13 @@ proptest! {
     #[test]
     fn what_nobody_else_keeps_is_had_from_its_owner(seed in any::<u64>()) {
         const NODES: usize = 40;
-        let limits = Limits { hops: 0, closest: 8, copies: 4, attachment_bytes: 10, ..Limits::default() };
+        let limits = Limits { routing: RoutingLimits { hops: 0, closest: 8, copies: 4, ..RoutingLimits::default() }, sizes: SizeLimits { attachment_bytes: 10, ..SizeLimits::default() },  ..Limits::default() };
         let mut network = Network::of_reachable(NODES, seed, &limits);
         let sample = Sample::parts(3);
         let (owner, asker) = (0, NODES - 1);
         for node in [owner, asker] {
             let limits = std::sync::Arc::make_mut(&mut network.nodes[node].engine.cx.limits);
-            limits.attachment_bytes = 1 << 30;
+            limits.sizes.attachment_bytes = 1 << 30;
         }
         let put = network.ask(owner, sample.put());
         while network.step(0) {}
@@ -70,7 +71,7 @@ proptest! {
     #[test]
     fn by_proxy_a_node_without_connections_of_its_own_is_a_full_member(seed in any::<u64>()) {
         const NODES: usize = 50;
-        let limits = Limits { hops: 4, closest: 8, copies: 4, links: 64, ..Limits::default() };
+        let limits = Limits { routing: RoutingLimits { hops: 4, closest: 8, copies: 4, ..RoutingLimits::default() }, peers: PeerLimits { links: 64, ..PeerLimits::default() },  ..Limits::default() };
         let mut network = Network::of_reachable(NODES, seed, &limits);
         // It is connected with two, which nobody told where it is found.
         let mut mute = Network::new(NODES + 1, seed, &limits).nodes.pop().unwrap();
