@@ -1,7 +1,7 @@
 //! Errors of a node's user.
 
 use std::io;
-#[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+#[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ pub enum Error {
 
 impl Error {
     /// Creates the error of an operation on a file.
-    #[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn file(act: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         Error::File { act, path, source }

@@ -14,7 +14,7 @@ mod error;
 pub mod identity;
 pub mod memory;
 pub mod metrics;
-#[cfg(all(feature = "redb", not(target_arch = "wasm32")))]
+#[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod node;
 mod runner;

@@ -34,9 +34,10 @@ use crate::msg::Bincode;
 use crate::policy::PeerPolicy;
 use crate::service::{GlobalService, NoGlobal, Request};
 use crate::shadow::Records as RecordLayer;
+#[cfg(feature = "redb")]
+use crate::store::Folder;
 use crate::store::{
-    AttachmentStore, Content, FileAttachments, FileRoot, Folder, KVStore, MemoryAttachments,
-    MemoryKV,
+    AttachmentStore, Content, FileAttachments, FileRoot, KVStore, MemoryAttachments, MemoryKV,
 };
 use crate::{
     Address, AttachmentId, Call, Components, Error, Key, Limits, Metrics, Node, PeerId, Record,
@@ -67,7 +68,8 @@ pub struct Config {
     /// Rendezvous server, and how its users find this node. `None`: the node uses none.
     #[cfg(feature = "rendezvous")]
     pub rendezvous: Option<RendezvousConfig>,
-    /// The folder of its store; `None`: it forgets everything when it stops.
+    /// Folder of the node's store. `None`: the node forgets everything when it stops.
+    #[cfg(feature = "redb")]
     pub store: Option<PathBuf>,
     /// A folder of its own for attachments that arrive.
     pub attachments: Option<PathBuf>,
@@ -108,6 +110,7 @@ impl Config {
     }
 
     /// Keeps records and attachments in the folder `dir`.
+    #[cfg(feature = "redb")]
     #[must_use]
     pub fn store(mut self, dir: impl Into<PathBuf>) -> Self {
         self.store = Some(dir.into());
@@ -141,13 +144,8 @@ impl Config {
         for address in &self.bootstrap {
             bootstrap.extend(network::reach(address)?);
         }
-        let (records, mut attachments) = stores(self.store.as_deref())?;
+        let (records, attachments, whole) = self.stores()?;
         let files = self.files.map(FileRoot::new).transpose()?;
-        let whole = self.store.map(|store| store.join("attachments"));
-        let whole = self.attachments.clone().or(whole);
-        if let Some(dir) = self.attachments {
-            attachments = Box::new(FileAttachments::open(dir)?);
-        }
         let credentials = match self.credentials {
             Some(credentials) => credentials,
             None => Credentials::public(Arc::new(Identity::generate()?)),
@@ -202,18 +200,33 @@ impl Config {
     }
 }
 
-fn stores(dir: Option<&Path>) -> io::Result<(Records, Attachments)> {
-    let Some(dir) = dir else {
-        return Ok((
-            Box::new(MemoryKV::default()),
-            Box::new(MemoryAttachments::default()),
-        ));
-    };
-    let Folder {
-        records,
-        attachments,
-    } = Folder::open(dir)?;
-    Ok((Box::new(records), Box::new(attachments)))
+impl Config {
+    /// Opens the stores, and names the folder that whole attachments are in.
+    fn stores(&self) -> io::Result<(Records, Attachments, Option<PathBuf>)> {
+        let (records, attachments, whole) = self.folder()?;
+        Ok(match &self.attachments {
+            Some(dir) => {
+                let files = FileAttachments::open(dir)?;
+                (records, Box::new(files), Some(dir.clone()))
+            }
+            None => (records, attachments, whole),
+        })
+    }
+
+    /// Opens the node's folder, or stores in memory if there is none.
+    fn folder(&self) -> io::Result<(Records, Attachments, Option<PathBuf>)> {
+        #[cfg(feature = "redb")]
+        if let Some(dir) = &self.store {
+            let Folder {
+                records,
+                attachments,
+            } = Folder::open(dir)?;
+            let whole = Some(dir.join("attachments"));
+            return Ok((Box::new(records), Box::new(attachments), whole));
+        }
+        let records = Box::new(MemoryKV::default());
+        Ok((records, Box::new(MemoryAttachments::default()), None))
+    }
 }
 
 /// A node that runs on a thread of its own. It is used as a [`Node`], which it derefs to.

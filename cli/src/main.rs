@@ -63,6 +63,11 @@ enum Command {
     Sim(sim::Args),
 }
 
+/// Turns the reason for which an argument is refused into an error.
+fn invalid(why: impl std::fmt::Display) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("MYDHT_LOG").unwrap_or_else(|_| EnvFilter::new("error"));

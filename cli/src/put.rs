@@ -12,6 +12,7 @@ use mydht::store::Content;
 use mydht::{Key, Record, Value};
 
 use crate::client::Network;
+use crate::invalid;
 use crate::progress::Progress;
 use crate::sign::{self, Sign};
 
@@ -76,10 +77,6 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     writeln!(io::stdout(), "{shown}")?;
     client.leave()?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn invalid(why: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why.to_string())
 }
 
 fn file(path: &Path) -> io::Result<(Record, Option<(Tree, Content)>)> {

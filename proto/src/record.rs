@@ -11,7 +11,7 @@ pub use crate::id::MAX_SALT;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Hash, Key};
-use crate::limits::{Limits, SizeLimits};
+use crate::limits::Limits;
 
 /// Identity of an attachment's content: enough to check every part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -170,6 +170,7 @@ pub(crate) mod bytes_or_hex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SizeLimits;
 
     #[test]
     fn a_record_under_the_hash_of_another_content_is_refused() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mydht_spawner::ThreadBlock;
 use mydht_transports::InvalidAddress;
-use mydht_transports::tcp::TcpConnection;
+use mydht_transports::tcp::{TcpConnection, listen_error};
 
 use super::{SyncConnector, SyncListener, Synchronous};
 
@@ -121,10 +121,8 @@ impl NamedTcp {
     /// When the name stands for nothing, or nobody may listen there.
     pub fn bind(address: &HostAddress) -> io::Result<NamedTcpListener> {
         let at: Vec<SocketAddr> = address.resolve()?.collect();
-        let listener = TcpListener::bind(at.as_slice()).map_err(|error| {
-            let text = format!("cannot listen on {address}: {error}");
-            io::Error::new(error.kind(), text)
-        })?;
+        let listener =
+            TcpListener::bind(at.as_slice()).map_err(|error| listen_error(address, &error))?;
         Ok(NamedTcpListener(listener))
     }
 }

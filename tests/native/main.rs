@@ -8,7 +8,6 @@
 
 mod ask;
 mod channel_binding;
-mod follow;
 mod front;
 mod limits;
 mod memory;

@@ -21,8 +21,10 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use mydht_rendezvous::id_of;
 use mydht_rendezvous::{Limits, Server};
+use mydht_transports::tcp::listen_error;
 use tokio::net::TcpListener;
 
+use crate::invalid;
 use http::Ends;
 use place::Place;
 
@@ -110,28 +112,14 @@ fn list(limits: &Limits) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn invalid(why: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why.to_string())
-}
-
 async fn serve(
     args: &Args,
     limits: Limits,
     backplane: Option<backplane::Client>,
 ) -> io::Result<ExitCode> {
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        let listen = args.listen;
-        let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                " (another program listens there: choose another port, or 0 for a free one)"
-            }
-            _ => "",
-        };
-        io::Error::new(
-            error.kind(),
-            format!("cannot listen on {listen}: {error}{hint}"),
-        )
-    })?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| listen_error(&args.listen, &error))?;
     #[cfg(feature = "tls")]
     if let Some(acceptor) = args.tls.acceptor()? {
         let listener = tls::TlsListener::new(listener, acceptor)?;

@@ -36,6 +36,10 @@ impl Engine {
     /// none.
     pub(super) fn keep_house(&mut self) {
         if self.is_due() {
+            #[cfg(test)]
+            {
+                self.tidied += 1;
+            }
             self.do_due_work();
         }
     }

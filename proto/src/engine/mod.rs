@@ -94,6 +94,9 @@ pub struct Engine {
     cache: Cache,
     links: Links,
     awaiting: Awaiting,
+    /// Times that housekeeping has run.
+    #[cfg(test)]
+    tidied: u64,
 }
 
 impl Engine {
@@ -118,6 +121,8 @@ impl Engine {
             cache: Cache::default(),
             links: Links::default(),
             awaiting: Awaiting::default(),
+            #[cfg(test)]
+            tidied: 0,
         }
     }
 

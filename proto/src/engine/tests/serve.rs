@@ -282,3 +282,29 @@ fn the_last_part_can_be_had_without_those_before_it() {
     bench.hears_part(conn, query, &sample, part);
     assert_eq!(bench.parts(), [(2, 70, 39)]);
 }
+
+/// Housekeeping looks through tables, so that it must not run for each message.
+#[test]
+fn served_messages_need_no_housekeeping() {
+    let sample = Sample::parts(3);
+    let mut bench = Bench::with_peers(30);
+    let record = value(b"value");
+    let key = record.key;
+    bench.ask(sample.put());
+    bench.ask(Command::Put { record, tree: None });
+    bench.passes(Duration::from_secs(1));
+    let before = bench.engine.tidied;
+    for query in 0..1000 {
+        let conn = 1 + query as ConnId % 30;
+        bench.hears(conn, fetch(&sample, query, query % 3));
+        let find = ProtoMessage::Find {
+            query: query + 1000,
+            key,
+            hops: 0,
+        };
+        bench.hears(conn, find);
+    }
+    assert_eq!(bench.engine.tidied, before);
+    bench.passes(Duration::from_secs(3600));
+    assert!(bench.engine.tidied > before, "it runs when it is due");
+}
