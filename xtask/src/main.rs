@@ -19,6 +19,7 @@ mod step;
 mod test;
 mod wasm;
 mod web;
+mod words;
 mod workspace;
 
 use clap::{Parser, Subcommand};

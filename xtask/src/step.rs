@@ -11,6 +11,8 @@ pub enum Step {
     Fmt,
     /// Lints, where a warning is an error.
     Clippy,
+    /// Plain English in comments, errors and pages, and links between pages.
+    Words,
     /// Native tests: units and tests/, by nextest if it is installed.
     Test,
     /// The examples in the documentation.

@@ -272,6 +272,7 @@ impl Context {
                 let cmd = self.cargo(&["clippy"]).args(selection);
                 check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
             }),
+            Step::Words => crate::words::check(),
             Step::Test => {
                 setup::redis();
                 let own = self.each(|selection| self.test(selection))?;
