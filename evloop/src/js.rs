@@ -4,7 +4,7 @@
 //! [`spawn`] keeps a closure that is called (a *turn*) when the loop goes from idle to something
 //! ready, and when the deadline that its last poll noted has passed. At most one turn is pending at
 //! a time: a message for "now", a timer for deadlines, never a microtask, which would starve
-//! rendering. (In Node «now» is an immediate: its message ports handle a thousand messages before a
+//! rendering. (In Node `now` is an immediate: its message ports handle a thousand messages before a
 //! timer has its chance.) A turn has a budget; when it is used up, polls say `WouldBlock` and the
 //! rest is done in another turn, after the page had its chance.
 //!

@@ -1,4 +1,4 @@
-//! Arbitrary bytes, and changed sessions, into the reader of records: what it gives out is a
+//! Arbitrary bytes, and changed sessions, into the reader of records: what it returns is a
 //! beginning of what was written, and nothing panics.
 #![no_main]
 

@@ -13,8 +13,8 @@ pub enum PeerPriority {
     /// Accepted as long as a place is free.
     #[default]
     Normal,
-    /// Accepted. Where all places are taken (`PeerLimits::connections`), a peer of a lower priority is
-    /// disconnected for it.
+    /// Accepted. Where all places are taken (`PeerLimits::connections`), a peer of a lower priority
+    /// is disconnected for it.
     Preferred,
 }
 

@@ -23,8 +23,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// Most events that wait for the application; the oldest is dropped.
 const EVENTS: usize = 4096;
 
-/// Handle of the rendezvous client that a node's transports share with the shell that runs it. Clones are the
-/// same.
+/// Handle of the rendezvous client that a node's transports share with the shell that runs it.
+/// Clones are handles of the same client.
 pub struct Handle<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
     /// Wakes the shell.

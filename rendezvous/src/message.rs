@@ -21,7 +21,8 @@ pub struct Sealed {
     pub to: UserId,
     /// Kind of the message.
     pub kind: Kind,
-    /// Grows by one with each message of a sender; begins at its clock, in milliseconds, times 1024.
+    /// Sequence number, one more with each message of a sender. The first is the sender's clock, in
+    /// milliseconds, times 1024.
     pub seq: u64,
     /// When it is void: milliseconds since 1970, by the sender's clock.
     pub expires: u64,

@@ -16,7 +16,8 @@ pub struct ServerRendezvous<P: UserSources> {
 }
 
 impl<P: UserSources> ServerRendezvous<P> {
-    /// Receives the signals of the users of this handle's server. A handle has one of these at a time.
+    /// Receives the signals of the users of this handle's server. A handle has one of these at a
+    /// time.
     pub fn new(handle: Handle<P>) -> Self {
         let (registration, trigger) = P::user_source();
         handle.lock().signal_by(trigger.clone());

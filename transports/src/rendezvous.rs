@@ -1,7 +1,7 @@
 //! Rendezvous: exchange of what two peers need to make a connection that they do not have yet.
 //!
 //! A [`Rendezvous`] carries short texts between peers that know each other's names: over a server,
-//! through nodes that know both, or inside one page ([`LocalRendezvous`]). The texts are nothing to it.
+//! through nodes that know both, or inside one page ([`LocalRendezvous`]). It does not read them.
 
 mod local;
 
@@ -149,9 +149,9 @@ pub enum Signal {
 
 /// Carries signals between this end and its peers.
 ///
-/// It is registered under the token of the transport that it belongs to, and reported readable when
-/// there is something to [`receive`](Rendezvous::receive), or something for it to do itself: it does
-/// that inside `receive`, which is called until it says `WouldBlock`.
+/// A rendezvous is registered under the token of the transport that it belongs to. It is readable
+/// when there is something to [`receive`](Rendezvous::receive), and when it has work of its own,
+/// which it does inside `receive`: call `receive` until it returns `WouldBlock`.
 ///
 /// Signals of one peer to another arrive once and in the order in which they were sent, or not at
 /// all. One that reconnects keeps what it is given meanwhile, up to a bound of its own.

@@ -184,7 +184,7 @@ fault("what is put is served from where it is, after a reload too", async (world
   for (const [index, bytes] of [first, second].entries()) {
     must((await getFile(b, keys[index])) === sha256(bytes), "it is served after a reload");
   }
-  // What is damaged is named, and not given out.
+  // What is damaged is named, and not served.
   await a.evaluate(async () => {
     const name = (await indexedDB.databases()).map(({ name }) => name).find((name) => name.endsWith("files"));
     await change(name, ({ leaves }) => ({ file: new Blob(["damaged"]), leaves }));

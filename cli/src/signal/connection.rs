@@ -96,7 +96,7 @@ async fn write(
     }
 }
 
-/// Sends, unless the server lets go of the connection meanwhile and it takes too long.
+/// Sends, unless the server closes the connection meanwhile and sending takes too long.
 async fn send(
     sink: &mut SplitSink<WebSocket, Message>,
     message: Message,

@@ -44,7 +44,7 @@ pub(crate) struct Noted {
 pub(crate) struct TurnBudget {
     pub end: Duration,
     pub events: usize,
-    /// Set when it was asked whether the turn is over.
+    /// Set when the program has asked whether the turn's budget is exhausted.
     pub asked: bool,
 }
 

@@ -14,7 +14,8 @@ const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// Closes connections that are not needed any more.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// Time of the next trim. `Some` as long as there are more connections than the limit `peers.links`.
+    /// Time of the next trim. `Some` while there are more connections than the limit
+    /// `peers.links`.
     trim_at: Option<Duration>,
 }
 
@@ -60,9 +61,9 @@ impl Links {
         over
     }
 
-    /// Returns connections to close while there are more than the limit `peers.links`: those that were
-    /// not used for long, the least useful ones first. Connections of `served` have still to be
-    /// answered, and peers of `wanted` will be asked.
+    /// Returns connections to close while there are more than the limit `peers.links`: those that
+    /// were not used for long, the least useful ones first. Connections of `served` have still to
+    /// be answered, and peers of `wanted` will be asked.
     pub(super) fn trim(
         &mut self,
         cx: &Context,

@@ -8,12 +8,12 @@ pub enum QueryMode {
     /// nodes, and it asks these itself.
     Asynch,
     /// The requester and the queried peers share the work: each peer asks its nearest neighbours,
-    /// which ask theirs, so many hops deep, as far as the [`RoutingLimits::hops`](crate::Limits::hops) of
-    /// each allow.
+    /// which ask theirs, so many hops deep, as far as the
+    /// [`RoutingLimits::hops`](crate::RoutingLimits::hops) of each allow.
     AMix(u8),
     /// The neighbours do all the work, in their own names and as deep as
-    /// [`RoutingLimits::hops`](crate::Limits::hops) allow: for a node that can open no connections. Nobody
-    /// beyond them learns the requester.
+    /// [`RoutingLimits::hops`](crate::RoutingLimits::hops) allow: for a node that can open no
+    /// connections. Nobody beyond them learns the requester.
     AProxy,
 }
 
@@ -22,8 +22,8 @@ pub enum QueryMode {
 pub enum QueryPriority {
     /// One node at a time, on one path.
     Low,
-    /// The limits [`RoutingLimits::parallel`](crate::Limits::parallel) and
-    /// [`RoutingLimits::paths`](crate::Limits::paths).
+    /// The limits [`RoutingLimits::parallel`](crate::RoutingLimits::parallel) and
+    /// [`RoutingLimits::paths`](crate::RoutingLimits::paths).
     #[default]
     Normal,
     /// Twice as many at once, on twice as many paths.
@@ -40,7 +40,8 @@ pub enum QueryPriority {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Query {
-    /// Distribution of the work; `None`: `AMix` of [`RoutingLimits::hops`](crate::Limits::hops).
+    /// Distribution of the work. `None`: `AMix` of
+    /// [`RoutingLimits::hops`](crate::RoutingLimits::hops).
     pub mode: Option<QueryMode>,
     /// Priority over other queries.
     pub priority: QueryPriority,

@@ -1,10 +1,10 @@
-//! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and Mazières, *Kademlia*
-//! (2002), §2.5).
+//! Republishing of records, so that they outlive the nodes that keep them (Maymounkov and
+//! Mazières, *Kademlia* (2002), §2.5).
 //!
-//! Once in [`RoutingLimits::republish`](crate::Limits::republish) a node goes through what it keeps, one
-//! record at a time, and stores each at the nodes that are nearest to its key now. A record that a
-//! peer has put here since then is left alone: that peer has stored it at the others too, so that
-//! mostly one of the nodes that keep a record does the work.
+//! Once in [`RoutingLimits::republish`](crate::RoutingLimits::republish) a node goes through the
+//! records that it keeps, one at a time, and stores each at the nodes nearest to its key. A record
+//! that a peer has put here since then is left alone: that peer has stored it at the others too, so
+//! that mostly one of the nodes that keep a record does the work.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -393,7 +393,7 @@ impl Replay {
         self.plan();
     }
 
-    /// Lets go of what the attempt has read: the next one starts behind it.
+    /// Drops the bytes that the attempt has read: the next one starts behind them.
     #[inline]
     pub fn commit(&mut self) {
         let read = self.ahead.read();

@@ -17,9 +17,9 @@ use mydht_proto::identity::Identity;
 /// Signals that wait on their way out, and on their way in; of more the oldest are lost.
 const WAITING: usize = 256;
 
-/// Carries the signals of a transport by the peers of its node: give one clone to the
-/// transport as its [`Rendezvous`], and another to the node as its `mydht::Parts::signal_port`. Both
-/// ends must be connected with a node in common, and the bodies are signed from end to end.
+/// Carries the signals of a transport by the peers of its node: give one clone to the transport as
+/// its [`Rendezvous`], and another to the node as its `mydht::Components::signal_port`. Both ends
+/// must be connected with a node in common, and the bodies are signed from end to end.
 pub struct PeerRendezvous<P: UserSources> {
     inner: Arc<Mutex<Inner<P>>>,
 }

@@ -24,7 +24,8 @@ pub struct Relay<P: UserSources> {
 }
 
 impl<P: UserSources> Relay<P> {
-    /// Accepts the streams that users of this handle's server open. A handle has one relay at a time.
+    /// Accepts the streams that users of this handle's server open. A handle has one relay at a
+    /// time.
     pub fn new(handle: Handle<P>) -> Self {
         let (registration, trigger) = P::user_source();
         handle.lock().accept_by(trigger.clone());

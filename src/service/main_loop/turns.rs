@@ -67,7 +67,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// Handles the events that were taken, until the turn is over.
+    /// Handles the events that were taken, until the turn's budget is exhausted.
     fn take_events(&mut self) -> Result<()> {
         self.events_left = true;
         while !self.common.poll.turn_is_over() {
@@ -95,9 +95,9 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
     }
 
-    /// Does what services said until now, and what they say meanwhile, until the turn is over. What
-    /// could go on for ever waits for the rest: a peer that has more to say, and a user whose reply
-    /// asks the next thing.
+    /// Handles what services have said, and what they say meanwhile, until the turn's budget is
+    /// exhausted. Sources that could go on for ever come last: a peer that has more to say, and a
+    /// user whose reply asks the next thing.
     pub(super) fn drain_queue(&mut self) -> Result<()> {
         self.queue_left = true;
         for _ in 0..COMMANDS {

@@ -34,7 +34,7 @@ fn a_peer_puts_so_much_in_a_day_and_others_are_not_in_its_way() {
     assert_eq!(stores(&mut bench, 1, value(b"b")), Ok(()));
     let why = stores(&mut bench, 1, value(b"c")).unwrap_err();
     assert!(why.contains("records_per_peer"), "{why}");
-    assert_eq!(stores(&mut bench, 1, value(b"a")), Ok(()), "put again");
+    assert_eq!(stores(&mut bench, 1, value(b"a")), Ok(()), "republished");
     assert_eq!(stores(&mut bench, 2, value(b"c")), Ok(()), "another peer");
     assert_eq!(bench.engine.take_counts().over_quota, 2);
     bench.passes(Duration::from_secs(24 * 3600));

@@ -95,8 +95,8 @@ fn no_parts_in_flight_are_taken_as_one() {
     );
 }
 
-/// Two providers, and one of them misbehaves in the way that `wrong` does: it is let go, and all is
-/// fetched.
+/// Two providers, and one of them misbehaves in the way that `wrong` does: it is disconnected, and
+/// all is fetched.
 fn refetched_from_another(wrong: impl Fn(&mut Bench, &Sample, QueryId, u64)) {
     let sample = Sample::parts(4);
     let mut bench = Bench::with_peers(2);
@@ -118,7 +118,7 @@ fn refetched_from_another(wrong: impl Fn(&mut Bench, &Sample, QueryId, u64)) {
     );
     let (_, query, part) = fetches[0];
     wrong(&mut bench, &sample, query, part);
-    assert_eq!(bench.closed.len(), 1, "not let go");
+    assert_eq!(bench.closed.len(), 1, "not disconnected");
     assert_eq!(bench.closed[0].0, 1);
     let again = bench.fetches();
     assert!(!again.is_empty());
