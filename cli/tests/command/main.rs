@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod command;
+mod earlier_version;
 #[cfg(feature = "server")]
 mod rendezvous_nodes;
 #[cfg(feature = "server")]
