@@ -53,6 +53,8 @@ impl Backoff {
             self.reset();
         }
         let at = now.saturating_add(self.next_wait());
+        // Not `now`: the next try begins after the wait, and only what it lasts from there on
+        // counts.
         self.tried = Some(at);
         at
     }

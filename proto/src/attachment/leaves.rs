@@ -28,6 +28,8 @@ impl Leaves {
     /// far.
     pub fn push(&mut self, part: &[u8]) -> u64 {
         if self.leaves.is_empty() {
+            // A part alone is hashed as the root of BLAKE3's tree, the first of several is not.
+            // Which of the two it is shows only with the next part, so both are computed.
             self.alone.update(part);
         }
         let mut hasher = PartHasher::new(self.leaves.len() as u64, false);
@@ -40,6 +42,7 @@ impl Leaves {
     /// The tree of all that was taken.
     pub fn finish(mut self) -> Tree {
         if self.leaves.len() <= 1 {
+            // Also where nothing was taken: empty content has one part, which is empty.
             self.leaves = vec![self.alone.finish()];
         }
         Tree::from_leaves(self.len, self.leaves)

@@ -58,14 +58,19 @@ impl Cache {
         if self.kept.get(&key).is_some_and(|kept| kept.until >= until) {
             return;
         }
+        // Before the bounds are looked at: what is replaced must not count against its peer or the
+        // room.
         self.remove(&key);
         let share = self.by_peer.get(&from).copied().unwrap_or_default();
+        // One peer alone cannot push out what the others have offered.
         if bytes.saturating_add(share) > most / SHARES {
             return;
         }
         while self.bytes.saturating_add(bytes) > most {
             match self.order.first().copied() {
                 Some((sooner, key)) if sooner < until => self.remove(&key),
+                // What is left would be kept longer than the newcomer, which is then the least
+                // worth.
                 _ => return,
             }
         }
@@ -85,6 +90,7 @@ impl Cache {
             return;
         };
         let bytes = weight(&gone.record);
+        // A record does not change while it is here, so its weight is what `put` has added.
         self.bytes -= bytes;
         self.order.remove(&(gone.until, *key));
         if let Some(share) = self.by_peer.get_mut(&gone.from) {
@@ -100,6 +106,7 @@ impl Cache {
         if record.is_forged() {
             return cx.forged(conn, "a forged record to cache");
         }
+        // Nobody waits for an answer to CACHE: what does not fit is ignored.
         let fits = can_be_cached(&record, &cx.limits) && record.validate(&cx.limits).is_ok();
         let Some(from) = cx.peers.id(conn).filter(|_| fits) else {
             return;
@@ -157,6 +164,7 @@ impl Cache {
 /// keep it.
 fn time(nearer: usize, copies: usize) -> Duration {
     let farther = u32::try_from(nearer.saturating_sub(copies)).unwrap_or(u32::MAX);
+    // A shift by 32 would overflow; an hour halved so often is less than a microsecond.
     AMONG_KEEPERS / 1_u32.checked_shl(farther).unwrap_or(u32::MAX)
 }
 

@@ -27,6 +27,8 @@ impl Links {
         let quiet = quiet(cx);
         let worse = cx.peers.worse();
         let worse = worse.map(|(_, peer)| peer.used.saturating_add(quiet));
+        // A time that has passed belongs to a busy connection: as a deadline it would make the loop
+        // spin.
         let worse = worse.filter(|at| *at > cx.now);
         worse.chain(self.trim_at).min()
     }
@@ -82,6 +84,7 @@ impl Links {
         let mut spare = spare(cx, &busy(cx, served), &wanted());
         let mut ids: Vec<PeerId> = spare.keys().copied().collect();
         let mut over = Vec::new();
+        // Asked anew each time: which bucket is the fullest changes with each connection that goes.
         while over.len() < excess
             && let Some(id) = cx.table.least_useful(&ids)
             && let Some(conn) = spare.remove(&id)

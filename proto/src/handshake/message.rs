@@ -96,6 +96,7 @@ impl Message {
         }
         let mut parser = Parser(bytes);
         let [kind, version] = parser.array()?;
+        // The version comes before the kind: another version may have other kinds.
         if version != VERSION {
             return Err(Refusal::Version(version));
         }
@@ -139,6 +140,8 @@ fn offer(parser: &mut Parser<'_>) -> Result<Vec<Cipher>, Refusal> {
     }
     let mut offer = Vec::with_capacity(count);
     for _ in 0..count {
+        // A cipher that this version does not know is passed over: the rest of the offer still
+        // counts.
         offer.extend(Cipher::from_wire(parser.byte()?));
     }
     Ok(offer)

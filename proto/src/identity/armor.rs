@@ -53,6 +53,7 @@ pub trait Armor: Sized {
         if words.next() != Some(Self::KIND) {
             return Err(ArmorError::Foreign(Self::KIND));
         }
+        // Before the checksum, which a later version may compute in another way.
         match words.next() {
             Some(VERSION) => {}
             Some(version) if version.parse::<u16>().is_ok() => {
@@ -63,6 +64,7 @@ pub trait Armor: Sized {
         let (Some(secret), Some(sum), None) = (words.next(), words.next(), words.next()) else {
             return Err(ArmorError::Damaged);
         };
+        // The sum is the last word and a space is before it, so this is not negative.
         let before = line.len() - sum.len() - 1;
         if line.get(..before).map(checksum) != from_hex(sum) {
             return Err(ArmorError::Damaged);
@@ -81,6 +83,7 @@ fn checksum(text: &str) -> [u8; 8] {
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
+    // Not by `hex::encode`, whose string would stay in memory when it is dropped.
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             text.extend(char::from_digit(digit.into(), 16));

@@ -97,6 +97,7 @@ impl<A: Clone> Search<A> {
         for (at, seed) in seeds.into_iter().enumerate() {
             search.offer(at % search.paths.len(), seed, 0);
         }
+        // Without seeds the paths are done before they have begun.
         search.merge();
         search
     }
@@ -136,6 +137,8 @@ impl<A: Clone> Search<A> {
             return;
         };
         closer.sort_by_cached_key(|contact| Distance::between(&contact.id.0, &self.target));
+        // Before those that were asked are taken out: an answer counts for so many contacts, known
+        // or not.
         closer.truncate(self.params.want);
         closer.retain(|contact| !self.taken.contains(&contact.id));
         let is_idle = |at: &usize| *at != path && self.paths[*at].is_idle(&self.taken);
@@ -161,6 +164,7 @@ impl<A: Clone> Search<A> {
                 pool.absorb(path);
             }
             self.paths.push(pool);
+            // It may have been the number of a path that is not there any more.
             self.turn = 0;
         }
     }

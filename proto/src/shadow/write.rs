@@ -45,6 +45,7 @@ impl RecordW {
             return;
         };
         let (body, tag) = rest.split_at_mut(tag_start - start - HEADER);
+        // A record has at most `RECORD` bytes, which fit.
         let [low, high] = (body.len() as u16).to_le_bytes();
         header.copy_from_slice(&[kind, low, high]);
         self.chain.seal(header, body, tag);
@@ -89,6 +90,7 @@ impl ExtWrite for RecordW {
         if buf.is_empty() {
             return Ok(0);
         }
+        // The tag of a sealed record covers what it has: nothing may be added to it.
         if self.sealed || self.buf.len() == HEADER + RECORD {
             self.drain(w)?;
         }
@@ -108,8 +110,10 @@ impl ExtWrite for RecordW {
     }
 
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        // Once only: a restart after `WouldBlock` goes on with the end that was sealed before.
         if !self.ending {
             self.seal_open();
+            // Behind a record that was sealed and not sent as a whole yet, if there is one.
             let start = self.buf.len();
             self.buf.extend_from_slice(&[0; HEADER]);
             self.seal(END, start);

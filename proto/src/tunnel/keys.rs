@@ -60,6 +60,7 @@ impl Keys {
     /// # Errors
     /// `Broken`, also for one that was taken before.
     pub fn take(&mut self, packet: &[u8]) -> Result<(Peeled, bool), TunnelError> {
+        // The present key first: nearly all packets are under it, and each try costs an X25519.
         let all = [Some(&mut self.now), self.before.as_mut()];
         let peeled = all.into_iter().flatten().find_map(|generation| {
             let (name, peeled) = peel(&generation.secret, packet).ok()?;

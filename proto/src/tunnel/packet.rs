@@ -189,11 +189,13 @@ fn header(layers: &[([u8; KEY], Layer)], notes: &[Note]) -> Result<[u8; HEADER],
             .for_each(|(byte, with)| *byte ^= with);
         filler.extend(layer.pad(SLOT));
     }
+    // Random and not zero: zeroes behind its slot would show the last hop how long the route is.
     let mut slots: [u8; SLOTS] = random()?;
     let mut next = ([0; KEY], [0; TAG]);
     for (at, ((ephemeral, layer), note)) in layers.iter().zip(notes).enumerate().rev() {
         let is_last = at + 1 == layers.len();
         if !is_last {
+            // The slot that falls off at the end is the one that this hop makes again with `pad`.
             slots.copy_within(..SLOTS - SLOT, SLOT);
         }
         let slot = [&[note.kind][..], &note.to, &next.0, &next.1, &note.body_tag].concat();
@@ -243,6 +245,7 @@ fn unpadded(body: &[u8]) -> Result<Vec<u8>, TunnelError> {
 pub fn wrap(route: &[Hop], content: &[u8], class: Class) -> Result<Vec<u8>, TunnelError> {
     let layers = layers(route)?;
     let mut body = padded(content, class)?;
+    // The tags go into the slots and not behind the body, which stays as long at each hop.
     let mut tags: Vec<[u8; TAG]> = layers
         .iter()
         .rev()
@@ -266,6 +269,7 @@ pub fn wrap(route: &[Hop], content: &[u8], class: Class) -> Result<Vec<u8>, Tunn
 /// # Errors
 /// `Broken`: then nothing is to be done for it.
 pub fn peel(secret: &HopSecret, packet: &[u8]) -> Result<([u8; KEY], Peeled), TunnelError> {
+    // A packet of a length of its own could be followed from hop to hop.
     Class::of_packet(packet.len()).ok_or(TunnelError::Broken)?;
     let (ephemeral, rest) = packet
         .split_first_chunk::<KEY>()
@@ -352,6 +356,7 @@ impl AnswerBlock {
     pub fn answer(self, content: &[u8]) -> Result<(PeerId, Vec<u8>), TunnelError> {
         let class = Class::for_content(content.len())?;
         let mut body = padded(content, class)?;
+        // Only padding is cut off: `content_len` leaves room for a tag.
         body.truncate(class.body_len() - TAG);
         let tag = seal(&self.key, &mut body);
         Ok((self.first, [&self.header[..], &body, &tag].concat()))
