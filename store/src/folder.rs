@@ -76,6 +76,8 @@ impl Folder {
             )
         })?;
         Ok(Folder {
+            // The records first: their lock keeps other processes away from the attachments, which
+            // have none.
             records: RedbKV::open(records_path(dir))?,
             attachments: FileAttachments::open(dir.join("attachments"))?,
         })

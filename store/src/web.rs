@@ -78,6 +78,7 @@ impl WebFiles {
             });
             request.set_onupgradeneeded(Some(upgraded.as_ref().unchecked_ref()));
             let opened = done(&request, "success", &["error"]).await;
+            // The closure ends with this block, and the browser must not call one that is gone.
             request.set_onupgradeneeded(None);
             opened.and_then(|()| request.result())
         };
@@ -178,6 +179,8 @@ impl WebFiles {
             let mode = IdbTransactionMode::Readwrite;
             let transaction = self.database.transaction_with_str_and_mode(FILES, mode)?;
             change(&transaction.object_store(FILES)?)?;
+            // A request that has succeeded can still be undone: only `complete` says that all of it
+            // is kept.
             done(&transaction, "complete", &["abort"]).await
         };
         changed().await.map_err(|error| self.error(&error))
@@ -190,6 +193,7 @@ impl WebFiles {
 
 impl Drop for WebFiles {
     fn drop(&mut self) {
+        // While it is open, no tab can delete the database or bring it to a later form.
         self.database.close();
     }
 }
@@ -202,6 +206,8 @@ fn make_files(request: &IdbOpenDbRequest) {
 
 /// Waits for the event `good` of `target`, or one of the others, which are failures.
 async fn done(target: &JsValue, good: &str, bad: &[&str]) -> Result<(), JsValue> {
+    // Requests are answered in a later task of the browser, so handlers that are set now miss
+    // nothing.
     let heard = Promise::new(&mut |resolve, reject| {
         let hear = |event: &str, heard: &JsValue| {
             Reflect::set(target, &format!("on{event}").into(), heard)

@@ -115,6 +115,7 @@ impl Ledger {
                 index += 1;
                 stays
             });
+            // The hand stays between the same two entries as before.
             self.hand = passed;
         }
     }
@@ -145,10 +146,12 @@ impl Ledger {
         if own_bytes + bytes > limits.bytes || own_entries >= limits.entries {
             return Err(no_room(limits));
         }
+        // Only now: an entry that cannot fit must leave the one before it in its place.
         self.remove(key);
         let mut gone = Vec::new();
         while self.bytes + bytes > limits.bytes || self.kept.len() >= limits.entries {
             let Some(victim) = self.expired(now).or_else(|| self.unvisited()) else {
+                // Only own entries are left, and it was checked that these leave room.
                 break;
             };
             self.remove(&victim);

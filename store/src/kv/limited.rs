@@ -129,6 +129,8 @@ impl<B: Backend> Kv<B> {
     }
 
     fn put_for(&mut self, key: &[u8], value: &[u8], stay: Stay) -> io::Result<()> {
+        // The caller repeats a put until its commit is done: a change that is being kept is not
+        // new.
         if self.is_made(key, Some((value, stay))) {
             return Ok(());
         }
@@ -149,6 +151,7 @@ impl<B: Backend> Kv<B> {
     fn forget(&mut self) {
         self.changes.clear();
         self.committing = false;
+        // It counts changes that are dropped here: it is made again from the backend.
         self.ledger = State::default();
     }
 }
@@ -286,6 +289,7 @@ impl<B: Backend> KVStore for Kv<B> {
         if !self.committing {
             if let State::Loaded(ledger) = &mut self.ledger {
                 let now = (self.now)();
+                // What has expired goes along with a commit, and needs no write of its own.
                 while let Some(key) = ledger.expired(now) {
                     ledger.remove(&key);
                     self.changes.insert(key.to_vec(), None);

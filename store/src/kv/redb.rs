@@ -165,6 +165,7 @@ fn schema_of(database: &Database) -> Result<Option<u32>, redb::Error> {
 
 /// Brings a new or an older database to the present form.
 fn upgrade(database: &Database) -> Result<(), redb::Error> {
+    // One transaction for all of it: a crash leaves the old form or the present one.
     let transaction = database.begin_write()?;
     {
         let mut table = transaction.open_table(TABLE)?;
@@ -246,6 +247,7 @@ impl Backend for Redb {
     }
 
     fn commit(&mut self, changes: &Changes) -> io::Result<()> {
+        // It shows the commit before, whose pages redb cannot use again while it is open.
         self.table = None;
         write(self.database()?, changes).map_err(|error| self.failed(error))
     }
