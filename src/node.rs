@@ -159,6 +159,7 @@ impl<MC: MyDHTConf> Node<MC> {
         let (call, deliver) = Call::new();
         let mut put = Some((self.clone(), deliver));
         self.send(record_only(key), move |event| {
+            // Such a query has one event: without its attachment a record makes no progress.
             let Some((node, deliver)) = put.take() else {
                 return;
             };
@@ -305,6 +306,8 @@ impl<MC: MyDHTConf> Node<MC> {
     }
 
     fn tell_main(&self, command: MainCommand) -> Result<(), Error> {
+        // Sending changes a sender, and a node is shared by threads: each sends by a copy of its
+        // own.
         Ok(self.main.clone().send(command)?)
     }
 }

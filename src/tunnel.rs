@@ -130,6 +130,7 @@ impl Tunnel {
             Some((&KEY, rest)) => self.neighbour(from, rest),
             Some((&PACKET, packet)) => self.packet(from, packet),
             Some((&FAILED, hash)) => self.failed(from, hash),
+            // A kind that only later versions know is ignored.
             _ => Vec::new(),
         }
     }
@@ -147,6 +148,7 @@ impl Tunnel {
         match self.neighbours.insert(from, neighbour) {
             // The others may go over it too.
             None => self.tell_all(),
+            // Nothing is said to one that is known: two nodes would tell each other for ever.
             Some(_) => Vec::new(),
         }
     }
@@ -175,6 +177,7 @@ impl Tunnel {
     }
 
     fn sends(&mut self, packet: Hash, to: PeerId, from: From) {
+        // Of a packet that is forgotten only a failure does not find its way back.
         if self.on_their_way.len() >= ON_THEIR_WAY {
             self.on_their_way.pop_front();
         }
@@ -183,6 +186,7 @@ impl Tunnel {
 
     /// A packet did not go on behind the peer that it was given to: whoever it came from hears it.
     fn failed(&mut self, from: PeerId, hash: &[u8]) -> GlobalOut {
+        // Only from the peer that was given the packet: another could make users give up requests.
         let is_it = |(packet, to, _): &(Hash, PeerId, From)| packet.0 == *hash && *to == from;
         let at = self.on_their_way.iter().position(is_it);
         match at.and_then(|at| self.on_their_way.remove(at)) {
@@ -303,15 +307,18 @@ impl Tunnel {
         let Some(out) = self.path(Vec::new(), OUT, &mut random) else {
             return Ok(None);
         };
+        // `path` gives as many as it was asked for.
         let last = out[OUT - 1];
         let Some(back) = self.path(vec![last], BACK + 1, &mut random) else {
             return Ok(None);
         };
         let hop = |id: &PeerId| Hop {
             id: *id,
+            // All hops are neighbours; a key of zeroes would be refused as weak.
             key: self.neighbours.get(id).map_or([0; 32], |known| known.key),
         };
         let out = out.iter().map(hop).collect();
+        // The first is the last hop of the request, with which the way back begins.
         let mut back: Vec<Hop> = back[1..].iter().map(hop).collect();
         back.push(Hop {
             id: self.own,

@@ -262,6 +262,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// All that was to be done for a message is done: its connection may be read further.
     fn done(&mut self, way: Way) -> Result<()> {
         match way.done() {
+            // By the queue, where it waits for the rest: a peer that always has more must not keep
+            // the loop to itself.
             Some(conn) => self.common.main.send(MainCommand::Resume(conn)),
             None => Ok(()),
         }
@@ -285,6 +287,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             is_stop,
             failure,
         } = handled;
+        // Also after a panic: what the engine had decided before is carried out.
         while let Some(output) = self.protocol.next_output() {
             self.output(output, &way)?;
         }
@@ -339,6 +342,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 if let Some(number) = self.wishes.remove(&ticket) {
                     return self.wish_done(number, event);
                 }
+                // There is one still if the put has failed before the store was told to link it.
                 self.contents.remove(&ticket);
                 if let Some(mut reply) = self.replies.remove(&ticket) {
                     reply(event);
@@ -365,6 +369,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.at_store -= 1;
                 self.protocol
                     .tell(Input::Stored(ticket, result), stored.way);
+                // Behind the answer, because of which the protocol may ask the store again.
                 self.store_answered();
                 Ok(())
             }
@@ -410,6 +415,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>, ready: Arc<AtomicBool>) -> Wake {
     let main = main.clone();
     Rc::new(move || {
+        // Before the command: the store looks at the flag as soon as it may go on.
         ready.store(true, Ordering::Release);
         // The node may have ended meanwhile: then nobody waits any more.
         let _ = main.clone().send(MainCommand::StoreReady);

@@ -113,6 +113,7 @@ impl PeerMgmt {
 
     /// Forgets a connection that is gone.
     pub(super) fn gone(&mut self, conn: ConnId) {
+        // A handshake that panicked is in no state to go on from.
         self.handshakes.remove(&conn);
     }
 

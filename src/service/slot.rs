@@ -98,6 +98,7 @@ where
             return Ok(false);
         }
         let (mut hosted, out, recv, _) = ended.unwrap_state()?;
+        // Before it runs again: answers of the store must come in the order of the requests.
         if let Some(answer) = hosted.recover() {
             main.send(answer)?;
         }

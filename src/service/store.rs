@@ -172,6 +172,8 @@ impl<MC: MyDHTConf> StoreService<MC> {
             return Ok(StoreOut(None));
         };
         loop {
+            // The flag is taken before the store is asked: a wake that comes meanwhile counts for
+            // the next time.
             if self.waits && !self.ready.swap(false, Ordering::AcqRel) {
                 if y.spawn_yield() == YieldReturn::Return {
                     self.current = Some(current);

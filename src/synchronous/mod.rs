@@ -247,6 +247,7 @@ where
     /// # Errors
     /// When no service can be started for it: no thread is left, for instance.
     fn connect_with(&mut self, address: &C::Address) -> io::Result<SyncStream<P, C::Stream>> {
+        // Nobody else looks at the handles of services that are done.
         self.opening.retain_mut(|handle| !handle.is_finished());
         let (stream, opened) = SyncStream::opening();
         let service = ConnectService(self.connector.clone());

@@ -95,6 +95,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                         self.authenticate(conn, verdict)?;
                     }
                 }
+                // Only here: an edge is reported once, so all that wait must be accepted now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // One connection failed before it was accepted, or there are no descriptors left. An edge is reported
                 // once, so those that wait behind it are looked after again soon.
@@ -112,6 +113,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let limits = &self.common.limits;
         let of_host = self.hosts.get(&MC::Transport::host(address));
         let of_host = of_host.copied().unwrap_or_default();
+        // Connections in a handshake come on top: a flood of them must not take the places of
+        // peers.
         if self.conns.len()
             >= limits
                 .peers
@@ -139,6 +142,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         wanted: Option<Wanted>,
     ) -> Result<Option<ConnId>> {
         let conn = self.next_conn;
+        // Never used again: events and commands for a connection that is gone must find nothing.
         self.next_conn += 1;
         self.common.metrics.connections(1);
         let shown = address.to_string();
@@ -205,6 +209,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.reconnect_later(index);
                 let why = why();
                 tracing::info!(%why, "trying again later");
+                // The one that failed is not counted: it never began, or `forget` has taken its
+                // purpose.
                 let still_tried =
                     |conn: &Conn<MC>| conn.wanted.and_then(Wanted::bootstrap).is_some();
                 let hopeless = !self.conns.values().any(|conn| still_tried(conn));
@@ -251,6 +257,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if found.state != State::Authenticating {
             return Ok(());
         }
+        // Before anything that may refuse the peer, since a BYE is written with these keys.
         if let Err(why) = found.use_keys(session.send, session.receive) {
             return self.disconnect(conn, End::Lost(&why));
         }
@@ -295,6 +302,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             bootstrap.backoff.reset();
         }
         let rank = MC::Transport::rank(&found.address);
+        // Before the protocol hears of the peer: HELLO comes before all other messages.
         self.say_hello(conn)?;
         self.protocol
             .tell(Input::PeerUp(conn, peer, rank), Way::none());
@@ -386,6 +394,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(None);
         };
+        // Taken, so that a connection which is left twice is opened again once.
         let (state, wanted) = (found.state, found.wanted.take());
         if state == State::Leaving {
             return Ok(None);
@@ -457,6 +466,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.common.metrics.limited(1);
                 self.disconnect(
                     conn,
+                    // Lost and not refused: it would not take the reason either.
                     End::Lost("it takes no messages (limit timeouts.stall_timeout)"),
                 )
             }

@@ -69,6 +69,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             (State::Authenticating, FromPeer::Handshake(message)) => {
                 let channel = found.channel();
                 let verdict = self.peer_mgmt.message(conn, &message, &channel, now);
+                // Before the share is given back: until then the reader, which has one message at a
+                // time here, must not go on without its keys.
                 self.authenticate(conn, verdict)?;
                 self.done(way)
             }
