@@ -339,6 +339,7 @@ impl Tunnel {
             return Some(path);
         }
         let is_near = |id: &PeerId| {
+            // There is none before the first hop, for which any neighbour will do.
             let before = path.last().and_then(|last| self.neighbours.get(last));
             before.is_none_or(|before| before.near.contains(id))
         };

@@ -100,6 +100,7 @@ fn folder(path: &Path) -> &Path {
 
 /// The file's name is on disk too.
 fn sync_folder(path: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file.
     if cfg!(unix) {
         File::open(folder(path))?.sync_all()?;
     }

@@ -331,6 +331,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         part: Option<Bytes>,
         span: &Span,
     ) -> std::result::Result<bool, String> {
+        // Without keys nothing can be told to the peer, not even why it is left.
         if !self.has_keys {
             return Ok(false);
         }

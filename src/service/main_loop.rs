@@ -157,6 +157,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             peers: BTreeMap::new(),
             hosts: HashMap::new(),
             handshakes: 0,
+            // As timers that are due: they are dialled in the first turn, not while the node is
+            // made.
             timers: (0..parts.bootstrap.len())
                 .map(|index| (now, Timer::Reconnect(index)))
                 .collect(),

@@ -153,6 +153,7 @@ impl PeerMgmt {
         now: Duration,
     ) -> Verdict {
         let Some(handshake) = self.handshakes.get_mut(&conn) else {
+            // It was refused, and only waits for its last message to be written.
             return Verdict::Wait;
         };
         let accepts = |peer: &PeerId| self.methods.accept(peer) != PeerPriority::Blocked;

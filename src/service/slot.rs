@@ -91,6 +91,7 @@ where
     /// When it cannot be started: it is gone then.
     pub(super) fn restart(&mut self, main: &mut MainSend<MC>) -> Result<bool> {
         let Some(mut ended) = self.handle.take() else {
+            // It was started again before, or cannot be.
             return Ok(true);
         };
         if !ended.is_finished() {

@@ -94,6 +94,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             Owner::Own => self.records.put_own(&key, &bytes, expires)?,
             Owner::Others => self.records.put(&key, &bytes, expires)?,
         }
+        // Each put by itself: it is answered when it is durable.
         self.records.commit()
     }
 
@@ -149,6 +150,8 @@ impl<MC: MyDHTConf> StoreService<MC> {
             StoreOp::Open(_) if is_whole => StoreReply::Whole,
             StoreOp::Open(id) => {
                 let have = attachments.open(id)?;
+                // No part is missing that could be written, and so say that the attachment is
+                // whole.
                 if have.count() == id.parts() {
                     StoreReply::Whole
                 } else {
@@ -231,6 +234,7 @@ impl<MC: MyDHTConf> Recover for StoreService<MC> {
     /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to
     /// each request.
     fn recover(&mut self) -> Option<StoreOut> {
+        // What it failed at is not tried again.
         self.current = None;
         self.waits = false;
         let failed = || io::Error::other("the store failed, and is started again");

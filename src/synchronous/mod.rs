@@ -237,6 +237,7 @@ where
             Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
             Err(_) => {
                 self.listening = None;
+                // Said once: without a listener there is nothing to accept from then on.
                 Err(io::Error::other(
                     "the listener has ended: nobody can connect to this node any more",
                 ))

@@ -359,6 +359,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let why = end.why();
         if !matches!(end, End::Unknown(_)) {
             let was_up = self.forget(conn, why)?.is_some();
+            // In the other cases the protocol has forgotten the connection by itself.
             if was_up && matches!(end, End::Lost(_) | End::Refused(_)) {
                 self.protocol.tell(Input::PeerDown(conn), Way::none());
             }
@@ -441,6 +442,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let host = MC::Transport::host(&found.address);
         if let Some(of_host) = self.hosts.get_mut(&host) {
             of_host.connections = of_host.connections.saturating_sub(1);
+            // Addresses that are gone must cost nothing: peers can come from very many.
             if of_host.connections == 0 {
                 self.hosts.remove(&host);
             }

@@ -58,6 +58,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn message(&mut self, conn: ConnId, read: Routed<ReadOut>) -> Result<()> {
         let Routed { command: out, way } = read;
         let now = self.now();
+        // The share of the flow goes with `way`, and no reader is left to be resumed.
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };

@@ -31,8 +31,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         self.stopping = Some(Stopping::Global);
         let timeout = self.common.limits.timeouts.stop_timeout;
+        // A service that never answers must not keep the node from its end.
         self.timer(timeout, Timer::Stop);
         match &mut self.global {
+            // Its answer comes back with this mark, by which the stop goes on.
             Some(global) => global.tell(Routed::new(GlobalIn::Stop, Way::last())),
             None => self.global_stopped(),
         }
