@@ -50,6 +50,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     let mut shown = record.key.to_string();
     if let Some(name) = &args.key {
         record.key = name.parse::<Key>().map_err(invalid)?;
+        // 64 hexadecimal digits are read as a hash, under which nothing else can be kept.
         if let Key::Content(hash) = record.key
             && hash != record.value.hash()
         {
@@ -60,6 +61,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         shown.clone_from(name);
     }
     let client = args.network.connect(None)?;
+    // Only now: the number of the version follows on the newest that the network has.
     if let Some((signed, name)) = args.sign.sign(&client, &record.value)? {
         (record, shown) = (signed, name);
     }

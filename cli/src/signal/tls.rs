@@ -119,6 +119,7 @@ async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
+        // Before accepting: past the bound, connections wait in the queue of the system.
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
@@ -133,6 +134,8 @@ async fn accept(
         let (handshake, send) = (acceptor.accept(stream), send.clone());
         tokio::spawn(async move {
             let done = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
+            // The place is free when the handshake is over, whenever the server takes the
+            // connection.
             drop(permit);
             match done {
                 // A server that stops takes nobody.
