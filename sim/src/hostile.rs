@@ -74,6 +74,7 @@ impl Tongue {
 }
 
 impl MsgEnc for Tongue {
+    // The same number: to its peers a liar encodes as everybody does.
     const ID: u8 = Bincode::ID;
 
     fn encode_into<W: Write>(&self, w: &mut W, message: &ProtoMessage) -> io::Result<()> {
