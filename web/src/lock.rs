@@ -49,6 +49,7 @@ pub(crate) async fn take(name: &str) -> Result<Option<Lock>, String> {
         }
     };
     let held = Closure::once_into_js(move |lock: JsValue| -> JsValue {
+        // With `ifAvailable` the callback is called with null where another has the lock.
         if lock.is_null() {
             answer_with(None);
             return JsValue::UNDEFINED;
