@@ -34,7 +34,7 @@ macro_rules! counters {
             }
 
             $(pub(crate) fn $name(&self, more: u64) {
-                // Relaxed, since nobody concludes from one counter to other memory.
+                // Relaxed is enough: what is in other memory never depends on a counter.
                 self.0.$name.fetch_add(more, Ordering::Relaxed);
             })*
         }

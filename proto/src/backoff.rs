@@ -53,8 +53,7 @@ impl Backoff {
             self.reset();
         }
         let at = now.saturating_add(self.next_wait());
-        // Not `now`: the next try begins after the wait, and only what it lasts from there on
-        // counts.
+        // Not `now`: the next try starts after the wait, and its lifetime is measured from then on.
         self.tried = Some(at);
         at
     }

@@ -113,7 +113,6 @@ impl PeerMgmt {
 
     /// Forgets a connection that is gone.
     pub(super) fn gone(&mut self, conn: ConnId) {
-        // A handshake that panicked is in no state to go on from.
         self.handshakes.remove(&conn);
     }
 
@@ -134,6 +133,7 @@ impl PeerMgmt {
         step: impl FnOnce(&mut Self) -> mydht_spawner::Result<Verdict>,
     ) -> Verdict {
         contain(|| step(self)).unwrap_or_else(|error| {
+            // A handshake that panicked is in no state to go on from.
             self.handshakes.remove(&conn);
             match error {
                 Error::Panicked(what) => {

@@ -128,7 +128,7 @@ async fn exchange(
 }
 
 fn message(data: Vec<Value>) -> Option<(String, Vec<u8>)> {
-    // Nothing else is published by a server like this one, so anything else is ignored.
+    // In RESP3 a message is pushed as its topic and its bytes; anything else is ignored.
     let [Value::BulkString(topic), Value::BulkString(bytes)] = <[Value; 2]>::try_from(data).ok()?
     else {
         return None;

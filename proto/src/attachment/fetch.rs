@@ -150,7 +150,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
             .providers
             .iter()
             .position(|p| p.in_flight < most_in_flight)?;
-        // After the search for a provider: a part that was taken with nobody to ask would be lost.
+        // `next_part` takes the part out of the plan, so a provider must be found first, or the
+        // part is lost.
         let part = self.next_part(below)?;
         // The provider that was asked goes to the back, so that all have their share.
         let mut provider = self.providers.remove(free);
@@ -188,7 +189,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
         self.asked.remove(&part);
         if let Some(provider) = self.providers.iter_mut().find(|p| p.conn == conn) {
-            // It counts this part: a provider has one in flight for each entry of `asked`.
+            // Cannot underflow: `in_flight` counts the provider's entries in `asked`, of which one
+            // was just removed.
             provider.in_flight -= 1;
         }
         self.have.insert(part)

@@ -28,7 +28,9 @@ impl Leaves {
     /// far.
     pub fn push(&mut self, part: &[u8]) -> u64 {
         if self.leaves.is_empty() {
-            // A part alone is hashed as the root of BLAKE3's tree, the first of several is not.
+            // BLAKE3 hashes a lone part as the root of the tree, and the first of several as an
+            // inner node. Only the next part shows which of the two this is, so both hashes are
+            // computed.
             // Which of the two it is shows only with the next part, so both are computed.
             self.alone.update(part);
         }
@@ -42,7 +44,7 @@ impl Leaves {
     /// The tree of all that was taken.
     pub fn finish(mut self) -> Tree {
         if self.leaves.len() <= 1 {
-            // Also where nothing was taken: empty content has one part, which is empty.
+            // Covers empty content as well: it has one part, which is empty.
             self.leaves = vec![self.alone.finish()];
         }
         Tree::from_leaves(self.len, self.leaves)

@@ -77,7 +77,7 @@ impl AttachmentId {
             count = count.div_ceil(2);
             level += 1;
         }
-        // A proof with hashes to spare is refused, so that a part has one proof only.
+        // Rejects a proof with surplus hashes, so that each part has exactly one valid proof.
         (proof.next().is_none() && node == self.hash.0).then_some(())
     }
 }
@@ -195,7 +195,7 @@ pub struct Tree {
 impl Tree {
     /// A tree of which nothing but the root is known.
     pub fn unknown(id: AttachmentId) -> Self {
-        // The logarithm of the number of parts to the base 2, rounded up.
+        // ceil(log2(parts)): the number of levels below the root.
         let depth = u64::BITS - (id.parts() - 1).leading_zeros();
         Tree {
             id,
@@ -210,7 +210,7 @@ impl Tree {
         for (index, leaf) in (0..).zip(leaves) {
             learn(&mut tree.levels[0], index, &leaf);
         }
-        // With a leaf missing there is no root, and the tree is that of no content.
+        // A missing leaf leaves the hash of zeroes, which no content has.
         tree.id.hash = Hash(tree.fill().unwrap_or(hash.0));
         tree
     }
@@ -247,9 +247,9 @@ impl Tree {
                 );
             }
         };
-        // In a tree of one part `climb` has no level to show: its leaf is taken here.
+        // `climb` reports no node of a tree with a single part, so the leaf is learned here.
         take(0, index, node);
-        // A second climb: nothing of a proof may be learned before all of it has led to the root.
+        // Climbs a second time: no node may be learned before the whole proof has been verified.
         id.climb(index, node, proof, take);
         true
     }
@@ -257,7 +257,7 @@ impl Tree {
     /// Takes a node on trust, from an own, earlier check. False if the tree has no such place.
     pub fn restore(&mut self, place: Place, node: &Node) -> bool {
         let level = usize::from(place.level);
-        // The place comes from a file: a shift by 64 or more would overflow.
+        // The level is read from a file, and a shift by 64 or more would overflow.
         let count = self.id.parts().div_ceil(1 << level.min(63));
         match self.levels.get_mut(level) {
             Some(nodes) if place.index < count => {
@@ -310,8 +310,8 @@ impl Tree {
                 let left = *known(&self.levels[level], 2 * parent)?;
                 let node = if 2 * parent + 1 < count {
                     let right = known(&self.levels[level], 2 * parent + 1)?;
-                    // Any even index will do here: it says only that the first node is the left
-                    // one.
+                    // Any even index works here: it only tells `merge` that the first node is the
+                    // left child.
                     merge(&left, right, 0, count)
                 } else {
                     left

@@ -50,7 +50,7 @@ impl Engine {
         let (cx, now) = (&self.cx, self.cx.now);
         let has_passed = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= now);
         has_passed(self.earliest_deadline())
-            // Without peers, too: an announcement that is due is then dropped.
+            // Also without peers: announcements whose delay has elapsed are dropped then.
             || has_passed(self.announcements.next_deadline())
             || self.republish.is_due(cx)
             || self.provider_records.is_due(now)
@@ -77,7 +77,7 @@ impl Engine {
         self.cache.expire(now);
         self.admission.quotas.expire(now);
         let worse = self.links.quiet_worse(&self.cx, self.transfers.conns());
-        // Before the trim, which counts only what is left.
+        // Closed before the trim, which counts the remaining connections.
         self.leave(worse);
         let (puts, searches) = (&self.puts, &self.searches);
         let wanted = || puts.candidates(searches);
@@ -99,8 +99,8 @@ impl Engine {
             ..
         } = cx;
         let expired = requests.expired(*now, |conn, request| {
-            // A peer that works on something long has more time: after the last part that it
-            // served, or after the last new part of an attachment that it took.
+            // A slow but active peer gets more time, counted from the last part that it served, or
+            // from the last new part of an attachment that it took.
             let progress = match request {
                 Request::Fetch(..) => peers.get(conn)?.gave,
                 Request::Store(put) => puts.moved(put, &peers.id(conn)?)?,
@@ -108,14 +108,14 @@ impl Engine {
             };
             Some(progress.saturating_add(limits.timeouts.request_timeout))
         });
-        // A peer that leaves several requests unanswered at once has been silent once.
+        // One strike per peer and pass, however many of its requests have expired at once.
         let mut silent = BTreeSet::new();
         for (conn, request) in expired {
             silent.insert(conn);
             self.unanswered(conn, request, "the peer did not answer in time");
             self.run();
-            // Silence counts against the contact in the table, a refusal does not: a peer that
-            // refuses is there.
+            // A timeout counts against the contact in the routing table. A refusal does not,
+            // because the peer is alive.
             match request {
                 Request::Fetch(id, _) => self.transfers.provider_gone(&mut self.cx, id, conn),
                 Request::Search(_, peer) => self.cx.table.failed(&peer),

@@ -27,8 +27,7 @@ impl Links {
         let quiet = quiet(cx);
         let worse = cx.peers.worse();
         let worse = worse.map(|(_, peer)| peer.used.saturating_add(quiet));
-        // A time that has passed belongs to a busy connection: as a deadline it would make the loop
-        // spin.
+        // A deadline in the past belongs to a busy connection, and would make the event loop spin.
         let worse = worse.filter(|at| *at > cx.now);
         worse.chain(self.trim_at).min()
     }
@@ -84,7 +83,7 @@ impl Links {
         let mut spare = spare(cx, &busy(cx, served), &wanted());
         let mut ids: Vec<PeerId> = spare.keys().copied().collect();
         let mut over = Vec::new();
-        // Asked anew each time: which bucket is the fullest changes with each connection that goes.
+        // Recomputed each time: closing a connection changes which bucket is the fullest.
         while over.len() < excess
             && let Some(id) = cx.table.least_useful(&ids)
             && let Some(conn) = spare.remove(&id)

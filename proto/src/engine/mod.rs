@@ -128,12 +128,12 @@ impl Engine {
 
     /// Takes in an event that happened at `now` (time since any fixed moment; never goes back).
     pub fn handle(&mut self, now: Duration, input: Input) {
-        // Organs keep deadlines in the order of their arrival, which holds only while time never
-        // goes back.
+        // Organs keep deadlines in the order of insertion, which is sorted only if time never goes
+        // back.
         self.cx.now = self.cx.now.max(now);
         self.route(input);
         self.run();
-        // After the input: an answer that has just arrived must not be given up at its deadline.
+        // Runs after the input, so that an answer which arrives just at its deadline still counts.
         self.keep_house();
         self.run();
     }
@@ -181,7 +181,8 @@ impl Engine {
             }
             Input::Tick => {}
             Input::Stop => {
-                // Before the puts, which then do not search but use the peers that are connected.
+                // Set before `puts.stop`, which then stores at connected peers instead of searching
+                // for others.
                 self.cx.stopping = true;
                 self.puts.stop(&mut self.cx, &mut self.searches);
             }
@@ -220,8 +221,8 @@ impl Engine {
         let cx = &mut self.cx;
         match task {
             Task::Report(search, Report::Connected(peer, conn)) => {
-                // The provider first: this search may be over then, and be the last hope of its
-                // download.
+                // Adds the provider before the search goes on: the search may end below, and a
+                // download without providers and without pending searches fails.
                 self.transfers.met(cx, search, conn);
                 self.run();
                 self.searches

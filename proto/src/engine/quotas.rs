@@ -46,7 +46,7 @@ impl Ledger {
             return quota.records > 0 && bytes <= quota.bytes;
         };
         let before = share.records.get(key);
-        // The bytes of the earlier record are in the sum, so this is never negative.
+        // Cannot underflow: `share.bytes` includes the earlier record.
         let all = share.bytes - before.map_or(0, |(bytes, _)| *bytes);
         let records = share.records.len() + usize::from(before.is_none());
         records <= quota.records && all.saturating_add(bytes) <= quota.bytes
@@ -55,7 +55,8 @@ impl Ledger {
     /// Counts a record of `who`, in the place of an earlier one under its key.
     fn take(&mut self, who: Hash, key: Key, bytes: u64, until: Duration) {
         let before = self.shares.get(&who);
-        // `order` has the earlier record under its own expiry, by which alone it is found there.
+        // `order` is keyed by the expiry, so the earlier entry must be removed under its own
+        // expiry.
         if let Some((_, until)) = before.and_then(|share| share.records.get(&key).copied()) {
             self.forget(until, who, key);
         }
@@ -63,7 +64,7 @@ impl Ledger {
         share.records.insert(key, (bytes, until));
         share.bytes += bytes;
         self.order.insert((until, who, key));
-        // One was added, so one is enough.
+        // One entry was added, so evicting one is enough.
         if self.order.len() > REMEMBERED
             && let Some((until, who, key)) = self.order.first().copied()
         {
@@ -151,7 +152,7 @@ impl Quotas {
                     "its signer has too much here (limits records_per_signer, bytes_per_signer)",
                 );
             }
-            // The seal expires by the clock of the world, the share by the time of the engine.
+            // Converts the expiry from the clock that everybody has into the engine's time.
             let left = seal.expires.saturating_sub(cx.unix_millis());
             let until = cx.now.saturating_add(Duration::from_millis(left));
             self.signers.take(seal.signer, key, bytes, until);

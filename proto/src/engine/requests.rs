@@ -88,8 +88,7 @@ impl Requests {
 
     /// Takes the request that `conn` answers; `None` if it was not asked.
     pub(super) fn answered(&mut self, conn: ConnId, query: QueryId) -> Option<Request> {
-        // Numbers run through all connections, so a peer can guess those that others were asked
-        // with.
+        // Query numbers are shared by all connections, so a hostile peer can guess those of others.
         if self.pending.get(&query)?.conn != conn {
             return None;
         }
@@ -119,7 +118,7 @@ impl Requests {
         if self.pending.is_empty() {
             self.first_deadline = None;
         }
-        // The order of a hash map differs from run to run, and a simulation must repeat itself.
+        // The order of a hash map differs from run to run, and simulations must be reproducible.
         lost.sort_unstable_by_key(|(query, _)| *query);
         lost.into_iter().map(|(_, p)| p.request).collect()
     }
@@ -137,7 +136,7 @@ impl Requests {
         let mut expired = Vec::new();
         let mut first: Option<Duration> = None;
         for (query, pending) in &mut self.pending {
-            // It stays only to recognize a late answer, and has no deadline any more.
+            // Kept only to recognize a late answer, so it has no deadline any more.
             if pending.request == Request::Abandoned {
                 continue;
             }
@@ -171,7 +170,7 @@ impl Requests {
                 owing.push(pending.conn);
             }
         }
-        // Again not in the order of the map.
+        // Sorted so that simulations are reproducible, as in `lost`.
         owing.sort_unstable();
         for conn in owing {
             self.owes(conn);
@@ -181,7 +180,7 @@ impl Requests {
     fn owes(&mut self, conn: ConnId) {
         let owed = self.owed.entry(conn).or_default();
         *owed += 1;
-        // Equal, so that a connection is named once when it passes the bound.
+        // `==` and not `>`, so that a connection is reported once, when it exceeds the bound.
         if *owed == self.most_owed.saturating_add(1) {
             self.debtors.push(conn);
         }

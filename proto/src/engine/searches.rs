@@ -189,7 +189,7 @@ impl Searches {
 
     /// Asks a connected peer.
     pub(super) fn ask(&mut self, cx: &mut Context, id: SearchId, conn: ConnId, peer: PeerId) {
-        // A put that was waiting for the connection may have cancelled the search meanwhile.
+        // The search may have been cancelled while it waited for the connection.
         let Some(open) = self.open.get(&id) else {
             return;
         };

@@ -140,7 +140,7 @@ impl Transfers {
         cx.ask_store(StoreOp::Open(id), AfterStore::Opened(id, number));
         let providers = self.providers.of(&id).to_vec();
         let download = Download::new(number, providers, cx.now);
-        // Callers have seen that there is none, so this is the new one.
+        // Callers have checked that there is no such download, so this inserts the new one.
         Ok(self.downloads.entry(id).or_insert(download))
     }
 
@@ -161,7 +161,7 @@ impl Transfers {
     /// Drops the downloads that nobody has waited for in a long time.
     pub(super) fn expire(&mut self, cx: &mut Context) {
         if let Some(before) = cx.now.checked_sub(cx.limits.timeouts.request_timeout) {
-            // This ends, since each round removes a download and with it its entry in `idle`.
+            // Terminates, because each round removes a download together with its entry in `idle`.
             while self.drop_idle(cx, Some(before)) {}
         }
     }
@@ -262,8 +262,7 @@ impl Transfers {
         let right = id.part_len(part) == Some(received.bytes.len())
             && id.verify(part, &received.node, &proof);
         if !right {
-            // The end of the connection gives the part, which counts as asked for still, back to
-            // the plan.
+            // The part stays assigned to this peer until the disconnection returns it to the plan.
             return cx.violation(conn, format!("it sent a wrong part of {}", id.hash));
         }
         if let Some(peer) = cx.peers.get_mut(conn) {
@@ -301,7 +300,7 @@ impl Transfers {
         for (conn, query) in download.take_waiting(part) {
             read_for_peer(cx, conn, query, id, part);
         }
-        // Before the arrival: no event may follow the last one of a request.
+        // Reported before `arrived`: no event may follow the last one of a request.
         self.progress(cx, id, done.unwrap_or_default());
         if whole {
             self.arrived(cx, id, number);
@@ -340,7 +339,7 @@ impl Transfers {
         if let Some(since) = download.idle {
             self.idle.remove(&(since, id.hash, id.len));
         }
-        // Abandoned and not removed, so that parts which still come are no violation.
+        // Abandoned, not removed: a part that still arrives must not count as a violation.
         cx.requests
             .abandon(|_, request| matches!(request, Request::Fetch(of, _) if of == id));
         Some(download)

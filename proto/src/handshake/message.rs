@@ -96,7 +96,7 @@ impl Message {
         }
         let mut parser = Parser(bytes);
         let [kind, version] = parser.array()?;
-        // The version comes before the kind: another version may have other kinds.
+        // Checked before the kind, because another version may define other kinds.
         if version != VERSION {
             return Err(Refusal::Version(version));
         }
@@ -140,8 +140,7 @@ fn offer(parser: &mut Parser<'_>) -> Result<Vec<Cipher>, Refusal> {
     }
     let mut offer = Vec::with_capacity(count);
     for _ in 0..count {
-        // A cipher that this version does not know is passed over: the rest of the offer still
-        // counts.
+        // Unknown ciphers are skipped, so that later versions can offer new ones to this one.
         offer.extend(Cipher::from_wire(parser.byte()?));
     }
     Ok(offer)

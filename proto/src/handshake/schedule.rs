@@ -29,7 +29,7 @@ impl Schedule {
         if !shared.was_contributory() {
             return Err(Refusal::WeakExchange);
         }
-        // Without a salt HKDF takes as many zeroes as the hash has bytes (RFC 5869, section 2.2).
+        // Without a salt, HKDF uses HashLen zero bytes (RFC 5869, section 2.2).
         let salt = group.map_or(&[0; 32], GroupSecret::as_bytes);
         Ok(Schedule(extract(salt, shared.as_bytes())))
     }

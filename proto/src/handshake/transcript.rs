@@ -38,7 +38,7 @@ impl Transcript {
     }
 
     pub(super) fn add(&mut self, entry: &[u8]) {
-        // Without the length, bytes could move from one entry into the next under the same hash.
+        // The length prefix keeps bytes from moving between entries under the same hash.
         self.0.update((entry.len() as u32).to_le_bytes());
         self.0.update(entry);
     }

@@ -21,8 +21,8 @@ impl MsgEnc for Json {
         // Not `from_reader`, which reads on to the end of the stream.
         let mut json = serde_json::Deserializer::from_reader(r);
         ProtoMessage::deserialize(&mut json).map_err(|error| {
-            // These keep their kind: a service that finds `WouldBlock` is stopped and started
-            // again.
+            // These errors keep their kind, because `WouldBlock` makes the service stop and start
+            // again later.
             if error.is_io() || error.is_eof() {
                 error.into()
             } else {

@@ -45,7 +45,7 @@ impl RecordW {
             return;
         };
         let (body, tag) = rest.split_at_mut(tag_start - start - HEADER);
-        // A record has at most `RECORD` bytes, which fit.
+        // At most `RECORD` bytes, so the length fits into 16 bits.
         let [low, high] = (body.len() as u16).to_le_bytes();
         header.copy_from_slice(&[kind, low, high]);
         self.chain.seal(header, body, tag);
@@ -90,7 +90,7 @@ impl ExtWrite for RecordW {
         if buf.is_empty() {
             return Ok(0);
         }
-        // The tag of a sealed record covers what it has: nothing may be added to it.
+        // A sealed record cannot grow, because its tag covers all of its bytes.
         if self.sealed || self.buf.len() == HEADER + RECORD {
             self.drain(w)?;
         }
@@ -110,10 +110,10 @@ impl ExtWrite for RecordW {
     }
 
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
-        // Once only: a restart after `WouldBlock` goes on with the end that was sealed before.
+        // Sealed only once: a restart after `WouldBlock` goes on sending.
         if !self.ending {
             self.seal_open();
-            // Behind a record that was sealed and not sent as a whole yet, if there is one.
+            // Appended behind a sealed record that is not completely sent yet, if there is one.
             let start = self.buf.len();
             self.buf.extend_from_slice(&[0; HEADER]);
             self.seal(END, start);

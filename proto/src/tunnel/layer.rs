@@ -73,7 +73,7 @@ impl Layer {
     /// Returns the key stream that encrypts the header's slots.
     pub(super) fn header_stream(&self, len: usize) -> Vec<u8> {
         let mut stream = vec![0; len];
-        // A stream cipher over zeroes gives its key stream.
+        // Encrypting zeroes yields the key stream.
         seal(&self.header, &mut stream);
         stream
     }

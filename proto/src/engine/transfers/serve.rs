@@ -68,8 +68,8 @@ impl Transfers {
         id: AttachmentId,
         part: u64,
     ) {
-        // A request alone must not make this node look for an attachment: only known providers are
-        // asked.
+        // Serves from known providers only: a peer's request must not make this node search the
+        // network.
         if !self.others_have(&id, conn) {
             return cx.refuse(conn, query, "this part is not here");
         }

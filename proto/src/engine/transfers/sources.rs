@@ -78,7 +78,7 @@ impl Transfers {
         self.providers.forget(&id, from);
         self.providers
             .note(id, to, cx.limits.providers.known_providers.max(1));
-        // The peer may still answer over the old connection, which is no violation.
+        // Abandoned, not removed: the peer may still answer over the old connection.
         abandon(cx, id, from);
         let Some(download) = self.downloads.get_mut(&id) else {
             return;
