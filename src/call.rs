@@ -51,7 +51,7 @@ impl<T> Shared<T> {
 
     fn finish(&self, result: Result<T, Error>) {
         let mut state = self.lock();
-        // `Deliver` comes here again when it is dropped: the result that was delivered stays.
+        // `Deliver` calls this again when it is dropped; the delivered result must stay.
         if state.is_over {
             return;
         }
@@ -68,14 +68,14 @@ impl<T> Shared<T> {
     }
 
     fn progress(&self, done: u64, total: u64) {
-        // Taken out, so that no lock is held while it runs: it may use the call.
+        // Taken out, so that the lock is not held while it runs: the callback may use the call.
         let Some(mut hear) = self.lock().on_progress.take() else {
             return;
         };
         hear(done, total);
         let mut state = self.lock();
         if !state.is_over {
-            // If another was set meanwhile, that one stays.
+            // Keeps a callback that was set meanwhile.
             state.on_progress.get_or_insert(hear);
         }
     }
@@ -120,7 +120,7 @@ impl<T> Call<T> {
         };
         let thread = std::thread::Builder::new().name("mydht call".into());
         match thread.spawn(body) {
-            // The thread is not joined: whoever drops the call does not wait for its end.
+            // Detaches the thread: dropping the call must not wait for its end.
             Ok(_) => call,
             // The body was dropped, and the call is closed: its error says less than this one.
             Err(error) => Call::failed(error.into()),
@@ -151,7 +151,7 @@ impl<T> Call<T> {
                 // `try_take` has taken it before.
                 return Err(Error::Closed);
             }
-            // A condition variable may wake for no reason, so the state is looked at again.
+            // Condition variables may wake spuriously, so the state is checked again.
             let waited = self.0.done.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -172,8 +172,8 @@ impl<T> Future for Call<T> {
             Some(result) => Poll::Ready(result),
             None if state.is_over => Poll::Ready(Err(Error::Closed)),
             None => {
-                // Under the lock by which the result is set: none can come between the look and
-                // this.
+                // Set under the lock that guards the result, so no result can come between the
+                // check and this.
                 state.waker = Some(context.waker().clone());
                 Poll::Pending
             }

@@ -34,7 +34,7 @@ macro_rules! counters {
             }
 
             $(pub(crate) fn $name(&self, more: u64) {
-                // Relaxed is enough: what is in other memory never depends on a counter.
+                // Relaxed is enough: no other memory is synchronized through a counter.
                 self.0.$name.fetch_add(more, Ordering::Relaxed);
             })*
         }

@@ -159,7 +159,8 @@ impl<MC: MyDHTConf> Node<MC> {
         let (call, deliver) = Call::new();
         let mut put = Some((self.clone(), deliver));
         self.send(record_only(key), move |event| {
-            // Such a query has one event: without its attachment a record makes no progress.
+            // Called once: a query without the attachment reports no progress, so its first event
+            // is its last.
             let Some((node, deliver)) = put.take() else {
                 return;
             };
@@ -306,8 +307,8 @@ impl<MC: MyDHTConf> Node<MC> {
     }
 
     fn tell_main(&self, command: MainCommand) -> Result<(), Error> {
-        // Sending changes a sender, and a node is shared by threads: each sends by a copy of its
-        // own.
+        // Sending needs `&mut`, and threads share the node, so each call sends through its own
+        // clone.
         Ok(self.main.clone().send(command)?)
     }
 }

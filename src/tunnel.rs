@@ -130,7 +130,7 @@ impl Tunnel {
             Some((&KEY, rest)) => self.neighbour(from, rest),
             Some((&PACKET, packet)) => self.packet(from, packet),
             Some((&FAILED, hash)) => self.failed(from, hash),
-            // A kind that only later versions know is ignored.
+            // Unknown kinds are ignored: later versions may send them.
             _ => Vec::new(),
         }
     }
@@ -148,7 +148,7 @@ impl Tunnel {
         match self.neighbours.insert(from, neighbour) {
             // The others may go over it too.
             None => self.tell_all(),
-            // Nothing is said to one that is known: two nodes would tell each other for ever.
+            // No reply to a known neighbour: two nodes would otherwise update each other forever.
             Some(_) => Vec::new(),
         }
     }
@@ -177,7 +177,7 @@ impl Tunnel {
     }
 
     fn sends(&mut self, packet: Hash, to: PeerId, from: From) {
-        // Of a packet that is forgotten only a failure does not find its way back.
+        // For a forgotten packet, only its failure report cannot find the way back.
         if self.on_their_way.len() >= ON_THEIR_WAY {
             self.on_their_way.pop_front();
         }
@@ -186,7 +186,8 @@ impl Tunnel {
 
     /// A packet did not go on behind the peer that it was given to: whoever it came from hears it.
     fn failed(&mut self, from: PeerId, hash: &[u8]) -> GlobalOut {
-        // Only from the peer that was given the packet: another could make users give up requests.
+        // Accepted only from the peer that got the packet: others could make users give up their
+        // requests.
         let is_it = |(packet, to, _): &(Hash, PeerId, From)| packet.0 == *hash && *to == from;
         let at = self.on_their_way.iter().position(is_it);
         match at.and_then(|at| self.on_their_way.remove(at)) {
@@ -307,18 +308,19 @@ impl Tunnel {
         let Some(out) = self.path(Vec::new(), OUT, &mut random) else {
             return Ok(None);
         };
-        // `path` gives as many as it was asked for.
+        // `path` returns exactly as many hops as requested.
         let last = out[OUT - 1];
         let Some(back) = self.path(vec![last], BACK + 1, &mut random) else {
             return Ok(None);
         };
         let hop = |id: &PeerId| Hop {
             id: *id,
-            // All hops are neighbours; a key of zeroes would be refused as weak.
+            // All hops are neighbours, so the key is known; a key of zeroes would be refused as
+            // weak.
             key: self.neighbours.get(id).map_or([0; 32], |known| known.key),
         };
         let out = out.iter().map(hop).collect();
-        // The first is the last hop of the request, with which the way back begins.
+        // The first hop of `back` is the last hop of the request, where the answer starts.
         let mut back: Vec<Hop> = back[1..].iter().map(hop).collect();
         back.push(Hop {
             id: self.own,
@@ -339,7 +341,7 @@ impl Tunnel {
             return Some(path);
         }
         let is_near = |id: &PeerId| {
-            // There is none before the first hop, for which any neighbour will do.
+            // `None` for the first hop, which may be any neighbour.
             let before = path.last().and_then(|last| self.neighbours.get(last));
             before.is_none_or(|before| before.near.contains(id))
         };

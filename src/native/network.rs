@@ -45,7 +45,7 @@ pub(super) fn listen(addresses: &[Address]) -> io::Result<(Many<Tcp>, Many<WebSo
         match address {
             Address::Tcp(at) => tcp.push(Tcp::listen(TcpAddress(*at))?),
             Address::TcpName(name) => {
-                // At each address of the name: a peer that is given the name may use any.
+                // Listens at each address of the name, because a peer that resolves it may use any.
                 for at in resolve(name)? {
                     tcp.push(Tcp::listen(at)?);
                 }

@@ -84,10 +84,10 @@ impl<R: Read> Read for IdleReader<R> {
         let rest = &self.bytes[self.read..];
         if rest.is_empty() {
             if buf.len() >= SIZE {
-                // The buffer is empty here, and would only add a copy.
+                // The buffer is empty and would only add a copy.
                 return self.inner.read(buf);
             }
-            // More than a read could take was there, so this one takes more at once.
+            // The last read filled its buffer, so more data is likely: read more at once.
             if self.bulk {
                 let mut chunk = vec![0; BULK];
                 let Filled { taken, count } = self.fill(&mut chunk, buf)?;
@@ -148,7 +148,7 @@ impl<W: Write> IdleWriter<W> {
                 Err(error) => break Err(error),
             }
         };
-        // Also after an error: what was taken must not be written twice.
+        // Also after an error: bytes that were accepted must not be written twice.
         self.bytes.drain(..given);
         result
     }
@@ -160,7 +160,7 @@ impl<W: Write> Write for IdleWriter<W> {
             self.give()?;
         }
         if buf.len() >= COLLECTED {
-            // All that came before has been given on, so the order holds.
+            // All earlier bytes have been written, so the order holds.
             return self.inner.write(buf);
         }
         if buf.len() >= SIZE {

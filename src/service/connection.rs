@@ -258,7 +258,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         receive: Keys,
     ) -> std::result::Result<(), String> {
         self.has_keys = true;
-        // The reader takes them with its next command, which it gets only after this message is
+        // The reader gets the keys with its next command, which comes only after this message is
         // done.
         self.flow.read_with(receive);
         self.tell_writer(WriteIn::Keys(send).into())
@@ -331,7 +331,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         part: Option<Bytes>,
         span: &Span,
     ) -> std::result::Result<bool, String> {
-        // Without keys nothing can be told to the peer, not even why it is left.
+        // Without keys nothing can be sent to the peer, not even the reason of the end.
         if !self.has_keys {
             return Ok(false);
         }
@@ -355,7 +355,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             return Ok(false);
         }
         let (waiting, written) = self.flow.outgoing();
-        // A writer on its own thread may be done already; and one timer at a time is enough.
+        // A writer on its own thread may be done already; and one stall timer at a time is enough.
         if waiting == 0 || self.stalled.is_some() {
             return Ok(false);
         }
@@ -387,7 +387,7 @@ impl<MC: MyDHTConf> Conn<MC> {
     pub(super) fn leave(&mut self) {
         if self.state != State::Leaving {
             self.state = State::Leaving;
-            // Nothing that they say could be sent any more.
+            // Answers of local services could not be sent any more.
             self.locals.clear();
             // It fails only if the writer has ended, and that is told.
             let _ = self.tell_writer(WriteIn::Last.into());
@@ -444,7 +444,8 @@ impl<MC: MyDHTConf> Conn<MC> {
     /// Counts a message against the peer's rate: past it, nothing is read until the time that this
     /// gives.
     pub(super) fn count(&mut self, now: Duration) -> Option<Duration> {
-        // Charged and not refused, since the message is here already: what follows has to wait.
+        // `charge` and not `take`: the message has been read already, so only the next ones can
+        // wait.
         let wait = self.rate.charge(now, 1);
         if wait.is_zero() {
             return None;
@@ -457,7 +458,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Goes on with reading what was held back by its rate, if it is time.
     pub(super) fn let_go_on(&mut self, poll: &MC::Poll, now: Duration) {
-        // A later message may have put the time off: an earlier timer then does nothing.
+        // A later message may have postponed the time; an earlier timer then does nothing.
         if self.held_until <= now {
             self.flow.pause(false);
             if self.flow.resume() {
@@ -468,7 +469,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Ends it. What could not be written is lost.
     pub(super) fn close(self, poll: &MC::Poll) -> io::Result<()> {
-        // One that cannot be deregistered is disconnected all the same.
+        // Disconnects even if the stream cannot be deregistered.
         let result = self.stream.deregister(poll);
         self.stream.disconnect();
         result

@@ -129,14 +129,14 @@ impl<MC: MyDHTConf> WriteService<MC> {
             return Ok(());
         };
         let mut waiting;
-        // `dyn`, so that what follows is compiled once for both ways of waiting.
+        // `dyn`, so that the code below is compiled once for both kinds of waiting.
         let stream: &mut dyn Write = if MC::RESTARTABLE {
             stream
         } else {
             waiting = WriteYield::new(stream, y);
             &mut waiting
         };
-        // It knows how much of it is written, so this does nothing after the first message.
+        // Restartable, and a no-op once the preamble is written.
         preamble.write_into(stream)?;
         match (outgoing, layer) {
             (Outgoing::Handshake { bytes, written }, _) => write_rest(stream, bytes, written),
@@ -156,8 +156,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
                         let again = skip.stats().bytes_skipped;
                         metrics.bytes_skipped(again - std::mem::replace(skipped, again));
                         result?;
-                        // All of it is written: a restart in the part below must not encode it
-                        // again.
+                        // Completely written: a restart in the part below must not encode it again.
                         *message = None;
                     }
                 } else if let Some(to_write) = message.take() {
@@ -168,8 +167,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
                 if let Some(part) = part {
                     part.write_into(&mut sink)?;
                 }
-                // The record layer holds back what does not fill a record, and the peer would wait
-                // for it.
+                // The record layer holds back an incomplete record, and the peer would wait for it.
                 sink.flush()
             }
             (Outgoing::End, Some(layer)) => {
@@ -231,7 +229,7 @@ impl<MC: MyDHTConf> Service for WriteService<MC> {
     fn call<Y: SpawnerYield>(&mut self, command: WriteIn, y: &mut Y) -> Result<WriteOut> {
         self.outgoing = Some(match command {
             WriteIn::Keys(keys) => {
-                // What was queued before is written: a service does its commands one after the
+                // Earlier messages are written by now: a service runs its commands one after the
                 // other.
                 self.layer = Some(self.shadow.write_layer(keys));
                 return Ok(WriteOut::Message);

@@ -100,7 +100,7 @@ impl<P: UserSources, S: Stream<P>> SyncStream<P, S> {
         let Registered::Waiting(token, interest) = *registered else {
             return;
         };
-        // Always in this order: `registered`, then the slot.
+        // Lock order: `registered` first, then the slot.
         let mut state = lock(&self.slot.0);
         let State::Open(stream) = &*state else {
             return;
@@ -114,7 +114,7 @@ impl<P: UserSources, S: Stream<P>> SyncStream<P, S> {
             Ok(_) => *registered = Registered::Stream,
             Err(error) => {
                 *registered = Registered::Nothing;
-                // The error stays in the slot, for whoever reads or writes next.
+                // The error stays in the slot, for the next read or write.
                 state.fail(&error);
             }
         }

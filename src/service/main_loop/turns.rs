@@ -23,8 +23,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.fire_timers()?;
             self.say_signals()?;
             self.run_protocol()?;
-            // Before waiting: of a node that has stopped nothing may come any more to wake the
-            // loop.
+            // Checked before waiting: nothing might wake the loop of a stopped node again.
             if self.is_stopped() {
                 self.close_all();
                 return Ok(());
@@ -118,7 +117,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 command => self.command(command)?,
             }
         }
-        // Only those that are here now: what they cause waits for the next round.
+        // Bounded by the present length: commands that these cause wait for the next round.
         for _ in 0..self.later.len() {
             if self.common.poll.turn_is_over() {
                 return Ok(());
