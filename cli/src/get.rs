@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         .key
         .parse()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    // Before the network is asked, so that a wrong --out is told at once.
+    // Checked before connecting, so that a wrong --out is reported at once.
     let folder = Folder::new(args.out.as_deref())?;
     let client = args.network.connect(Some(folder.path.clone()))?;
     let progress = Arc::new(Mutex::new(None));
@@ -119,7 +119,7 @@ impl Folder {
                 name.push(".mydht-part");
                 name.into()
             }
-            // By the process: two gets to standard output must not share a folder.
+            // Named by the process id: two gets to standard output must not share a folder.
             None => std::env::temp_dir().join(format!("mydht-get-{}", std::process::id())),
         };
         Ok(Folder { path })
@@ -128,7 +128,7 @@ impl Folder {
     fn give_out(&self, id: &AttachmentId, out: Option<&Path>) -> io::Result<()> {
         let arrived = self.path.join(id.hash.to_string());
         match out {
-            // The folder is beside the file, so nothing is copied.
+            // The folder is beside the target, so this is a rename and not a copy.
             Some(out) => fs::rename(&arrived, out).map_err(|error| {
                 io::Error::new(
                     error.kind(),

@@ -106,7 +106,8 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     /// In the largest unit of which there is a whole one, rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // To the nearest second: the time that is left is always a little less than was asked for.
+        // Rounded to the nearest second, because the remaining time is always slightly below the
+        // requested one.
         let seconds = (self.0 + Duration::from_millis(500)).as_secs();
         let whole = UNITS.iter().find(|(_, unit)| seconds >= *unit);
         let (unit, size) = whole.copied().unwrap_or(('s', 1));

@@ -156,8 +156,8 @@ fn simulated(args: &Args) -> Result<ExitCode, String> {
     let before = args.replay.as_deref().map(kept).transpose()?;
     let options = match &before {
         Some(kept) => Args {
-            // What to write and what to expect are this run's; all that decides how it goes is the
-            // report's.
+            // The report to write and the expected share belong to this run; everything else
+            // decides how it goes, and comes from the old report.
             report: args.report.clone(),
             expect: args.expect,
             ..kept.options.clone()

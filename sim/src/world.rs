@@ -118,7 +118,7 @@ impl World {
         let (tongue, shelf) = if hostile {
             (Tongue(Some(self.gang.clone())), Shelf::Nowhere)
         } else {
-            // A clock that stands still: nothing may depend on the time of this machine.
+            // A clock that stands still, so that nothing depends on the time of this machine.
             let kv = MemoryKV::default().with_clock(|| EPOCH.as_millis() as u64);
             (Tongue(None), Shelf::Memory(Box::new(kv)))
         };
@@ -127,7 +127,7 @@ impl World {
             memory::components(&self.network, poll, tongue, NoShadow, stores)?;
         let mut name = self.seed.to_le_bytes().to_vec();
         name.extend(id.to_le_bytes());
-        // From the seed, so that a node has the same id in each run.
+        // Derived from the seed, so that a node has the same id in each run.
         let identity = Identity::from_seed(&Hash::of(&name).0);
         parts.credentials = Credentials::no_auth(Arc::new(identity));
         let own = parts.credentials.id();
@@ -160,7 +160,7 @@ impl World {
         };
         self.gang.leave(&member.node.id);
         if says_so {
-            // It stays a member until its last turn, since what it says at its end is still to be
+            // The node stays a member until its last turn, because its last messages must still be
             // sent.
             return Ok(member.node.node().stop()?);
         }

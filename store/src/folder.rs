@@ -76,8 +76,7 @@ impl Folder {
             )
         })?;
         Ok(Folder {
-            // The records first: their lock keeps other processes away from the attachments, which
-            // have none.
+            // Opened first: the lock of the records also protects the attachments, which have none.
             records: RedbKV::open(records_path(dir))?,
             attachments: FileAttachments::open(dir.join("attachments"))?,
         })

@@ -40,7 +40,7 @@ impl FileRoot {
         }
         let path = self.0.join(relative);
         let real = path.canonicalize().map_err(|error| named(&path, &error))?;
-        // Links were followed: one in the folder may lead out of it.
+        // Checked after links were resolved: a link in the folder may lead out of it.
         if !real.starts_with(&self.0) {
             return Err(outside());
         }

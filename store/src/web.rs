@@ -78,7 +78,8 @@ impl WebFiles {
             });
             request.set_onupgradeneeded(Some(upgraded.as_ref().unchecked_ref()));
             let opened = done(&request, "success", &["error"]).await;
-            // The closure ends with this block, and the browser must not call one that is gone.
+            // Unset, because the closure is dropped with this block and must not be called
+            // afterwards.
             request.set_onupgradeneeded(None);
             opened.and_then(|()| request.result())
         };
@@ -179,8 +180,8 @@ impl WebFiles {
             let mode = IdbTransactionMode::Readwrite;
             let transaction = self.database.transaction_with_str_and_mode(FILES, mode)?;
             change(&transaction.object_store(FILES)?)?;
-            // A request that has succeeded can still be undone: only `complete` says that all of it
-            // is kept.
+            // Waits for `complete`: a transaction can still abort after its requests have
+            // succeeded.
             done(&transaction, "complete", &["abort"]).await
         };
         changed().await.map_err(|error| self.error(&error))
@@ -193,7 +194,7 @@ impl WebFiles {
 
 impl Drop for WebFiles {
     fn drop(&mut self) {
-        // While it is open, no tab can delete the database or bring it to a later form.
+        // An open connection would block deleting the database, or upgrading it to a later version.
         self.database.close();
     }
 }
@@ -206,8 +207,7 @@ fn make_files(request: &IdbOpenDbRequest) {
 
 /// Waits for the event `good` of `target`, or one of the others, which are failures.
 async fn done(target: &JsValue, good: &str, bad: &[&str]) -> Result<(), JsValue> {
-    // Requests are answered in a later task of the browser, so handlers that are set now miss
-    // nothing.
+    // The browser fires the events in a later task, so handlers that are set now miss none.
     let heard = Promise::new(&mut |resolve, reject| {
         let hear = |event: &str, heard: &JsValue| {
             Reflect::set(target, &format!("on{event}").into(), heard)

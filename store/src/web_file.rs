@@ -91,7 +91,7 @@ impl WebFile {
         let mut done = 0;
         while done < self.len() {
             let bytes = self.read(done, AT_ONCE * PART_LEN as u64).await?;
-            // A read that gives nothing would be repeated for ever.
+            // An empty read would repeat forever.
             if bytes.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -218,7 +218,7 @@ impl Node {
             id: tree.id(),
             name: file_name,
         };
-        // No failure of the put: a file that is not kept is served as long as the page is there.
+        // Not a failure of the put: an unkept file is served for as long as the page is open.
         let unkept = match &self.profile {
             Some(profile) => profile.keep(&tree, &file).await.err(),
             None => None,
@@ -304,7 +304,7 @@ impl Node {
             signal_port: Some(Box::new(peers)),
             limits: Limits {
                 flow: FlowLimits {
-                    // The page shares this thread, and must not wait for more than one message.
+                    // The page shares this thread, so it must not wait for more than one message.
                     messages_at_once: 1,
                     ..FlowLimits::default()
                 },
@@ -322,7 +322,7 @@ impl Node {
         let node = runner.node();
         let rendezvous = Rc::new(running);
         let turns = Rc::<RefCell<Turns>>::default();
-        // The turns hold the client too: they are detached, and may go on longer than this `Node`.
+        // The turns also hold the client: they are detached, and may outlive this `Node`.
         let (used, counted) = (rendezvous.clone(), turns.clone());
         js::spawn(&events, move || {
             let begin = clock();
@@ -391,8 +391,8 @@ impl Node {
         let mut file = Blob::new().map_err(|_| error("this browser makes no files"))?;
         let mut part = 0;
         while part < id.parts() {
-            // The file so far is a piece of the next one: the browser has its bytes, not the memory
-            // of wasm.
+            // Appends to the blob so far, so that the browser holds the bytes and not the memory of
+            // wasm.
             let pieces = Array::of1(&file);
             for _ in 0..PARTS_AT_ONCE.min(id.parts() - part) {
                 let bytes = self.node.read(id, part).await.map_err(error)?;

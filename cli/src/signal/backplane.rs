@@ -108,12 +108,12 @@ async fn exchange(
     let send = async {
         let mut batch = Vec::new();
         loop {
-            // `recv_many` is cancel safe: the timeout loses no command.
+            // `recv_many` is cancel safe: a timeout loses no command.
             let carried = match timeout(PING_EVERY, commands.recv_many(&mut batch, AT_ONCE)).await {
                 // The server stops.
                 Ok(0) => return "it is no longer needed".to_owned(),
                 Ok(_) => carry_out(place, &mut connection, batch.drain(..)).await,
-                // Only something that is sent finds out a connection that was cut without a word.
+                // Detects a connection that broke silently, which only sending can.
                 Err(_) => redis::cmd("PING").exec_async(&mut connection).await,
             };
             if let Err(error) = carried {
@@ -155,7 +155,7 @@ async fn carry_out(
                 publications.cmd("PUBLISH").arg(topic).arg(bytes);
                 tickets.push(ticket);
             }
-            // What was published before goes first: commands keep their order.
+            // Flushes earlier publications, because commands must keep their order.
             ClusterCommand::Subscribe(topic) => {
                 publish(place, connection, &mut publications, &mut tickets).await?;
                 connection.subscribe(topic).await?;

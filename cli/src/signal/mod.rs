@@ -162,7 +162,7 @@ where
     });
     let served = tokio::spawn(served.into_future());
     stop_signal().await;
-    // Those who are here are told first; then nobody else is taken.
+    // Tells the connected users first; then the server stops accepting.
     place.restart();
     drop(stop);
     let last_words = async {
@@ -183,7 +183,7 @@ where
 /// Lets the server know that time passes.
 async fn tick(place: Arc<Place>) {
     let mut interval = tokio::time::interval(Duration::from_secs(1));
-    // After a pause of the machine one tick is enough: each has the time with it.
+    // After the machine was suspended, one tick is enough, because each carries the time.
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

@@ -78,7 +78,7 @@ impl Place {
         local: String,
         nonce: Nonce,
     ) -> (ConnId, mpsc::UnboundedReceiver<ToClient>) {
-        // Counted from its first moment, so that `empty` does not miss it.
+        // Counted first, so that `empty` does not miss the connection.
         self.live.send_modify(|live| *live += 1);
         let (send, receive) = mpsc::unbounded_channel();
         let mut inner = lock(&self.inner);
@@ -107,7 +107,7 @@ impl Place {
             server.restart();
             server.leave_cluster();
         });
-        // The queue ends behind what was just put into it, and that is still carried out.
+        // Closes the queue behind the last commands, which are still carried out.
         lock(&self.inner).backplane = None;
     }
 
@@ -131,7 +131,7 @@ impl Inner {
                     }
                 }
                 Output::Close(conn, code, reason) => {
-                    // Removed, so that nothing is queued behind the close.
+                    // Removed, so that nothing can be queued behind the close.
                     if let Some(client) = self.connections.remove(&conn) {
                         let _ = client.send(ToClient::Close(code, reason));
                     }

@@ -49,7 +49,7 @@ impl Report {
         for (name, help, value) in self.counted.all() {
             metric(&format!("{name}_total"), "counter", help, value);
         }
-        // As a whole, so that the compiler names a figure that is forgotten here.
+        // Destructured completely, so that the compiler reports a figure that is missing below.
         let Insight {
             peers,
             ref buckets,

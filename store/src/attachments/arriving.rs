@@ -74,8 +74,8 @@ impl Arriving {
         received: &ReceivedPart,
         proof: &[Node],
     ) -> io::Result<()> {
-        // The bytes before the entry about them: of a process that is killed in between the part is
-        // fetched again, and no entry speaks of bytes that are not there.
+        // Writes the bytes before their journal entry: if the process is killed in between, the
+        // part is fetched again, and no entry describes missing bytes.
         write_at(&self.data, part_offset(part), &received.bytes)
             .map_err(|error| named(&self.path, &error))?;
         if !self
@@ -92,7 +92,7 @@ impl Arriving {
         }
         self.have.insert(part);
         self.unsynced += 1;
-        // The caller makes it whole now, syncs everything and removes the journal.
+        // The caller now finishes the attachment, which syncs everything and removes the journal.
         if self.is_complete() {
             return Ok(());
         }
@@ -114,9 +114,9 @@ impl Arriving {
         let (data, known) = (self.data.try_clone()?, self.known.file()?);
         let thread = std::thread::Builder::new()
             .name("mydht sync".into())
-            // The parts first, then the entries that speak of them.
+            // Syncs the parts before the entries that describe them.
             .spawn(move || data.sync_data().and_then(|()| known.sync_data()))?;
-        // The sync covers these and none that is written after it has begun.
+        // The sync covers exactly these entries: later ones are written after it has begun.
         let entries = self.known.entries();
         self.syncing = Some(Syncing { thread, entries });
         self.unsynced = 0;

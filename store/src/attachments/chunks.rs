@@ -100,7 +100,7 @@ impl Open {
     fn take_parts(&mut self, block: u64, value: &[u8]) {
         for (bit, hash) in bits(value) {
             let part = block * BLOCK + bit;
-            // A damaged value must not make parts count that the attachment does not have.
+            // A damaged value must not add parts that the attachment does not have.
             if part < self.tree.id().parts() {
                 self.have.insert(part);
                 self.chunks.insert(part, Hash(*hash));
@@ -195,7 +195,7 @@ impl<B: Backend> Chunks<B> {
         if self.open.contains_key(id) {
             return Ok(true);
         }
-        // If another attachment is asked for meanwhile, it begins again: one is loaded at a time.
+        // Only one attachment is loaded at a time: a request for another one starts over.
         let begun = self.loading.take().filter(|(loading, _)| loading == id);
         let mut loading = match begun {
             Some((_, loading)) => loading,
@@ -242,7 +242,7 @@ impl<B: Backend> Chunks<B> {
             };
         }
         if self.open.len() >= OPEN {
-            // Nodes that are not committed are nowhere else.
+            // Keeps trees with uncommitted nodes, which are stored nowhere else.
             self.open.retain(|_, open| !open.dirty.is_empty());
         }
         self.open.insert(*id, loading.open);
@@ -269,7 +269,7 @@ impl<B: Backend> Chunks<B> {
                 break;
             }
             reading.bytes.extend(piece);
-            // It goes round only where pieces are damaged, which the hash of the bytes then tells.
+            // Wraps around only for damaged pieces, which the hash of the bytes then detects.
             reading.next = reading.next.wrapping_add(1);
         }
         Ok(reading.bytes)
@@ -333,7 +333,7 @@ impl<B: Backend> Chunks<B> {
                 format!("part {part} of {} belongs to another attachment", id.hash),
             ));
         }
-        // Not the leaf, which depends on the place of the part: equal parts elsewhere share this
+        // Not the leaf, which depends on the position of the part: equal parts elsewhere share this
         // chunk.
         let chunk = Hash::of(&received.bytes);
         open.have.insert(part);
@@ -350,8 +350,8 @@ impl<B: Backend> Chunks<B> {
             self.put(chunk_key(&chunk, piece), bytes.to_vec());
         }
         self.put(parts_key(id, block), parts);
-        // Among the same changes, so that the mark of a whole one is never kept without its last
-        // part.
+        // Part of the same commit, so that the mark of a whole attachment is never stored without
+        // its last part.
         self.put(key(b'a', id, &[]), vec![u8::from(whole)]);
         self.unsaved += 1;
         Ok(())

@@ -101,7 +101,7 @@ impl Reads {
         spawn_local(async move {
             let read = file.read(slice.start(), SLICE).await;
             told.replace(Some(read));
-            // The borrow ends before the call, which runs code of others.
+            // Cloned, so that the borrow ends before foreign code is called.
             let wake = wake.borrow().clone();
             if let Some(wake) = wake {
                 wake();

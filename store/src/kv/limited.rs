@@ -129,8 +129,8 @@ impl<B: Backend> Kv<B> {
     }
 
     fn put_for(&mut self, key: &[u8], value: &[u8], stay: Stay) -> io::Result<()> {
-        // The caller repeats a put until its commit is done: a change that is being kept is not
-        // new.
+        // Callers repeat the whole request, put and commit, until the commit is done: an identical
+        // change that is being committed is not a new one.
         if self.is_made(key, Some((value, stay))) {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl<B: Backend> Kv<B> {
     fn forget(&mut self) {
         self.changes.clear();
         self.committing = false;
-        // It counts changes that are dropped here: it is made again from the backend.
+        // The ledger includes the dropped changes, so it is rebuilt from the backend.
         self.ledger = State::default();
     }
 }
@@ -289,7 +289,8 @@ impl<B: Backend> KVStore for Kv<B> {
         if !self.committing {
             if let State::Loaded(ledger) = &mut self.ledger {
                 let now = (self.now)();
-                // What has expired goes along with a commit, and needs no write of its own.
+                // Expired entries are removed along with the next commit, without a write of their
+                // own.
                 while let Some(key) = ledger.expired(now) {
                     ledger.remove(&key);
                     self.changes.insert(key.to_vec(), None);

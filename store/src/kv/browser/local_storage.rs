@@ -97,7 +97,7 @@ impl LocalStorage {
         let prefix = format!("{}/", self.name);
         let count = self.storage.length().map_err(|error| self.error(&error))?;
         for index in 0..count {
-            // The order of items is the browser's own, and holds as long as none is added or
+            // The order of items is up to the browser, but stays the same while none is added or
             // removed.
             let item = self
                 .storage
