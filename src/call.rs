@@ -51,6 +51,7 @@ impl<T> Shared<T> {
 
     fn finish(&self, result: Result<T, Error>) {
         let mut state = self.lock();
+        // `Deliver` calls this again when it is dropped; the delivered result must stay.
         if state.is_over {
             return;
         }
@@ -67,12 +68,14 @@ impl<T> Shared<T> {
     }
 
     fn progress(&self, done: u64, total: u64) {
+        // Taken out, so that the lock is not held while it runs: the callback may use the call.
         let Some(mut hear) = self.lock().on_progress.take() else {
             return;
         };
         hear(done, total);
         let mut state = self.lock();
         if !state.is_over {
+            // Keeps a callback that was set meanwhile.
             state.on_progress.get_or_insert(hear);
         }
     }
@@ -117,6 +120,7 @@ impl<T> Call<T> {
         };
         let thread = std::thread::Builder::new().name("mydht call".into());
         match thread.spawn(body) {
+            // Detaches the thread: dropping the call must not wait for its end.
             Ok(_) => call,
             // The body was dropped, and the call is closed: its error says less than this one.
             Err(error) => Call::failed(error.into()),
@@ -147,6 +151,7 @@ impl<T> Call<T> {
                 // `try_take` has taken it before.
                 return Err(Error::Closed);
             }
+            // Condition variables may wake spuriously, so the state is checked again.
             let waited = self.0.done.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -167,6 +172,8 @@ impl<T> Future for Call<T> {
             Some(result) => Poll::Ready(result),
             None if state.is_over => Poll::Ready(Err(Error::Closed)),
             None => {
+                // Set under the lock that guards the result, so no result can come between the
+                // check and this.
                 state.waker = Some(context.waker().clone());
                 Poll::Pending
             }

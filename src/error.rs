@@ -125,6 +125,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(error) => error,
+            // Keeps the kind, by which callers distinguish a missing file from a forbidden one.
             Error::File { ref source, .. } => io::Error::new(source.kind(), error),
             error => io::Error::other(error),
         }

@@ -34,6 +34,7 @@ macro_rules! counters {
             }
 
             $(pub(crate) fn $name(&self, more: u64) {
+                // Relaxed is enough: no other memory is synchronized through a counter.
                 self.0.$name.fetch_add(more, Ordering::Relaxed);
             })*
         }

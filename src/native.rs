@@ -350,6 +350,7 @@ impl<G: GlobalService + Send> NativeNode<G> {
             (Name::File(name), Some(files), _) => Ok(files.file(name)?),
             (Name::Store(id), _, Some(whole)) => {
                 let path = whole.join(id.hash.to_string());
+                // The file name contains the hash only, so the length is checked as well.
                 let is_here = std::fs::metadata(&path).is_ok_and(|meta| meta.len() == id.len);
                 let path = is_here.then_some(path);
                 path.ok_or_else(|| missing("it is not in this node's store"))
@@ -422,6 +423,8 @@ fn write_attachment<G: GlobalService>(
             "the node's store holds other bytes than were fetched",
         )));
     }
+    // Synced before it replaces another file: a power cut must not leave half of the bytes under
+    // the name.
     file.as_file().sync_all().map_err(failed)?;
     file.persist(to).map_err(|error| failed(error.error))?;
     Ok(())

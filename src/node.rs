@@ -159,6 +159,8 @@ impl<MC: MyDHTConf> Node<MC> {
         let (call, deliver) = Call::new();
         let mut put = Some((self.clone(), deliver));
         self.send(record_only(key), move |event| {
+            // Called once: a query without the attachment reports no progress, so its first event
+            // is its last.
             let Some((node, deliver)) = put.take() else {
                 return;
             };
@@ -305,6 +307,8 @@ impl<MC: MyDHTConf> Node<MC> {
     }
 
     fn tell_main(&self, command: MainCommand) -> Result<(), Error> {
+        // Sending needs `&mut`, and threads share the node, so each call sends through its own
+        // clone.
         Ok(self.main.clone().send(command)?)
     }
 }

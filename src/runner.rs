@@ -69,6 +69,7 @@ impl<MC: MyDHTConf> Runner<MC> {
             .map_err(Error::Io)?;
         match started.recv() {
             Ok(handle) => Ok((handle, thread)),
+            // Nothing was sent: the thread ended before there was a node, and its result says why.
             Err(_) => match thread.join() {
                 Ok(Err(error)) => Err(error),
                 _ => Err(Error::service("the node ended before it began")),
@@ -86,6 +87,7 @@ impl<MC: MyDHTConf> Runner<MC> {
     /// # Errors
     /// What the event loop or the store failed with. The node has ended then.
     pub fn turn(&mut self) -> Result<bool> {
+        // A failure below leaves the node ended, so that it never runs again in an unknown state.
         let mut handle = match std::mem::replace(&mut self.state, State::Ended) {
             State::Ready(main_loop) => {
                 Box::new(MC::main_spawn().spawn(*main_loop, NoSend, Some(()), NoRecv, 1)?)
@@ -123,6 +125,7 @@ impl<MC: MyDHTConf> Runner<MC> {
             Ok(Waiting::ForTurns) => Err(Error::service(
                 "this event loop does not wait: call Runner::turn when it wakes, not Runner::run",
             )),
+            // The main loop has ended, but its thread may not have finished yet.
             Ok(Waiting::Ended) | Err(_) => {
                 while self.turn()? {
                     std::thread::yield_now();

@@ -130,6 +130,7 @@ impl Tunnel {
             Some((&KEY, rest)) => self.neighbour(from, rest),
             Some((&PACKET, packet)) => self.packet(from, packet),
             Some((&FAILED, hash)) => self.failed(from, hash),
+            // Unknown kinds are ignored: later versions may send them.
             _ => Vec::new(),
         }
     }
@@ -147,6 +148,7 @@ impl Tunnel {
         match self.neighbours.insert(from, neighbour) {
             // The others may go over it too.
             None => self.tell_all(),
+            // No reply to a known neighbour: two nodes would otherwise update each other forever.
             Some(_) => Vec::new(),
         }
     }
@@ -175,6 +177,7 @@ impl Tunnel {
     }
 
     fn sends(&mut self, packet: Hash, to: PeerId, from: From) {
+        // For a forgotten packet, only its failure report cannot find the way back.
         if self.on_their_way.len() >= ON_THEIR_WAY {
             self.on_their_way.pop_front();
         }
@@ -183,6 +186,8 @@ impl Tunnel {
 
     /// A packet did not go on behind the peer that it was given to: whoever it came from hears it.
     fn failed(&mut self, from: PeerId, hash: &[u8]) -> GlobalOut {
+        // Accepted only from the peer that got the packet: others could make users give up their
+        // requests.
         let is_it = |(packet, to, _): &(Hash, PeerId, From)| packet.0 == *hash && *to == from;
         let at = self.on_their_way.iter().position(is_it);
         match at.and_then(|at| self.on_their_way.remove(at)) {
@@ -303,15 +308,19 @@ impl Tunnel {
         let Some(out) = self.path(Vec::new(), OUT, &mut random) else {
             return Ok(None);
         };
+        // `path` returns exactly as many hops as requested.
         let last = out[OUT - 1];
         let Some(back) = self.path(vec![last], BACK + 1, &mut random) else {
             return Ok(None);
         };
         let hop = |id: &PeerId| Hop {
             id: *id,
+            // All hops are neighbours, so the key is known; a key of zeroes would be refused as
+            // weak.
             key: self.neighbours.get(id).map_or([0; 32], |known| known.key),
         };
         let out = out.iter().map(hop).collect();
+        // The first hop of `back` is the last hop of the request, where the answer starts.
         let mut back: Vec<Hop> = back[1..].iter().map(hop).collect();
         back.push(Hop {
             id: self.own,
@@ -332,6 +341,7 @@ impl Tunnel {
             return Some(path);
         }
         let is_near = |id: &PeerId| {
+            // `None` for the first hop, which may be any neighbour.
             let before = path.last().and_then(|last| self.neighbours.get(last));
             before.is_none_or(|before| before.near.contains(id))
         };

@@ -40,6 +40,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         .key
         .parse()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    // Checked before connecting, so that a wrong --out is reported at once.
     let folder = Folder::new(args.out.as_deref())?;
     let client = args.network.connect(Some(folder.path.clone()))?;
     let progress = Arc::new(Mutex::new(None));
@@ -118,6 +119,7 @@ impl Folder {
                 name.push(".mydht-part");
                 name.into()
             }
+            // Named by the process id: two gets to standard output must not share a folder.
             None => std::env::temp_dir().join(format!("mydht-get-{}", std::process::id())),
         };
         Ok(Folder { path })
@@ -126,6 +128,7 @@ impl Folder {
     fn give_out(&self, id: &AttachmentId, out: Option<&Path>) -> io::Result<()> {
         let arrived = self.path.join(id.hash.to_string());
         match out {
+            // The folder is beside the target, so this is a rename and not a copy.
             Some(out) => fs::rename(&arrived, out).map_err(|error| {
                 io::Error::new(
                     error.kind(),
@@ -150,6 +153,7 @@ impl Folder {
 
     /// Parts of an earlier try stay.
     fn remove_if_empty(&self) {
+        // This fails where something is in it, which is to stay.
         let _ = fs::remove_dir(&self.path);
     }
 }

@@ -73,6 +73,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("MYDHT_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Standard output is reserved for results, which scripts read.
         .with_writer(std::io::stderr)
         .init();
     let result = match cli.command {

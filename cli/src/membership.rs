@@ -44,6 +44,7 @@ impl Membership {
             (Mode::Private, Some(path)) => {
                 Ok(Credentials::private(identity, identity::load(path)?))
             }
+            // Ignoring the secret silently would look like protection.
             (_, Some(_)) => Err(io::Error::other(
                 "--group-secret-file is for private networks: add --mode private",
             )),

@@ -74,6 +74,7 @@ pub fn run(args: Args) -> io::Result<ExitCode> {
     };
     let policy = policy
         .with(PeerPriority::Preferred, args.prefer)
+        // Blocked comes last, so that it wins for an id that is given to both.
         .with(PeerPriority::Blocked, args.block);
     let node = Config {
         listen: args.listen,

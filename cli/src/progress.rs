@@ -45,6 +45,7 @@ impl Progress {
         let Some(total) = self.total else {
             return;
         };
+        // `total` is not 0: what is shown has `WORTH_SHOWING` bytes at least.
         let tenths = done * 10 / total;
         if tenths > self.tenths.swap(tenths, Ordering::Relaxed) {
             let (done, total) = (HumanBytes(done), HumanBytes(total));

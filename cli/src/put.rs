@@ -50,6 +50,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
     let mut shown = record.key.to_string();
     if let Some(name) = &args.key {
         record.key = name.parse::<Key>().map_err(invalid)?;
+        // A key of 64 hexadecimal digits is a content hash, under which nothing else can be stored.
         if let Key::Content(hash) = record.key
             && hash != record.value.hash()
         {
@@ -60,6 +61,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
         shown.clone_from(name);
     }
     let client = args.network.connect(None)?;
+    // Signed after connecting, because the version number must follow the newest in the network.
     if let Some((signed, name)) = args.sign.sign(&client, &record.value)? {
         (record, shown) = (signed, name);
     }

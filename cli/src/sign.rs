@@ -73,6 +73,7 @@ fn now() -> u64 {
     millis(
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
+            // A clock before 1970 counts as 1970.
             .unwrap_or_default(),
     )
 }
@@ -105,6 +106,8 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     /// In the largest unit of which there is a whole one, rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded to the nearest second, because the remaining time is always slightly below the
+        // requested one.
         let seconds = (self.0 + Duration::from_millis(500)).as_secs();
         let whole = UNITS.iter().find(|(_, unit)| seconds >= *unit);
         let (unit, size) = whole.copied().unwrap_or(('s', 1));

@@ -156,6 +156,8 @@ fn simulated(args: &Args) -> Result<ExitCode, String> {
     let before = args.replay.as_deref().map(kept).transpose()?;
     let options = match &before {
         Some(kept) => Args {
+            // The report to write and the expected share belong to this run; everything else
+            // decides how it goes, and comes from the old report.
             report: args.report.clone(),
             expect: args.expect,
             ..kept.options.clone()
@@ -241,6 +243,7 @@ fn bar() -> ProgressBar {
 
 /// Bytes of memory that this process holds, where the system says so (Linux: proc(5), statm).
 fn resident() -> Option<u64> {
+    // statm counts pages, which have this size on x86-64; elsewhere they may be larger.
     const PAGE: u64 = 4096;
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;

@@ -168,6 +168,7 @@ fn inspect(store: &mut Folder, key: &str) -> io::Result<ExitCode> {
     match &record.value {
         Value::Bytes(_) => writeln!(stdout, "kind     a value")?,
         Value::Attachment { id, name } => {
+            // Escaped as in `list`, because a peer chose the name.
             writeln!(stdout, "kind     a file named `{}`", name.escape_debug())?;
             writeln!(stdout, "here     {here} of {len} bytes")?;
             if here == len {
@@ -206,6 +207,7 @@ fn verify(store: &mut Folder) -> io::Result<ExitCode> {
 fn export(store: &mut Folder, key: &str, out: Option<&Path>) -> io::Result<ExitCode> {
     let record = find(store, key)?;
     let (len, here) = extent(store, &record)?;
+    // Checked before the file is created, so that no incomplete one is left behind.
     if here < len {
         return Err(io::Error::other(format!(
             "{here} of {len} bytes are here: get it again to resume, then export it"
@@ -216,6 +218,7 @@ fn export(store: &mut Folder, key: &str, out: Option<&Path>) -> io::Result<ExitC
             let why = format!("{} cannot be written: {error}", path.display());
             io::Error::new(error.kind(), why)
         })?),
+        // A terminal could interpret the bytes of a file as control sequences.
         None if io::stdout().is_terminal() && record.value.attachment().is_some() => {
             return Err(io::Error::other(
                 "this is a file: say with --out where to write it",
@@ -248,6 +251,7 @@ fn import(place: &Place, path: &Path, key: Option<&str>, in_place: bool) -> io::
     let key = key.map(parse).transpose()?;
     let len = std::fs::metadata(path).map(|meta| meta.len()).ok();
     let progress = Progress::new("imported", len);
+    // Unlike the other commands, this one creates the store if it does not exist.
     let mut store = Folder::open(&place.dir)?;
     let heard = |done| progress.set(done);
     let record = match in_place {

@@ -36,7 +36,10 @@ pub fn serve(address: SocketAddr, node: &NativeNode) -> io::Result<SocketAddr> {
         let what = format!("cannot serve metrics on {address}: {error}");
         io::Error::new(error.kind(), what)
     };
+    // Bound here and not on the thread, so that the caller learns if the address is in use.
     let listener = TcpListener::bind(address).map_err(failed)?;
+    // Tokio's `from_std` expects this of its caller; a blocking listener would stop the whole
+    // runtime.
     listener.set_nonblocking(true).map_err(failed)?;
     let local = listener.local_addr()?;
     let watched = Watched {
@@ -70,6 +73,7 @@ pub fn serve(address: SocketAddr, node: &NativeNode) -> io::Result<SocketAddr> {
 impl Watched {
     /// `None` when the node does not answer.
     async fn report(&self) -> Option<Report> {
+        // Sends both requests before the first is awaited.
         let (insight, links) = (self.node.insight(), self.node.links());
         let answers = async { (insight.await.ok(), links.await.ok()) };
         let answers = tokio::time::timeout(ANSWER_WITHIN, answers).await.ok()?;
@@ -120,6 +124,7 @@ pub fn ask(address: SocketAddr) -> io::Result<Report> {
 /// One question of HTTP/1.0 (RFC 1945): the answer ends with the connection.
 fn fetch(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN)?;
+    // Longer than the other side waits for its node, so that its error response still arrives.
     stream.set_read_timeout(Some(2 * ANSWER_WITHIN))?;
     stream.set_write_timeout(Some(ANSWER_WITHIN))?;
     write!(stream, "GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n")?;

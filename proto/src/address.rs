@@ -135,6 +135,7 @@ impl Address {
         let last = host.trim_end_matches('.').rsplit('.').next()?;
         let is_name = is_host_name(host) && !last.bytes().all(|byte| byte.is_ascii_digit());
         let port = is_name.then(|| port.parse().ok())??;
+        // Names are compared without case (RFC 4343), and an address has one text only.
         let host = host.to_ascii_lowercase().into();
         Some(Address::TcpName(HostPort { host, port }))
     }
@@ -152,6 +153,7 @@ impl Address {
     pub fn is_longer_than(&self, most: usize) -> bool {
         // Most addresses are judged without writing them: each that a peer names is checked.
         let bound = match self {
+            // The longest IPv6 text has 45 bytes, and a scope id after it 11 at most.
             Address::Tcp(_) => "tcp:[]:65535".len() + 60,
             Address::TcpName(name) => "tcp::65535".len() + name.host.len(),
             Address::WebSocket(ws) => "wss://:65535".len() + ws.host().len() + ws.path().len(),
@@ -260,6 +262,8 @@ impl Serialize for Address {
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        // Not `FromStr`: it also reads `HOST:PORT`, which would be a second text for the same
+        // address.
         Address::with_scheme(&text)
             .map_err(|_| D::Error::invalid_value(Unexpected::Other("text"), &"an address"))
     }

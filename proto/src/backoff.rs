@@ -53,6 +53,7 @@ impl Backoff {
             self.reset();
         }
         let at = now.saturating_add(self.next_wait());
+        // Not `now`: the next try starts after the wait, and its lifetime is measured from then on.
         self.tried = Some(at);
         at
     }

@@ -40,6 +40,8 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither step can fail: the buffer holds two digits for each byte, and hexadecimal digits
+        // are ASCII.
         let mut digits = [0; 64];
         hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
         f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
@@ -159,6 +161,7 @@ impl Key {
 
 /// Derives the key of the records that the holder of the public key `signer` signs with `salt`.
 pub(crate) fn signed_key(signer: &Hash, salt: &[u8]) -> Key {
+    // The signer has a fixed length, so the concatenation is unambiguous.
     let named = [&signer.0, salt].concat();
     Key::Signed(Hash(blake3::derive_key(
         "mydht 2026-11-24 the key of a signed record",
@@ -194,6 +197,7 @@ impl FromStr for Key {
                     Ok(signed_key(&signer.parse()?, salt.as_bytes()))
                 }
                 Some((_, salt)) => Err(InvalidId::LongSalt { len: salt.len() }),
+                // Without a slash the text is the hash of the key, as `Display` writes it.
                 None => signed.parse().map(Key::Signed),
             };
         }

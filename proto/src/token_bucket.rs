@@ -51,6 +51,7 @@ impl TokenBucket {
         let Some(per_second) = self.per_second else {
             return Duration::ZERO;
         };
+        // 128 bits, because `amount` times a billion may overflow 64.
         let nanoseconds = u128::from(amount) * 1_000_000_000 / u128::from(per_second.get());
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
@@ -59,6 +60,7 @@ impl TokenBucket {
     /// overdrawn.
     pub fn charge(&mut self, now: Duration, amount: u64) -> Duration {
         self.full_at = self.full_at.max(now).saturating_add(self.time_of(amount));
+        // Cannot underflow: `full_at` is at least `now` here.
         (self.full_at - now).saturating_sub(self.time_of(self.burst))
     }
 

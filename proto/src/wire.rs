@@ -77,6 +77,8 @@ impl PreambleIn {
                 0 => return Err(ErrorKind::UnexpectedEof.into()),
                 count => self.read += count,
             }
+            // Checked after each read: a peer of another protocol that waits for a reply is
+            // detected at once, and not at the deadline of the handshake.
             self.check()?;
         }
         Ok(true)
@@ -92,6 +94,7 @@ impl PreambleIn {
             let [.., theirs, low, high] = self.bytes;
             let [.., ours, _, _] = self.expected;
             let version = u16::from_le_bytes([low, high]);
+            // Compared first, because another version may number its encodings differently.
             if version != WIRE_VERSION {
                 return refuse(format!(
                     "the peer speaks version {version} of the wire, this node {WIRE_VERSION}: update the older one"

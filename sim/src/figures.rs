@@ -31,6 +31,7 @@ impl Distribution {
     /// The least number that at least this share of all does not exceed; 0 if there are none.
     pub fn quantile(&self, share: f64) -> f64 {
         let rank = (share * self.0.len() as f64).ceil() as usize;
+        // Cannot underflow: ranks begin at 1, and a share of 0 is the least number.
         let at = rank.clamp(1, self.0.len().max(1)) - 1;
         self.0.get(at).copied().unwrap_or(0.0)
     }

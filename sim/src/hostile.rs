@@ -74,6 +74,8 @@ impl Tongue {
 }
 
 impl MsgEnc for Tongue {
+    // The same number as honest nodes have, so that peers cannot tell a hostile one by its
+    // preamble.
     const ID: u8 = Bincode::ID;
 
     fn encode_into<W: Write>(&self, w: &mut W, message: &ProtoMessage) -> io::Result<()> {

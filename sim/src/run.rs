@@ -130,6 +130,7 @@ impl Simulation {
         for index in 0..s.puts {
             self.at(nth(puts, put, index, s.puts), Action::Put(index));
         }
+        // Without values there is nothing to look up, and `index % puts` would divide by zero.
         if s.puts > 0 {
             for index in 0..s.lookups {
                 let at = nth(lookups, looked_up, index, s.lookups);
@@ -147,6 +148,7 @@ impl Simulation {
 
     fn at(&mut self, time: Duration, action: Action) {
         // What is planned first happens first, of what happens at the same time.
+        // Nothing is removed while the run is planned, so the numbers are unique.
         let order = self.agenda.len();
         self.agenda.insert((time, order), action);
     }
@@ -240,6 +242,8 @@ impl Simulation {
                 self.phase = "looking up";
                 let value = index % self.scenario.puts;
                 let key = self.record(value).key;
+                // Each round of lookups asks for the same value from the other side of the
+                // partition.
                 let sides = index / self.scenario.puts + value;
                 let node = self.anybody_on((sides % 2) as u32);
                 self.ask(node, What::Lookup(value), Command::Get { key })
@@ -268,6 +272,7 @@ impl Simulation {
         let all: Vec<NodeId> = self.world.members().map(|(id, _)| id).collect();
         let leaves = all[self.below(all.len())];
         let hostile = self.world.member(leaves).is_some_and(|m| m.hostile);
+        // The node's user goes with it, so its open requests count neither as done nor as failed.
         self.requests.retain(|_, request| request.node != leaves);
         let says_so = self.rng.bool();
         self.world.leave(leaves, says_so)?;
@@ -288,6 +293,8 @@ impl Simulation {
             what,
             node,
             begun: self.world.now(),
+            // A node counts the hops of all its lookups together: the difference is this lookup's,
+            // unless another is under way there.
             hops_before: self.world.member(node).map_or(0, Member::hops),
         };
         self.requests.insert(self.next_request, request);

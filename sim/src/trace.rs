@@ -42,6 +42,7 @@ impl Trace {
     fn note(&mut self, at: Duration, numbers: &[u64]) {
         // The nanoseconds of some hundred years.
         let at = at.as_nanos() as u64;
+        // Room for the time and up to four numbers; missing ones are zero.
         let mut bytes = [0; 40];
         let all = std::iter::once(&at).chain(numbers);
         for (to, number) in bytes.chunks_exact_mut(8).zip(all) {

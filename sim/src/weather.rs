@@ -62,6 +62,8 @@ impl Weather {
 fn place(seed: u64, address: MemoryAddress) -> [f64; 2] {
     let mut name = seed.to_le_bytes().to_vec();
     name.extend(address.0.to_le_bytes());
+    // Derived from a hash and not from the generator: a place must not depend on who is asked
+    // first.
     let Hash(bytes) = Hash::of(&name);
     let at = |from: usize| {
         let part = [
@@ -83,6 +85,8 @@ fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
     };
     let square = along(0) * along(0) + along(1) * along(1);
     // Half a square's diagonal is the farthest.
+    // IEEE 754 requires correctly rounded square roots and basic operations. Other functions differ
+    // between machines.
     (2.0 * square).sqrt().min(1.0)
 }
 

@@ -118,6 +118,7 @@ impl World {
         let (tongue, shelf) = if hostile {
             (Tongue(Some(self.gang.clone())), Shelf::Nowhere)
         } else {
+            // A clock that stands still, so that nothing depends on the time of this machine.
             let kv = MemoryKV::default().with_clock(|| EPOCH.as_millis() as u64);
             (Tongue(None), Shelf::Memory(Box::new(kv)))
         };
@@ -126,6 +127,7 @@ impl World {
             memory::components(&self.network, poll, tongue, NoShadow, stores)?;
         let mut name = self.seed.to_le_bytes().to_vec();
         name.extend(id.to_le_bytes());
+        // Derived from the seed, so that a node has the same id in each run.
         let identity = Identity::from_seed(&Hash::of(&name).0);
         parts.credentials = Credentials::no_auth(Arc::new(identity));
         let own = parts.credentials.id();
@@ -158,6 +160,8 @@ impl World {
         };
         self.gang.leave(&member.node.id);
         if says_so {
+            // The node stays a member until its last turn, because its last messages must still be
+            // sent.
             return Ok(member.node.node().stop()?);
         }
         self.network.unplug(member.node.address);

@@ -76,6 +76,7 @@ macro_rules! every_service_under {
             }
 
             fn main_spawn() -> $spawner {
+                // The main loop has a time budget instead: see `turn_is_over` of the event loop.
                 $new("main", 0)
             }
 
@@ -84,6 +85,7 @@ macro_rules! every_service_under {
                     read: $new("read", limits.flow.messages_at_once),
                     write: $new("write", limits.flow.messages_at_once),
                     store: $new("store", limits.flow.messages_at_once),
+                    // These services run one command each time that they are sent one.
                     global: $new("global", 0),
                     local: $new("local", 0),
                 }

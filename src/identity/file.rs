@@ -24,11 +24,13 @@ fn at(path: &Path, kind: ErrorKind, why: impl std::fmt::Display) -> io::Error {
 pub fn load<T: Armor>(path: &Path) -> io::Result<T> {
     let unreadable = |error: io::Error| at(path, error.kind(), format!("cannot be read: {error}"));
     let file = File::open(path).map_err(unreadable)?;
+    // Read from the open file: under its path there may be another file by now.
     let meta = file.metadata().map_err(unreadable)?;
     if !meta.is_file() {
         return Err(at(path, ErrorKind::InvalidData, "is not a file"));
     }
     only_owner(path, &meta)?;
+    // Allocated at full size: growing the string would leave copies of the secret in freed memory.
     let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize));
     match file.take(LONGEST).read_to_string(&mut text) {
         Ok(_) => {}
@@ -72,6 +74,7 @@ pub fn create<T: Armor>(path: &Path, secret: &T) -> io::Result<()> {
         at(path, error.kind(), why)
     };
     temporary(path, secret)
+        // Never overwrites a file that has appeared meanwhile: it may be the only copy of a key.
         .and_then(|file| file.persist_noclobber(path).map_err(|error| error.error))
         .map_err(unwritten)?;
     sync_folder(path).map_err(unwritten)
@@ -79,6 +82,7 @@ pub fn create<T: Armor>(path: &Path, secret: &T) -> io::Result<()> {
 
 /// The secret in a temporary file in the same folder, on disk, of mode 0600.
 fn temporary<T: Armor>(path: &Path, secret: &T) -> io::Result<NamedTempFile> {
+    // On Unix, `tempfile` creates the file with mode 0600, before the secret is written to it.
     let mut file = tempfile::Builder::new()
         .prefix(".mydht-identity")
         .tempfile_in(folder(path))?;
@@ -96,6 +100,7 @@ fn folder(path: &Path) -> &Path {
 
 /// The file's name is on disk too.
 fn sync_folder(path: &Path) -> io::Result<()> {
+    // Other systems cannot open a folder as a file.
     if cfg!(unix) {
         File::open(folder(path))?.sync_all()?;
     }
@@ -153,6 +158,7 @@ pub fn rotate(path: &Path) -> io::Result<Rotated> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", &old.id().to_string()[..8]));
     let kept = path.with_file_name(name);
+    // Saves the old key before replacing it, so that it exists at every moment.
     match create(&kept, &old) {
         Ok(()) => {}
         // An earlier rotation got as far as this.

@@ -45,6 +45,7 @@ pub(super) fn listen(addresses: &[Address]) -> io::Result<(Many<Tcp>, Many<WebSo
         match address {
             Address::Tcp(at) => tcp.push(Tcp::listen(TcpAddress(*at))?),
             Address::TcpName(name) => {
+                // Listens at each address of the name, because a peer that resolves it may use any.
                 for at in resolve(name)? {
                     tcp.push(Tcp::listen(at)?);
                 }

@@ -207,6 +207,8 @@ fn follow<G: GlobalService>(
     let start = Instant::now();
     let mut dialer = Dialer::new(running.handle().user().into());
     loop {
+        // With a timeout, because the dialer also acts by time: it tries the relay if no direct
+        // path comes up.
         match heard.recv_timeout(LOOK_EVERY) {
             Ok(Heard::Rendezvous(event)) => hear(&mut dialer, &event),
             Err(RecvTimeoutError::Timeout) => {}

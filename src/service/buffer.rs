@@ -84,8 +84,10 @@ impl<R: Read> Read for IdleReader<R> {
         let rest = &self.bytes[self.read..];
         if rest.is_empty() {
             if buf.len() >= SIZE {
+                // The buffer is empty and would only add a copy.
                 return self.inner.read(buf);
             }
+            // The last read filled its buffer, so more data is likely: read more at once.
             if self.bulk {
                 let mut chunk = vec![0; BULK];
                 let Filled { taken, count } = self.fill(&mut chunk, buf)?;
@@ -146,6 +148,7 @@ impl<W: Write> IdleWriter<W> {
                 Err(error) => break Err(error),
             }
         };
+        // Also after an error: bytes that were accepted must not be written twice.
         self.bytes.drain(..given);
         result
     }
@@ -157,6 +160,7 @@ impl<W: Write> Write for IdleWriter<W> {
             self.give()?;
         }
         if buf.len() >= COLLECTED {
+            // All earlier bytes have been written, so the order holds.
             return self.inner.write(buf);
         }
         if buf.len() >= SIZE {

@@ -60,6 +60,7 @@ impl<MC: MyDHTConf> Components<MC> {
         (records, attachments): (MC::Records, MC::Attachments),
         credentials: Credentials,
     ) -> Self {
+        // The event loop may have started before now, so its zero lies that much earlier.
         let epoch = Duration::from_millis(wall_clock()).saturating_sub(poll.now());
         Components {
             poll,

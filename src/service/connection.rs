@@ -258,6 +258,8 @@ impl<MC: MyDHTConf> Conn<MC> {
         receive: Keys,
     ) -> std::result::Result<(), String> {
         self.has_keys = true;
+        // The reader gets the keys with its next command, which comes only after this message is
+        // done.
         self.flow.read_with(receive);
         self.tell_writer(WriteIn::Keys(send).into())
             .map_err(|error| error.to_string())
@@ -329,6 +331,7 @@ impl<MC: MyDHTConf> Conn<MC> {
         part: Option<Bytes>,
         span: &Span,
     ) -> std::result::Result<bool, String> {
+        // Without keys nothing can be sent to the peer, not even the reason of the end.
         if !self.has_keys {
             return Ok(false);
         }
@@ -352,6 +355,7 @@ impl<MC: MyDHTConf> Conn<MC> {
             return Ok(false);
         }
         let (waiting, written) = self.flow.outgoing();
+        // A writer on its own thread may be done already; and one stall timer at a time is enough.
         if waiting == 0 || self.stalled.is_some() {
             return Ok(false);
         }
@@ -383,6 +387,7 @@ impl<MC: MyDHTConf> Conn<MC> {
     pub(super) fn leave(&mut self) {
         if self.state != State::Leaving {
             self.state = State::Leaving;
+            // Answers of local services could not be sent any more.
             self.locals.clear();
             // It fails only if the writer has ended, and that is told.
             let _ = self.tell_writer(WriteIn::Last.into());
@@ -439,6 +444,8 @@ impl<MC: MyDHTConf> Conn<MC> {
     /// Counts a message against the peer's rate: past it, nothing is read until the time that this
     /// gives.
     pub(super) fn count(&mut self, now: Duration) -> Option<Duration> {
+        // `charge` and not `take`: the message has been read already, so only the next ones can
+        // wait.
         let wait = self.rate.charge(now, 1);
         if wait.is_zero() {
             return None;
@@ -451,6 +458,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Goes on with reading what was held back by its rate, if it is time.
     pub(super) fn let_go_on(&mut self, poll: &MC::Poll, now: Duration) {
+        // A later message may have postponed the time; an earlier timer then does nothing.
         if self.held_until <= now {
             self.flow.pause(false);
             if self.flow.resume() {
@@ -461,6 +469,7 @@ impl<MC: MyDHTConf> Conn<MC> {
 
     /// Ends it. What could not be written is lost.
     pub(super) fn close(self, poll: &MC::Poll) -> io::Result<()> {
+        // Disconnects even if the stream cannot be deregistered.
         let result = self.stream.deregister(poll);
         self.stream.disconnect();
         result

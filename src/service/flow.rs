@@ -25,6 +25,9 @@ struct Level {
 
 impl Level {
     fn add(&self, bytes: usize) {
+        // SeqCst, because this is a store-load race: `hold` sets `waiting` and then loads the
+        // levels, and `resume` runs after the levels were changed and loads `waiting`. Weaker
+        // orders let both miss each other.
         self.messages.fetch_add(1, SeqCst);
         self.bytes.fetch_add(bytes, SeqCst);
     }
@@ -91,6 +94,7 @@ impl Permit {
     /// Gives it back, and gives the connection if its reader was waiting for that.
     pub(super) fn release(self) -> Option<ConnId> {
         let flow = Arc::clone(&self.flow);
+        // Releases the share first, because `resume` checks whether there is room.
         drop(self);
         flow.resume().then_some(flow.conn)
     }
@@ -157,6 +161,8 @@ impl Flow {
             pending_bytes,
             ..
         } = self.limits.flow;
+        // Only the main loop queues messages, so nothing is added between this check and the count
+        // below.
         if self.outgoing.messages.load(SeqCst) >= pending_messages {
             return Err(format!(
                 "it reads too slowly: {pending_messages} messages wait (limit flow.pending_messages)"
@@ -185,8 +191,10 @@ impl Flow {
         !self.paused.load(SeqCst)
             && self
                 .incoming
+                // With a bound of zero, the peer would never be read.
                 .is_below(most.max(1), limits.flow.bytes_in_flight)
             && self.outgoing.is_below(
+                // Rounded up: half of a limit of 1 must not be 0, which would stop all reading.
                 limits.flow.pending_messages.div_ceil(2),
                 limits.flow.pending_bytes.div_ceil(2),
             )
@@ -194,6 +202,8 @@ impl Flow {
 
     /// True if the reader waits and may go on now: whoever hears it must unyield it.
     pub(super) fn resume(&self) -> bool {
+        // The order matters: clearing `waiting` without room would lose the wake-up, and stall the
+        // reader.
         self.may_read() && self.waiting.swap(false, SeqCst)
     }
 

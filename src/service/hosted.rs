@@ -104,6 +104,8 @@ impl Way {
     /// Ends the context. Returns the connection whose reader may go on because of that: the caller
     /// must resume it.
     pub(super) fn done(self) -> Option<ConnId> {
+        // `None` while another branch of the same message is under way. If two threads drop the
+        // last two branches at once, `into_inner` returns the share to exactly one.
         Arc::into_inner(self.permit?)?.release()
     }
 }
@@ -166,6 +168,7 @@ impl<MC: MyDHTConf, S: Service> Hosted<MC, S> {
         let mut telling = Telling {
             main: &mut self.main,
             who: self.who,
+            // Reported unless the call returns normally: a panic unwinds past the code below.
             why: Some(Some("its service panicked".to_owned())),
         };
         let span = self

@@ -157,6 +157,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             peers: BTreeMap::new(),
             hosts: HashMap::new(),
             handshakes: 0,
+            // Expired timers, so that the peers are dialled in the first turn and not while the
+            // node is built.
             timers: (0..parts.bootstrap.len())
                 .map(|index| (now, Timer::Reconnect(index)))
                 .collect(),
@@ -262,6 +264,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// All that was to be done for a message is done: its connection may be read further.
     fn done(&mut self, way: Way) -> Result<()> {
         match way.done() {
+            // Sent through the queue, so that a peer which always has more to say cannot monopolize
+            // the loop.
             Some(conn) => self.common.main.send(MainCommand::Resume(conn)),
             None => Ok(()),
         }
@@ -285,6 +289,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             is_stop,
             failure,
         } = handled;
+        // Also after a panic: outputs that the engine had already decided on are carried out.
         while let Some(output) = self.protocol.next_output() {
             self.output(output, &way)?;
         }
@@ -339,6 +344,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 if let Some(number) = self.wishes.remove(&ticket) {
                     return self.wish_done(number, event);
                 }
+                // Still present if the put failed before the store was asked to link the content.
                 self.contents.remove(&ticket);
                 if let Some(mut reply) = self.replies.remove(&ticket) {
                     reply(event);
@@ -365,6 +371,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.at_store -= 1;
                 self.protocol
                     .tell(Input::Stored(ticket, result), stored.way);
+                // Queued after the answer, because of which the protocol may ask the store again.
                 self.store_answered();
                 Ok(())
             }
@@ -410,6 +417,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 fn store_ready<MC: MyDHTConf>(main: &MainSend<MC>, ready: Arc<AtomicBool>) -> Wake {
     let main = main.clone();
     Rc::new(move || {
+        // Set before the command is sent: the store checks the flag as soon as it goes on.
         ready.store(true, Ordering::Release);
         // The node may have ended meanwhile: then nobody waits any more.
         let _ = main.clone().send(MainCommand::StoreReady);

@@ -133,6 +133,7 @@ impl PeerMgmt {
         step: impl FnOnce(&mut Self) -> mydht_spawner::Result<Verdict>,
     ) -> Verdict {
         contain(|| step(self)).unwrap_or_else(|error| {
+            // A handshake that panicked is in an unknown state, so it is dropped.
             self.handshakes.remove(&conn);
             match error {
                 Error::Panicked(what) => {
@@ -152,6 +153,7 @@ impl PeerMgmt {
         now: Duration,
     ) -> Verdict {
         let Some(handshake) = self.handshakes.get_mut(&conn) else {
+            // Refused before: the connection only waits for its last message to be written.
             return Verdict::Wait;
         };
         let accepts = |peer: &PeerId| self.methods.accept(peer) != PeerPriority::Blocked;

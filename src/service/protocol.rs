@@ -53,6 +53,7 @@ impl Protocol {
     pub(super) fn handle_next(&mut self, now: Duration) -> Option<Handled> {
         let (input, way) = self.inputs.pop_front()?;
         let is_stop = matches!(input, Input::Stop);
+        // Set before the call, because deadlines may have changed even if the engine panics.
         self.is_stale = true;
         let result = way.span.in_scope(|| {
             tracing::trace!("protocol");

@@ -158,6 +158,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             };
             // Only the part of an attachment that has no other has an empty proof.
             let incoming = Part::incoming(*part, len, proof.is_empty())?;
+            // Kept in the service, so that a restart resumes the part and decodes no message again.
             self.incoming = Some(Box::new((message, incoming)));
         }
         if let (Some(incoming), Some(layer)) = (&mut self.incoming, &mut self.layer) {
@@ -211,6 +212,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
                 replayed,
             } = &mut **collected;
             let message = replay.read_framed(windows, &mut source, |r| enc.decode_from(r));
+            // Counted before the error is returned: most attempts end in `WouldBlock`.
             let again = replay.stats().bytes_replayed;
             self.metrics
                 .bytes_replayed(again - std::mem::replace(replayed, again));
@@ -220,6 +222,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
             let source = CompR::new(layer, &mut stream);
             let mut body = CompR::new(windows(self.most), source);
             let message = enc.decode_from(&mut body)?;
+            // Consumes the end mark, which would otherwise be read as the next message.
             body.read_end()?;
             Some(message)
         };
@@ -231,6 +234,8 @@ impl<MC: MyDHTConf> ReadService<MC> {
         loop {
             match self.next(y) {
                 Ok(Some(from_peer)) => {
+                    // Includes bytes that the buffer has read ahead, which the next message then
+                    // does not count.
                     let bytes = std::mem::take(&mut self.stream.get_mut().bytes);
                     let from_peer = Box::new(from_peer);
                     return Ok(ReadOut { from_peer, bytes });
@@ -238,6 +243,7 @@ impl<MC: MyDHTConf> ReadService<MC> {
                 Ok(None) => return Err(Error::End),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.metrics.yields(1);
+                    // Frees the memory between messages, because most connections are idle.
                     self.collected
                         .take_if(|collected| !collected.replay.in_flight());
                     if y.spawn_yield() == YieldReturn::Return {

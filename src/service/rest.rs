@@ -30,6 +30,7 @@ impl<MC: MyDHTConf> Rest<MC> {
     /// Unyields the service. Its end is told by [`MainCommand::Ended`], under every spawner.
     pub(super) fn unyield(&mut self, handle: &mut impl SpawnUnyield) {
         let _ = handle.unyield();
+        // One GoOn at a time: otherwise each unyield would add one to the queue.
         if !self.told && handle.wants_unyield() {
             // A main loop that is gone lets nobody go on.
             self.told = self.main.send(MainCommand::GoOn(self.who)).is_ok();

@@ -150,6 +150,7 @@ impl<MC: MyDHTConf> SpawnSend<Routed<ReadOut>> for FromConn<MC> {
         };
         let span = tracing::debug_span!("message", conn, name, query);
         span.in_scope(|| tracing::trace!(bytes = out.bytes, "read"));
+        // Counted before it is queued, so that the reader's next check sees it.
         let way = Way::new(conn, span, self.flow.received(out.bytes));
         let message = Routed::new(out, way);
         self.main.send(MainCommand::Message(conn, message))

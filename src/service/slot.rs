@@ -91,6 +91,7 @@ where
     /// When it cannot be started: it is gone then.
     pub(super) fn restart(&mut self, main: &mut MainSend<MC>) -> Result<bool> {
         let Some(mut ended) = self.handle.take() else {
+            // Restarted already, or gone for good.
             return Ok(true);
         };
         if !ended.is_finished() {
@@ -98,6 +99,8 @@ where
             return Ok(false);
         }
         let (mut hosted, out, recv, _) = ended.unwrap_state()?;
+        // Sent before the service runs again: the store's answers must keep the order of the
+        // requests.
         if let Some(answer) = hosted.recover() {
             main.send(answer)?;
         }

@@ -94,6 +94,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             Owner::Own => self.records.put_own(&key, &bytes, expires)?,
             Owner::Others => self.records.put(&key, &bytes, expires)?,
         }
+        // Commits each put on its own, because a put is answered only once it is durable.
         self.records.commit()
     }
 
@@ -149,6 +150,7 @@ impl<MC: MyDHTConf> StoreService<MC> {
             StoreOp::Open(_) if is_whole => StoreReply::Whole,
             StoreOp::Open(id) => {
                 let have = attachments.open(id)?;
+                // No missing part is left whose write would report that the attachment is whole.
                 if have.count() == id.parts() {
                     StoreReply::Whole
                 } else {
@@ -172,6 +174,8 @@ impl<MC: MyDHTConf> StoreService<MC> {
             return Ok(StoreOut(None));
         };
         loop {
+            // Clears the flag before asking the store, so that a wake in between is kept for the
+            // next time.
             if self.waits && !self.ready.swap(false, Ordering::AcqRel) {
                 if y.spawn_yield() == YieldReturn::Return {
                     self.current = Some(current);
@@ -229,6 +233,7 @@ impl<MC: MyDHTConf> Recover for StoreService<MC> {
     /// Whoever asked for what the store failed at hears of it: the protocol counts on an answer to
     /// each request.
     fn recover(&mut self) -> Option<StoreOut> {
+        // The failed request is not tried again.
         self.current = None;
         self.waits = false;
         let failed = || io::Error::other("the store failed, and is started again");

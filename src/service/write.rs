@@ -129,12 +129,14 @@ impl<MC: MyDHTConf> WriteService<MC> {
             return Ok(());
         };
         let mut waiting;
+        // `dyn`, so that the code below is compiled once for both kinds of waiting.
         let stream: &mut dyn Write = if MC::RESTARTABLE {
             stream
         } else {
             waiting = WriteYield::new(stream, y);
             &mut waiting
         };
+        // Restartable, and a no-op once the preamble is written.
         preamble.write_into(stream)?;
         match (outgoing, layer) {
             (Outgoing::Handshake { bytes, written }, _) => write_rest(stream, bytes, written),
@@ -154,6 +156,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
                         let again = skip.stats().bytes_skipped;
                         metrics.bytes_skipped(again - std::mem::replace(skipped, again));
                         result?;
+                        // Completely written: a restart in the part below must not encode it again.
                         *message = None;
                     }
                 } else if let Some(to_write) = message.take() {
@@ -164,6 +167,7 @@ impl<MC: MyDHTConf> WriteService<MC> {
                 if let Some(part) = part {
                     part.write_into(&mut sink)?;
                 }
+                // The record layer holds back an incomplete record, and the peer would wait for it.
                 sink.flush()
             }
             (Outgoing::End, Some(layer)) => {
@@ -225,6 +229,8 @@ impl<MC: MyDHTConf> Service for WriteService<MC> {
     fn call<Y: SpawnerYield>(&mut self, command: WriteIn, y: &mut Y) -> Result<WriteOut> {
         self.outgoing = Some(match command {
             WriteIn::Keys(keys) => {
+                // Earlier messages are written by now: a service runs its commands one after the
+                // other.
                 self.layer = Some(self.shadow.write_layer(keys));
                 return Ok(WriteOut::Message);
             }

@@ -73,6 +73,7 @@ pub struct Opened<P: UserSources, S> {
 
 impl<P: UserSources, S> Opened<P, S> {
     fn fill(&self, result: io::Result<S>) -> io::Result<()> {
+        // Filled before the trigger is set: the woken stream looks at the slot at once.
         self.slot.fill(result);
         self.trigger.set_readiness(Ready::Both)
     }

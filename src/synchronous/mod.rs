@@ -237,6 +237,7 @@ where
             Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
             Err(_) => {
                 self.listening = None;
+                // Reported once: later calls find no listener and return `WouldBlock`.
                 Err(io::Error::other(
                     "the listener has ended: nobody can connect to this node any more",
                 ))
@@ -247,6 +248,7 @@ where
     /// # Errors
     /// When no service can be started for it: no thread is left, for instance.
     fn connect_with(&mut self, address: &C::Address) -> io::Result<SyncStream<P, C::Stream>> {
+        // Drops the handles of finished services, which nobody else looks at.
         self.opening.retain_mut(|handle| !handle.is_finished());
         let (stream, opened) = SyncStream::opening();
         let service = ConnectService(self.connector.clone());

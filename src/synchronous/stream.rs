@@ -100,6 +100,7 @@ impl<P: UserSources, S: Stream<P>> SyncStream<P, S> {
         let Registered::Waiting(token, interest) = *registered else {
             return;
         };
+        // Lock order: `registered` first, then the slot.
         let mut state = lock(&self.slot.0);
         let State::Open(stream) = &*state else {
             return;
@@ -113,6 +114,7 @@ impl<P: UserSources, S: Stream<P>> SyncStream<P, S> {
             Ok(_) => *registered = Registered::Stream,
             Err(error) => {
                 *registered = Registered::Nothing;
+                // The error stays in the slot, for the next read or write.
                 state.fail(&error);
             }
         }

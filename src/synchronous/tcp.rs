@@ -152,6 +152,7 @@ impl SyncConnector for NamedTcp {
         for at in address.resolve()? {
             match TcpStream::connect_timeout(&at, PATIENCE) {
                 Ok(stream) => return TcpConnection::from_std(stream),
+                // A name may have addresses that are unreachable from here, for instance of IPv6.
                 Err(error) => last = Some(error),
             }
         }
@@ -185,6 +186,7 @@ impl SyncListener for NamedTcpListener {
             let Ok(mut address) = address else {
                 return;
             };
+            // The unspecified address is for listening; not every system can connect to it.
             if address.ip().is_unspecified() {
                 address.set_ip(match address.ip() {
                     IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

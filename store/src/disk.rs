@@ -17,6 +17,8 @@ pub(super) fn open_or_make(path: &Path) -> io::Result<File> {
         .read(true)
         .write(true)
         .create(true)
+        // Keeps existing content: a store resumes it, and another process may hold the file until
+        // `lock` says otherwise.
         .truncate(false)
         .open(path)
         .map_err(|error| named(path, &error))
@@ -47,6 +49,8 @@ pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let write = || {
         let mut file = File::create(&new)?;
         io::Write::write_all(&mut file, bytes)?;
+        // Synced before the rename: the system may write the new name first, and a power cut would
+        // leave an empty file under it.
         file.sync_all()?;
         std::fs::rename(&new, path)
     };
@@ -83,6 +87,7 @@ pub(super) fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result
 #[cfg(unix)]
 pub(super) fn sync_dir(dir: Option<&Path>) -> io::Result<()> {
     match dir {
+        // The parent of a bare file name is empty and means the current folder.
         Some(dir) if dir.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),

@@ -76,6 +76,7 @@ impl Folder {
             )
         })?;
         Ok(Folder {
+            // Opened first: the lock of the records also protects the attachments, which have none.
             records: RedbKV::open(records_path(dir))?,
             attachments: FileAttachments::open(dir.join("attachments"))?,
         })

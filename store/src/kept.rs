@@ -24,6 +24,8 @@ struct Unsigned {
 
 /// Returns the store's key for a record's key.
 pub fn key_bytes(key: &Key) -> Vec<u8> {
+    // Peers choose the hash of a name key freely, and it may equal a content hash: the kind keeps
+    // their entries apart.
     let kind: &[u8] = match key {
         Key::Content(_) => b"c",
         Key::Name(_) => b"n",

@@ -34,11 +34,13 @@ impl FileRoot {
         };
         let relative = Path::new(name);
         let inside = |component| matches!(component, Component::Normal(_) | Component::CurDir);
+        // On Windows a backslash separates components; it is refused on all systems alike.
         if name.contains('\\') || !relative.components().all(inside) {
             return Err(outside());
         }
         let path = self.0.join(relative);
         let real = path.canonicalize().map_err(|error| named(&path, &error))?;
+        // Checked after links were resolved: a link in the folder may lead out of it.
         if !real.starts_with(&self.0) {
             return Err(outside());
         }

@@ -78,6 +78,8 @@ impl WebFiles {
             });
             request.set_onupgradeneeded(Some(upgraded.as_ref().unchecked_ref()));
             let opened = done(&request, "success", &["error"]).await;
+            // Unset, because the closure is dropped with this block and must not be called
+            // afterwards.
             request.set_onupgradeneeded(None);
             opened.and_then(|()| request.result())
         };
@@ -178,6 +180,8 @@ impl WebFiles {
             let mode = IdbTransactionMode::Readwrite;
             let transaction = self.database.transaction_with_str_and_mode(FILES, mode)?;
             change(&transaction.object_store(FILES)?)?;
+            // Waits for `complete`: a transaction can still abort after its requests have
+            // succeeded.
             done(&transaction, "complete", &["abort"]).await
         };
         changed().await.map_err(|error| self.error(&error))
@@ -190,6 +194,7 @@ impl WebFiles {
 
 impl Drop for WebFiles {
     fn drop(&mut self) {
+        // An open connection would block deleting the database, or upgrading it to a later version.
         self.database.close();
     }
 }
@@ -202,6 +207,7 @@ fn make_files(request: &IdbOpenDbRequest) {
 
 /// Waits for the event `good` of `target`, or one of the others, which are failures.
 async fn done(target: &JsValue, good: &str, bad: &[&str]) -> Result<(), JsValue> {
+    // The browser fires the events in a later task, so handlers that are set now miss none.
     let heard = Promise::new(&mut |resolve, reject| {
         let hear = |event: &str, heard: &JsValue| {
             Reflect::set(target, &format!("on{event}").into(), heard)

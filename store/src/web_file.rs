@@ -91,6 +91,7 @@ impl WebFile {
         let mut done = 0;
         while done < self.len() {
             let bytes = self.read(done, AT_ONCE * PART_LEN as u64).await?;
+            // An empty read would repeat forever.
             if bytes.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

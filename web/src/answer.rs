@@ -26,6 +26,7 @@ impl<T> Answer<T> {
         let mut inner = self.lock();
         inner.0 = Some(value);
         let waker = inner.1.take();
+        // Unlocked before the wake, which may run code that takes this lock.
         drop(inner);
         if let Some(waker) = waker {
             waker.wake();

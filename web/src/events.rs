@@ -54,6 +54,7 @@ pub(crate) fn rendezvous(event: &Event) -> Option<JsValue> {
 
 /// A record that is kept.
 pub(crate) fn stored(stored: &Stored) -> JsValue {
+    // A u64 would become a BigInt, which JavaScript does not mix with numbers.
     let number = |count: u64| JsValue::from(count as f64);
     let record = &stored.record;
     let mut members = vec![

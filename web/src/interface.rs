@@ -155,6 +155,7 @@ impl NodeOptions {
         let text = |server: &JsValue, name: &str| of(server, name)?.as_string();
         let server = |server: JsValue| {
             let urls = of(&server, "urls").unwrap_or_default();
+            // RTCIceServer allows one URL or several (WebRTC, W3C).
             let urls = match urls.dyn_ref::<Array>() {
                 Some(several) => several.iter().filter_map(|url| url.as_string()).collect(),
                 None => urls.as_string().into_iter().collect(),

@@ -47,6 +47,7 @@ impl Woken {
         loop {
             match ask() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // A wake that came before is not lost: the answer stays until it is taken.
                     self.0.clone().wait().await
                 }
                 done => return done,

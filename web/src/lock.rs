@@ -49,6 +49,7 @@ pub(crate) async fn take(name: &str) -> Result<Option<Lock>, String> {
         }
     };
     let held = Closure::once_into_js(move |lock: JsValue| -> JsValue {
+        // With `ifAvailable`, the callback gets null if the lock is held elsewhere.
         if lock.is_null() {
             answer_with(None);
             return JsValue::UNDEFINED;

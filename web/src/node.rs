@@ -218,6 +218,7 @@ impl Node {
             id: tree.id(),
             name: file_name,
         };
+        // Not a failure of the put: an unkept file is served for as long as the page is open.
         let unkept = match &self.profile {
             Some(profile) => profile.keep(&tree, &file).await.err(),
             None => None,
@@ -303,6 +304,7 @@ impl Node {
             signal_port: Some(Box::new(peers)),
             limits: Limits {
                 flow: FlowLimits {
+                    // The page shares this thread, so it must not wait for more than one message.
                     messages_at_once: 1,
                     ..FlowLimits::default()
                 },
@@ -320,6 +322,7 @@ impl Node {
         let node = runner.node();
         let rendezvous = Rc::new(running);
         let turns = Rc::<RefCell<Turns>>::default();
+        // The turns also hold the client: they are detached, and may outlive this `Node`.
         let (used, counted) = (rendezvous.clone(), turns.clone());
         js::spawn(&events, move || {
             let begin = clock();
@@ -388,6 +391,8 @@ impl Node {
         let mut file = Blob::new().map_err(|_| error("this browser makes no files"))?;
         let mut part = 0;
         while part < id.parts() {
+            // Appends to the blob so far, so that the browser holds the bytes and not the memory of
+            // wasm.
             let pieces = Array::of1(&file);
             for _ in 0..PARTS_AT_ONCE.min(id.parts() - part) {
                 let bytes = self.node.read(id, part).await.map_err(error)?;

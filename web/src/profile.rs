@@ -41,6 +41,7 @@ impl Profile {
                 None => Err(format!("another tab uses the profile {name}")),
             };
         }
+        // A duplicated tab starts with a copy of this name; the lock tells the two apart.
         if let Some(name) = remembered() {
             for _ in 0..PATIENCE {
                 if let Some(profile) = Profile::free(&name).await? {
@@ -92,6 +93,8 @@ impl Profile {
             .done(|| store.put(IDENTITY, text.as_bytes(), None))
             .await;
         put.map_err(words)?;
+        // Committed before the node starts: it must not be known by an id that is lost with the
+        // page.
         woken.done(|| store.commit()).await.map_err(words)?;
         Ok(identity)
     }
@@ -115,6 +118,7 @@ impl Profile {
             match files.get(&name).await {
                 Ok(Some(kept)) => chunks.link(kept.tree.into(), Content::Web(kept.file)),
                 Ok(None) => {}
+                // One damaged file must not keep the node from serving its others.
                 Err(why) => damaged.push(why.to_string()),
             }
         }

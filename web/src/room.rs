@@ -39,6 +39,7 @@ impl Room {
 
     /// Connects `node` with those that it hears of, from now on.
     pub(crate) fn meet(self: &Rc<Self>, node: Node<Conf>, events: Handle) {
+        // Weak, so that this task ends with the node.
         let room = Rc::downgrade(self);
         spawn_local(async move {
             while look(&room, &node, &events).await.is_some() {
@@ -52,6 +53,7 @@ impl Room {
 async fn look(room: &Weak<Room>, node: &Node<Conf>, events: &Handle) -> Option<()> {
     let links = node.links().await.ok()?;
     let ways: Vec<Connection> = links.iter().filter_map(Connection::of).collect();
+    // The borrow must not outlive this line: `hear` may borrow the dialer during an await.
     let wanted = room.upgrade()?.0.borrow_mut().turn(events.now(), &ways);
     for (peer, path) in wanted {
         node.connect(&match path {

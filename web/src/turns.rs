@@ -50,6 +50,7 @@ impl Turns {
         });
         match self.count {
             0 => 0.0,
+            // Returns the upper end of the bin, so that the figure is not below the measurement.
             _ => bin.map_or(self.longest, |bin| (bin + 1) as f64 / 10.0),
         }
     }

@@ -108,10 +108,12 @@ async fn exchange(
     let send = async {
         let mut batch = Vec::new();
         loop {
+            // `recv_many` is cancel safe: a timeout loses no command.
             let carried = match timeout(PING_EVERY, commands.recv_many(&mut batch, AT_ONCE)).await {
                 // The server stops.
                 Ok(0) => return "it is no longer needed".to_owned(),
                 Ok(_) => carry_out(place, &mut connection, batch.drain(..)).await,
+                // Detects a connection that broke silently, which only sending can.
                 Err(_) => redis::cmd("PING").exec_async(&mut connection).await,
             };
             if let Err(error) = carried {
@@ -126,6 +128,7 @@ async fn exchange(
 }
 
 fn message(data: Vec<Value>) -> Option<(String, Vec<u8>)> {
+    // In RESP3 a message is pushed as its topic and its bytes; anything else is ignored.
     let [Value::BulkString(topic), Value::BulkString(bytes)] = <[Value; 2]>::try_from(data).ok()?
     else {
         return None;
@@ -152,6 +155,7 @@ async fn carry_out(
                 publications.cmd("PUBLISH").arg(topic).arg(bytes);
                 tickets.push(ticket);
             }
+            // Flushes earlier publications, because commands must keep their order.
             ClusterCommand::Subscribe(topic) => {
                 publish(place, connection, &mut publications, &mut tickets).await?;
                 connection.subscribe(topic).await?;

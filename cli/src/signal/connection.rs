@@ -45,10 +45,12 @@ pub(super) async fn serve(place: Arc<Place>, socket: WebSocket, address: IpAddr,
                 Message::Ping(_) | Message::Pong(_) => None,
             };
             if let Some(pause) = pause {
+                // Nothing is read meanwhile, so TCP flow control slows the client down.
                 tokio::time::sleep(pause).await;
             }
         }
     };
+    // Whichever ends first, the other is dropped together with its half of the socket.
     tokio::select! {
         () = reader => {}
         () = &mut writer => {}
@@ -76,6 +78,7 @@ async fn write(
             }
             ToClient::Close(code, mut reason) => {
                 let mut end = reason.len().min(REASON);
+                // The reason must be UTF-8 (section 5.5.1), so no character may be cut.
                 while !reason.is_char_boundary(end) {
                     end -= 1;
                 }
@@ -92,6 +95,7 @@ async fn write(
         if send(&mut sink, message, &mut outgoing).await.is_err() {
             return;
         }
+        // Sent bytes no longer count against the client's limit of pending ones.
         place.with(|server, _| server.sent(conn, len));
     }
 }

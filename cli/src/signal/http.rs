@@ -118,6 +118,7 @@ async fn signal(
 
 /// The client that the nearest proxy saw.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    // Entries before the last one may be forged by the client.
     let last = headers.get_all("x-forwarded-for").iter().next_back()?;
     last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }

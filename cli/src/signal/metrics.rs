@@ -14,6 +14,7 @@ pub(super) fn text(counters: &Counters, gauges: &Gauges) -> String {
             "# HELP mydht_signal_{name} {help}\n# TYPE mydht_signal_{name} {kind}\nmydht_signal_{name} {value}"
         );
     };
+    // Destructured completely, so that the compiler reports a counter that is missing below.
     let Counters {
         connections,
         refused_connections,

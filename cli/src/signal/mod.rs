@@ -162,6 +162,7 @@ where
     });
     let served = tokio::spawn(served.into_future());
     stop_signal().await;
+    // Tells the connected users first; then the server stops accepting.
     place.restart();
     drop(stop);
     let last_words = async {
@@ -182,6 +183,7 @@ where
 /// Lets the server know that time passes.
 async fn tick(place: Arc<Place>) {
     let mut interval = tokio::time::interval(Duration::from_secs(1));
+    // After the machine was suspended, one tick is enough, because each carries the time.
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

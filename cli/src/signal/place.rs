@@ -78,6 +78,7 @@ impl Place {
         local: String,
         nonce: Nonce,
     ) -> (ConnId, mpsc::UnboundedReceiver<ToClient>) {
+        // Counted first, so that `empty` does not miss the connection.
         self.live.send_modify(|live| *live += 1);
         let (send, receive) = mpsc::unbounded_channel();
         let mut inner = lock(&self.inner);
@@ -106,6 +107,7 @@ impl Place {
             server.restart();
             server.leave_cluster();
         });
+        // Closes the queue behind the last commands, which are still carried out.
         lock(&self.inner).backplane = None;
     }
 
@@ -129,6 +131,7 @@ impl Inner {
                     }
                 }
                 Output::Close(conn, code, reason) => {
+                    // Removed, so that nothing can be queued behind the close.
                     if let Some(client) = self.connections.remove(&conn) {
                         let _ = client.send(ToClient::Close(code, reason));
                     }

@@ -119,6 +119,7 @@ async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
+        // Acquired before accepting: past the bound, connections wait in the system's backlog.
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
@@ -133,6 +134,7 @@ async fn accept(
         let (handshake, send) = (acceptor.accept(stream), send.clone());
         tokio::spawn(async move {
             let done = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
+            // Released when the handshake is over, even if the server takes the connection later.
             drop(permit);
             match done {
                 // A server that stops takes nobody.

@@ -110,6 +110,7 @@ fn page(json: &str, plots: &[(&str, String)], figures: &Figures) -> String {
         // Infallible, here and below: the target is a String.
         let _ = writeln!(page, "<p><img src=\"{name}\" alt=\"\"></p>");
     }
+    // The ampersand comes first: otherwise it would also replace those of `&lt;`.
     let text = json.replace('&', "&amp;").replace('<', "&lt;");
     let _ = writeln!(page, "<pre>{text}</pre>\n</html>");
     page

@@ -49,6 +49,7 @@ impl Report {
         for (name, help, value) in self.counted.all() {
             metric(&format!("{name}_total"), "counter", help, value);
         }
+        // Destructured completely, so that the compiler reports a figure that is missing below.
         let Insight {
             peers,
             ref buckets,

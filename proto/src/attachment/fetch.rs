@@ -45,6 +45,7 @@ impl PartSet {
     /// Their bytes, in an attachment.
     pub fn bytes(&self, id: &AttachmentId) -> u64 {
         let full = self.count * super::tree::PART_LEN as u64;
+        // An empty attachment has one part, too.
         let last = id.parts() - 1;
         match id.part_len(last) {
             Some(len) if self.contains(last) => full - (super::tree::PART_LEN - len) as u64,
@@ -115,6 +116,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
     /// Someone is asked by `to` from now on, and no more by `from`: what was asked there is asked
     /// again.
     pub fn replace_provider(&mut self, from: C, to: C) {
+        // Not `remove_provider`, which refuses `from` for good: when the better connection ends,
+        // the peer is asked over the other one again.
         self.dismiss(from);
         self.add_provider(to);
     }
@@ -147,6 +150,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
             .providers
             .iter()
             .position(|p| p.in_flight < most_in_flight)?;
+        // `next_part` takes the part out of the plan, so a provider must be found first, or the
+        // part is lost.
         let part = self.next_part(below)?;
         // The provider that was asked goes to the back, so that all have their share.
         let mut provider = self.providers.remove(free);
@@ -161,6 +166,7 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         if let Some(part) = self.again.pop_first() {
             return Some(part);
         }
+        // `again` is empty here, so that no part of it is asked for a second time.
         while self.next < self.id.parts().min(below) {
             let part = self.next;
             self.next += 1;
@@ -183,6 +189,8 @@ impl<C: Copy + Eq + std::hash::Hash> FetchPlan<C> {
         }
         self.asked.remove(&part);
         if let Some(provider) = self.providers.iter_mut().find(|p| p.conn == conn) {
+            // Cannot underflow: `in_flight` counts the provider's entries in `asked`, of which one
+            // was just removed.
             provider.in_flight -= 1;
         }
         self.have.insert(part)

@@ -28,6 +28,10 @@ impl Leaves {
     /// far.
     pub fn push(&mut self, part: &[u8]) -> u64 {
         if self.leaves.is_empty() {
+            // BLAKE3 hashes a lone part as the root of the tree, and the first of several as an
+            // inner node. Only the next part shows which of the two this is, so both hashes are
+            // computed.
+            // Which of the two it is shows only with the next part, so both are computed.
             self.alone.update(part);
         }
         let mut hasher = PartHasher::new(self.leaves.len() as u64, false);
@@ -40,6 +44,7 @@ impl Leaves {
     /// The tree of all that was taken.
     pub fn finish(mut self) -> Tree {
         if self.leaves.len() <= 1 {
+            // Covers empty content as well: it has one part, which is empty.
             self.leaves = vec![self.alone.finish()];
         }
         Tree::from_leaves(self.len, self.leaves)

@@ -77,6 +77,7 @@ impl AttachmentId {
             count = count.div_ceil(2);
             level += 1;
         }
+        // Rejects a proof with surplus hashes, so that each part has exactly one valid proof.
         (proof.next().is_none() && node == self.hash.0).then_some(())
     }
 }
@@ -108,6 +109,8 @@ impl PartHasher {
         let mut hasher = blake3::Hasher::new();
         if !only {
             // An index that overflows belongs to no attachment: its hash will match nothing.
+            // The mask keeps it at the beginning of a chunk: `set_input_offset` panics inside of
+            // one.
             hasher.set_input_offset(index.saturating_mul(PART_LEN as u64) & !(PART_LEN as u64 - 1));
         }
         PartHasher { hasher, only }
@@ -192,6 +195,7 @@ pub struct Tree {
 impl Tree {
     /// A tree of which nothing but the root is known.
     pub fn unknown(id: AttachmentId) -> Self {
+        // ceil(log2(parts)): the number of levels below the root.
         let depth = u64::BITS - (id.parts() - 1).leading_zeros();
         Tree {
             id,
@@ -206,6 +210,7 @@ impl Tree {
         for (index, leaf) in (0..).zip(leaves) {
             learn(&mut tree.levels[0], index, &leaf);
         }
+        // A missing leaf leaves the hash of zeroes, which no content has.
         tree.id.hash = Hash(tree.fill().unwrap_or(hash.0));
         tree
     }
@@ -242,7 +247,9 @@ impl Tree {
                 );
             }
         };
+        // `climb` reports no node of a tree with a single part, so the leaf is learned here.
         take(0, index, node);
+        // Climbs a second time: no node may be learned before the whole proof has been verified.
         id.climb(index, node, proof, take);
         true
     }
@@ -250,6 +257,7 @@ impl Tree {
     /// Takes a node on trust, from an own, earlier check. False if the tree has no such place.
     pub fn restore(&mut self, place: Place, node: &Node) -> bool {
         let level = usize::from(place.level);
+        // The level is read from a file, and a shift by 64 or more would overflow.
         let count = self.id.parts().div_ceil(1 << level.min(63));
         match self.levels.get_mut(level) {
             Some(nodes) if place.index < count => {
@@ -302,6 +310,8 @@ impl Tree {
                 let left = *known(&self.levels[level], 2 * parent)?;
                 let node = if 2 * parent + 1 < count {
                     let right = known(&self.levels[level], 2 * parent + 1)?;
+                    // Any even index works here: it only tells `merge` that the first node is the
+                    // left child.
                     merge(&left, right, 0, count)
                 } else {
                     left

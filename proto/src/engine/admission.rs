@@ -61,6 +61,7 @@ impl Admission {
     fn admits(&mut self, cx: &mut Context, conn: ConnId, query: QueryId, record: &Record) -> bool {
         if let Err(what) = record.validate(&cx.limits) {
             cx.refuse(conn, query, &what.to_string());
+            // A record over a limit is not forged: the peer may have wider limits than this node.
             if record.is_forged() {
                 cx.forged(conn, "a forged record to keep");
             }
@@ -70,6 +71,8 @@ impl Admission {
             cx.refuse(conn, query, "the record has expired");
             return false;
         }
+        // Checked last because it also counts: a record that is rejected anyway must not use up the
+        // quota.
         if let Err(why) = self.quotas.count(cx, conn, record) {
             cx.counts.over_quota += 1;
             cx.refuse(conn, query, why);

@@ -43,6 +43,8 @@ impl Announcements {
             && cx.limits.providers.providers_per_attachment > 0
         {
             let at = cx.now.saturating_add(DELAY);
+            // The delay is constant and time never goes back, so the order of insertion is the
+            // order of deadlines.
             self.waiting.push_back((at, id.hash));
         }
     }

@@ -58,14 +58,19 @@ impl Cache {
         if self.kept.get(&key).is_some_and(|kept| kept.until >= until) {
             return;
         }
+        // Removed before the bounds are checked: the replaced entry must not count against its peer
+        // or against the total.
         self.remove(&key);
         let share = self.by_peer.get(&from).copied().unwrap_or_default();
+        // One peer alone cannot push out what the others have offered.
         if bytes.saturating_add(share) > most / SHARES {
             return;
         }
         while self.bytes.saturating_add(bytes) > most {
             match self.order.first().copied() {
                 Some((sooner, key)) if sooner < until => self.remove(&key),
+                // All remaining entries expire later than the new one, so none of them is evicted
+                // for it.
                 _ => return,
             }
         }
@@ -85,6 +90,7 @@ impl Cache {
             return;
         };
         let bytes = weight(&gone.record);
+        // Cached records are immutable, so this is the weight that `put` has added.
         self.bytes -= bytes;
         self.order.remove(&(gone.until, *key));
         if let Some(share) = self.by_peer.get_mut(&gone.from) {
@@ -100,6 +106,7 @@ impl Cache {
         if record.is_forged() {
             return cx.forged(conn, "a forged record to cache");
         }
+        // CACHE has no answer, so an unsuitable record is silently ignored.
         let fits = can_be_cached(&record, &cx.limits) && record.validate(&cx.limits).is_ok();
         let Some(from) = cx.peers.id(conn).filter(|_| fits) else {
             return;
@@ -157,6 +164,8 @@ impl Cache {
 /// keep it.
 fn time(nearer: usize, copies: usize) -> Duration {
     let farther = u32::try_from(nearer.saturating_sub(copies)).unwrap_or(u32::MAX);
+    // A shift by 32 or more would overflow; an hour that is halved 32 times is less than a
+    // microsecond.
     AMONG_KEEPERS / 1_u32.checked_shl(farther).unwrap_or(u32::MAX)
 }
 

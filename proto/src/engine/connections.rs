@@ -16,6 +16,8 @@ impl Engine {
         for ticket in self.awaiting.take() {
             self.status(ticket);
         }
+        // Whichever side opened the connection, searches that wait for a dial to this peer can go
+        // on.
         for search in self.cx.dials.ended(&id) {
             self.searches.ask(&mut self.cx, search, conn, id);
             self.run();
@@ -31,6 +33,8 @@ impl Engine {
 
     /// Handles the end of a connection.
     pub(super) fn peer_down(&mut self, conn: ConnId) {
+        // Removed first: the code below looks for connected peers and must not find this
+        // connection.
         let peer = self.cx.peers.remove(conn).map(|peer| peer.id);
         if let Some(other) = peer.and_then(|peer| self.cx.peers.best(&peer)) {
             self.provider_moves(conn, other);
@@ -48,7 +52,10 @@ impl Engine {
 
     /// Closes a connection, for a reason that its peer learns.
     pub(super) fn disconnect(&mut self, conn: ConnId, why: String) {
+        // Several organs may request the same disconnection; only the first reason is reported.
         if self.cx.peers.has(conn) {
+            // Emitted before the peer's requests fail, so that outputs come in the order of their
+            // causes.
             self.cx.outputs.push_back(Output::Disconnect(conn, why));
             self.peer_down(conn);
         }
@@ -98,6 +105,8 @@ impl Engine {
                 }
                 Some(conn) => self.searches.ask(cx, search, conn, contact.id),
                 None => {
+                    // Never `Impossible`: contacts without an address are not queued. So the search
+                    // goes on counting this peer as waiting.
                     cx.dial(contact, search);
                 }
             }

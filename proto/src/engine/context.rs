@@ -52,6 +52,8 @@ pub(super) struct Context {
 impl Context {
     /// Creates the context of the node `own`, without peers.
     pub(super) fn new(own: PeerId, limits: Arc<Limits>, table: Table, epoch: Duration) -> Self {
+        // A download that ends abandons its requests in flight, so even an honest peer may owe that
+        // many answers.
         let of_downloads = limits
             .transfers
             .downloads
@@ -97,6 +99,8 @@ impl Context {
         message: impl FnOnce(QueryId) -> ProtoMessage,
     ) {
         let deadline = self.now.saturating_add(patience);
+        // Registered even if the peer has just disconnected: then nothing is sent, and the request
+        // times out.
         let query = self.requests.add(conn, request, deadline);
         self.send(conn, message(query));
     }
@@ -126,6 +130,7 @@ impl Context {
     /// Takes what is to be done with the store's answer to `ticket`.
     pub(super) fn store_answered(&mut self, ticket: StoreTicket) -> AfterStore {
         let after = self.after_store.remove(&ticket);
+        // An unknown ticket belongs to a second answer to the same request, which is ignored.
         let after = after.unwrap_or(AfterStore::Nothing);
         if let Some(peer) = after.peer().and_then(|conn| self.peers.get_mut(conn)) {
             peer.at_store = peer.at_store.saturating_sub(1);
@@ -174,6 +179,7 @@ impl Context {
 
     /// Returns the connected and known contacts nearest to `target`.
     pub(super) fn nearby(&self, target: &Hash, count: usize) -> Vec<Contact> {
+        // Includes connected peers that named no address: they can be queried, though not dialled.
         let mut all = self.peers.near(target);
         let known = self.table.closest(target, count);
         all.extend(
@@ -190,6 +196,7 @@ impl Context {
     /// itself.
     pub(super) fn nodes_near(&self, target: &Hash, conn: ConnId) -> Vec<Contact> {
         let asker = self.peers.id(conn);
+        // One more, since the asker may be among them.
         let mut nodes = self.table.closest(target, self.limits.routing.closest + 1);
         nodes.retain(|contact| Some(contact.id) != asker);
         nodes.truncate(self.limits.routing.closest);

@@ -31,6 +31,7 @@ impl Dials {
     /// Registers that `search` wants to ask `contact`. At most `most` connections are opened at
     /// once.
     pub(super) fn dial(&mut self, contact: Contact, search: SearchId, most: usize) -> Dial {
+        // Checked first: a dial under way also serves a search that knows no address of the peer.
         if let Some(waiting) = self.open.get_mut(&contact.id) {
             waiting.push(search);
             return Dial::Wait;

@@ -50,6 +50,7 @@ impl Engine {
         let (cx, now) = (&self.cx, self.cx.now);
         let has_passed = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= now);
         has_passed(self.earliest_deadline())
+            // Also without peers: announcements whose delay has elapsed are dropped then.
             || has_passed(self.announcements.next_deadline())
             || self.republish.is_due(cx)
             || self.provider_records.is_due(now)
@@ -76,6 +77,7 @@ impl Engine {
         self.cache.expire(now);
         self.admission.quotas.expire(now);
         let worse = self.links.quiet_worse(&self.cx, self.transfers.conns());
+        // Closed before the trim, which counts the remaining connections.
         self.leave(worse);
         let (puts, searches) = (&self.puts, &self.searches);
         let wanted = || puts.candidates(searches);
@@ -97,6 +99,8 @@ impl Engine {
             ..
         } = cx;
         let expired = requests.expired(*now, |conn, request| {
+            // A slow but active peer gets more time, counted from the last part that it served, or
+            // from the last new part of an attachment that it took.
             let progress = match request {
                 Request::Fetch(..) => peers.get(conn)?.gave,
                 Request::Store(put) => puts.moved(put, &peers.id(conn)?)?,
@@ -104,11 +108,14 @@ impl Engine {
             };
             Some(progress.saturating_add(limits.timeouts.request_timeout))
         });
+        // One strike per peer and pass, however many of its requests have expired at once.
         let mut silent = BTreeSet::new();
         for (conn, request) in expired {
             silent.insert(conn);
             self.unanswered(conn, request, "the peer did not answer in time");
             self.run();
+            // A timeout counts against the contact in the routing table. A refusal does not,
+            // because the peer is alive.
             match request {
                 Request::Fetch(id, _) => self.transfers.provider_gone(&mut self.cx, id, conn),
                 Request::Search(_, peer) => self.cx.table.failed(&peer),

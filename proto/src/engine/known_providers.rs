@@ -32,6 +32,7 @@ impl KnownProviders {
             noted,
             conns: Vec::new(),
         });
+        // No effect for a new entry: its number is not in `order` yet.
         self.order.remove(&known.noted);
         known.noted = noted;
         self.order.insert(noted, id);

@@ -28,6 +28,7 @@ impl Links {
         let quiet = quiet(cx);
         let worse = cx.peers.worse();
         let worse = worse.map(|(_, peer)| peer.used.saturating_add(quiet));
+        // A deadline in the past belongs to a busy connection, and would make the event loop spin.
         let worse = worse.filter(|at| *at > cx.now);
         worse.chain(self.trim_at).min()
     }
@@ -83,6 +84,7 @@ impl Links {
         let mut spare = spare(cx, &busy(cx, served), &wanted());
         let mut ids: Vec<PeerId> = spare.keys().copied().collect();
         let mut over = Vec::new();
+        // Recomputed each time: closing a connection changes which bucket is the fullest.
         while over.len() < excess
             && let Some(id) = cx.table.least_useful(&ids)
             && let Some(conn) = spare.remove(&id)

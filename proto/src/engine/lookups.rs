@@ -119,6 +119,7 @@ impl Lookups {
                 "too many lookups at once (limit routing.lookups)",
             );
         }
+        // Decremented at each node, so that a query terminates even if the nodes form a cycle.
         let question = Question::Find(key, hops - 1);
         let few = cx.limits.routing.parallel.max(1);
         let search = searches.begin_nearby(cx, *key.hash(), question, asker, few);
@@ -154,6 +155,7 @@ impl Lookups {
         let attachment = record.value.attachment();
         if record.seal.is_some() {
             lookup.note_version(record, cx.unix_millis());
+        // The first unsigned record is final: nothing tells which of two is the newer one.
         } else if let Some(origin) = lookup.origin.take() {
             // Further providers of an attachment that this node fetches are worth knowing.
             match (origin, attachment) {
@@ -232,6 +234,7 @@ impl Lookups {
         }
         if let (Key::Content(hash), None) = (lookup.key, &lookup.trouble)
             && !matches!(origin, Origin::Peer(..))
+            // Only once: the lookup returns here after the providers have been queried.
             && !std::mem::replace(&mut lookup.is_sought, true)
         {
             // An attachment that nobody near its key would keep may be where it was put.
@@ -292,6 +295,7 @@ fn give(cx: &mut Context, origin: Origin, record: Record, search: Option<SearchI
             cx.send(conn, ProtoMessage::Found { query, record });
         }
         (Origin::User(ticket), Some(id)) => {
+            // Must come first: the tasks below look up the download, and do nothing without it.
             cx.leave(Task::Download(id, OnArrival::Found(ticket, record)));
             if let Some(search) = search {
                 cx.leave(Task::Hope(id, search));

@@ -37,6 +37,8 @@ impl Engine {
                 cx.refuse(conn, query, why);
             }
             M::Find { query, key, hops } => {
+                // The number of hops is the peer's claim: the work of this node is bounded by its
+                // own limit.
                 let hops = hops.min(cx.limits.routing.hops);
                 let after = AfterStore::PeerGet(conn, query, key, hops);
                 cx.ask_store(StoreOp::Get(key), after);

@@ -128,9 +128,12 @@ impl Engine {
 
     /// Takes in an event that happened at `now` (time since any fixed moment; never goes back).
     pub fn handle(&mut self, now: Duration, input: Input) {
+        // Organs keep deadlines in the order of insertion, which is sorted only if time never goes
+        // back.
         self.cx.now = self.cx.now.max(now);
         self.route(input);
         self.run();
+        // Runs after the input, so that an answer which arrives just at its deadline still counts.
         self.keep_house();
         self.run();
     }
@@ -178,6 +181,8 @@ impl Engine {
             }
             Input::Tick => {}
             Input::Stop => {
+                // Set before `puts.stop`, which then stores at connected peers instead of searching
+                // for others.
                 self.cx.stopping = true;
                 self.puts.stop(&mut self.cx, &mut self.searches);
             }
@@ -216,6 +221,8 @@ impl Engine {
         let cx = &mut self.cx;
         match task {
             Task::Report(search, Report::Connected(peer, conn)) => {
+                // Adds the provider before the search goes on: the search may end below, and a
+                // download without providers and without pending searches fails.
                 self.transfers.met(cx, search, conn);
                 self.run();
                 self.searches

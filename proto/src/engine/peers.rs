@@ -70,7 +70,10 @@ impl Peers {
         self.by_conn.insert(conn, peer);
         let before = self.best(&id);
         let conns = self.by_id.entry(id).or_default();
+        // Connection numbers only grow, so the older one comes first among connections of equal
+        // rank.
         let at = conns.partition_point(|other| *other < (Reverse(rank), conn));
+        // Most peers have a single connection, and a plain insertion would allocate room for four.
         conns.reserve_exact(1);
         conns.insert(at, (Reverse(rank), conn));
         let best = conns.first().map_or(rank, |(Reverse(best), _)| *best);

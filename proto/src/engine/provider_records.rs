@@ -84,6 +84,7 @@ impl ProviderRecords {
         });
         match here {
             Some((_, Some(provider))) => {
+                // `first_until` may now be too early, which costs one extra scan of the map.
                 *provider = Provider { contact, until };
                 return Ok(());
             }
@@ -95,6 +96,7 @@ impl ProviderRecords {
             _ => {}
         }
         let of_peer = self.by_peer.get(&contact.id).copied().unwrap_or_default();
+        // Checked before `make_room`: a peer at its own bound must not evict the records of others.
         if of_peer >= limits.providers.provider_records_per_peer {
             return Err("you provide too much (limit providers.provider_records_per_peer)");
         }

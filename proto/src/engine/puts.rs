@@ -91,6 +91,8 @@ impl Puts {
             (None, None) => {}
             (Some(tree), Some(id)) if tree.id() == id => {
                 let after = AfterStore::LocalLink(ticket, record);
+                // Links the content before it stores the record: whoever finds the record may fetch
+                // parts at once.
                 return cx.ask_store(StoreOp::Link(Arc::new(tree), ticket), after);
             }
             _ => return cx.reply(ticket, Event::Failed(Failure::OtherContent)),
@@ -198,6 +200,8 @@ impl Puts {
         let Some(open) = self.open.get_mut(&put) else {
             return;
         };
+        // Cannot underflow: a request has been removed from `requests`, or abandoned, before it is
+        // counted here.
         open.waiting -= 1;
         match refusal {
             None => open.kept_by.extend(cx.peers.id(conn)),
@@ -232,6 +236,8 @@ impl Puts {
                 continue;
             }
             let sent = put.sent.entry(peer).or_default();
+            // Counts bytes and not distinct parts: a peer that fetches one part forever reaches the
+            // total here, and its deadline is not extended any more.
             if sent.bytes >= id.len {
                 continue;
             }
@@ -253,6 +259,7 @@ impl Puts {
     /// about to stop.
     pub(super) fn stop(&mut self, cx: &mut Context, searches: &mut Searches) {
         for (search, located) in std::mem::take(&mut self.searches) {
+            // A cancelled search never reports, so the copies are not sent twice.
             searches.cancel(search);
             if !located.is_republished() {
                 self.replicate(cx, searches, located.publisher, located.record);

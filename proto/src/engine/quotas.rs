@@ -46,6 +46,7 @@ impl Ledger {
             return quota.records > 0 && bytes <= quota.bytes;
         };
         let before = share.records.get(key);
+        // Cannot underflow: `share.bytes` includes the earlier record.
         let all = share.bytes - before.map_or(0, |(bytes, _)| *bytes);
         let records = share.records.len() + usize::from(before.is_none());
         records <= quota.records && all.saturating_add(bytes) <= quota.bytes
@@ -54,6 +55,8 @@ impl Ledger {
     /// Counts a record of `who`, in the place of an earlier one under its key.
     fn take(&mut self, who: Hash, key: Key, bytes: u64, until: Duration) {
         let before = self.shares.get(&who);
+        // `order` is keyed by the expiry, so the earlier entry must be removed under its own
+        // expiry.
         if let Some((_, until)) = before.and_then(|share| share.records.get(&key).copied()) {
             self.forget(until, who, key);
         }
@@ -61,6 +64,7 @@ impl Ledger {
         share.records.insert(key, (bytes, until));
         share.bytes += bytes;
         self.order.insert((until, who, key));
+        // One entry was added, so evicting one is enough.
         if self.order.len() > REMEMBERED
             && let Some((until, who, key)) = self.order.first().copied()
         {
@@ -148,6 +152,7 @@ impl Quotas {
                     "its signer has too much here (limits records_per_signer, bytes_per_signer)",
                 );
             }
+            // Converts the expiry from the clock that everybody has into the engine's time.
             let left = seal.expires.saturating_sub(cx.unix_millis());
             let until = cx.now.saturating_add(Duration::from_millis(left));
             self.signers.take(seal.signer, key, bytes, until);

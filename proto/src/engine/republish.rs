@@ -43,6 +43,7 @@ impl Republish {
         self.order.push_back((now, key));
         if self.order.len() > NOTED
             && let Some((at, oldest)) = self.order.pop_front()
+            // A key that was stored once more since then has a younger entry in `order`.
             && self.noted.get(&oldest) == Some(&at)
         {
             self.noted.remove(&oldest);

@@ -88,6 +88,7 @@ impl Requests {
 
     /// Takes the request that `conn` answers; `None` if it was not asked.
     pub(super) fn answered(&mut self, conn: ConnId, query: QueryId) -> Option<Request> {
+        // Query numbers are shared by all connections, so a hostile peer can guess those of others.
         if self.pending.get(&query)?.conn != conn {
             return None;
         }
@@ -117,6 +118,7 @@ impl Requests {
         if self.pending.is_empty() {
             self.first_deadline = None;
         }
+        // The order of a hash map differs from run to run, and simulations must be reproducible.
         lost.sort_unstable_by_key(|(query, _)| *query);
         lost.into_iter().map(|(_, p)| p.request).collect()
     }
@@ -134,6 +136,7 @@ impl Requests {
         let mut expired = Vec::new();
         let mut first: Option<Duration> = None;
         for (query, pending) in &mut self.pending {
+            // Kept only to recognize a late answer, so it has no deadline any more.
             if pending.request == Request::Abandoned {
                 continue;
             }
@@ -167,6 +170,7 @@ impl Requests {
                 owing.push(pending.conn);
             }
         }
+        // Sorted so that simulations are reproducible, as in `lost`.
         owing.sort_unstable();
         for conn in owing {
             self.owes(conn);
@@ -176,6 +180,7 @@ impl Requests {
     fn owes(&mut self, conn: ConnId) {
         let owed = self.owed.entry(conn).or_default();
         *owed += 1;
+        // `==` and not `>`, so that a connection is reported once, when it exceeds the bound.
         if *owed == self.most_owed.saturating_add(1) {
             self.debtors.push(conn);
         }

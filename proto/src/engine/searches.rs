@@ -189,6 +189,7 @@ impl Searches {
 
     /// Asks a connected peer.
     pub(super) fn ask(&mut self, cx: &mut Context, id: SearchId, conn: ConnId, peer: PeerId) {
+        // The search may have been cancelled while it waited for the connection.
         let Some(open) = self.open.get(&id) else {
             return;
         };

@@ -25,6 +25,8 @@ impl Engine {
         match (after, reply) {
             (A::LocalGet(ticket, key, query), R::Record(record)) => {
                 match record.or_else(|| self.cache.hit(cx, &key)) {
+                    // A signed record may have a newer version elsewhere, so the local one is only
+                    // a candidate.
                     Some(record) if record.seal.is_none() => cx.reply(ticket, Event::Found(record)),
                     here => {
                         let searches = &mut self.searches;
@@ -61,6 +63,8 @@ impl Engine {
             (A::PeerPropagate(conn, query, record), R::Done) => {
                 self.republish.note(record.key, cx.now);
                 cx.send(conn, ProtoMessage::Stored { query });
+                // Replicated after the answer: STORED promises that the record is kept here, not
+                // that there are copies.
                 self.replicate(Publisher::Peer, record);
             }
             (A::Opened(id, number), R::Whole) => self.transfers.arrived(cx, id, number),
@@ -85,6 +89,7 @@ impl Engine {
             }
             (A::Insight(ticket), R::Usage(usage)) => self.insight(ticket, &usage),
             (A::Nothing, _) => {}
+            // A reply of the wrong kind: the requester must still get an answer.
             (after, _) => {
                 self.store_failed(after, &io::Error::other("it answered another request"));
             }
@@ -127,6 +132,7 @@ impl Engine {
     fn store_failed(&mut self, after: AfterStore, error: &io::Error) {
         use AfterStore as A;
         tracing::error!(%error, "the store failed");
+        // The error may contain paths of this computer, so peers get this text only.
         const HERE: &str = "the store of this node failed";
         let cx = &mut self.cx;
         match after {

@@ -140,6 +140,7 @@ impl Transfers {
         cx.ask_store(StoreOp::Open(id), AfterStore::Opened(id, number));
         let providers = self.providers.of(&id).to_vec();
         let download = Download::new(number, providers, cx.now);
+        // Callers have checked that there is no such download, so this inserts the new one.
         Ok(self.downloads.entry(id).or_insert(download))
     }
 
@@ -160,6 +161,7 @@ impl Transfers {
     /// Drops the downloads that nobody has waited for in a long time.
     pub(super) fn expire(&mut self, cx: &mut Context) {
         if let Some(before) = cx.now.checked_sub(cx.limits.timeouts.request_timeout) {
+            // Terminates, because each round removes a download together with its entry in `idle`.
             while self.drop_idle(cx, Some(before)) {}
         }
     }
@@ -211,6 +213,7 @@ impl Transfers {
             };
             let settled = download.writing.is_empty();
             if settled && plan.is_complete() {
+                // All parts were written, yet the store never said that the attachment is whole.
                 return self.download_failed(cx, id, STORE_LOST_IT, "the attachment was not kept");
             }
             if settled && plan.is_stuck() && download.hopes.is_empty() {
@@ -259,6 +262,7 @@ impl Transfers {
         let right = id.part_len(part) == Some(received.bytes.len())
             && id.verify(part, &received.node, &proof);
         if !right {
+            // The part stays assigned to this peer until the disconnection returns it to the plan.
             return cx.violation(conn, format!("it sent a wrong part of {}", id.hash));
         }
         if let Some(peer) = cx.peers.get_mut(conn) {
@@ -296,6 +300,7 @@ impl Transfers {
         for (conn, query) in download.take_waiting(part) {
             read_for_peer(cx, conn, query, id, part);
         }
+        // Reported before `arrived`: no event may follow the last one of a request.
         self.progress(cx, id, done.unwrap_or_default());
         if whole {
             self.arrived(cx, id, number);
@@ -334,6 +339,7 @@ impl Transfers {
         if let Some(since) = download.idle {
             self.idle.remove(&(since, id.hash, id.len));
         }
+        // Abandoned, not removed: a part that still arrives must not count as a violation.
         cx.requests
             .abandon(|_, request| matches!(request, Request::Fetch(of, _) if of == id));
         Some(download)

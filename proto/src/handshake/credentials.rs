@@ -86,6 +86,7 @@ impl Credentials {
             .iter()
             .copied()
             .filter(|cipher| !(authenticated && *cipher == Cipher::None))
+            // Peers refuse a PING that offers more.
             .take(MAX_OFFER)
             .collect();
         self
@@ -138,6 +139,7 @@ impl Fresh {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn generate() -> io::Result<Self> {
+        // Filled in place: a temporary copy on the stack would not be wiped.
         let mut fresh = Fresh::from_bytes([0; 32], [0; 32]);
         getrandom::fill(&mut fresh.challenge).map_err(io::Error::other)?;
         getrandom::fill(&mut fresh.ephemeral).map_err(io::Error::other)?;

@@ -4,6 +4,7 @@ use super::message::MAX_MESSAGE;
 
 /// A message as it is sent: its length (u16, little-endian) and its bytes.
 pub fn framed(message: &[u8]) -> Vec<u8> {
+    // No handshake message exceeds `MAX_MESSAGE`, so its length fits into 16 bits.
     let [low, high] = (message.len() as u16).to_le_bytes();
     [&[low, high], message].concat()
 }
@@ -53,6 +54,7 @@ impl FrameIn {
     fn length(&self) -> io::Result<usize> {
         let [low, high, ..] = self.bytes;
         let length = usize::from(u16::from_le_bytes([low, high]));
+        // Checked before the body is read: the buffer has room for `MAX_MESSAGE` bytes only.
         if self.have >= 2 && !(1..=MAX_MESSAGE).contains(&length) {
             let why = "what came is no message of a handshake";
             return Err(io::Error::new(ErrorKind::InvalidData, why));

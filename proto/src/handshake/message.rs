@@ -96,6 +96,7 @@ impl Message {
         }
         let mut parser = Parser(bytes);
         let [kind, version] = parser.array()?;
+        // Checked before the kind, because another version may define other kinds.
         if version != VERSION {
             return Err(Refusal::Version(version));
         }
@@ -139,6 +140,7 @@ fn offer(parser: &mut Parser<'_>) -> Result<Vec<Cipher>, Refusal> {
     }
     let mut offer = Vec::with_capacity(count);
     for _ in 0..count {
+        // Unknown ciphers are skipped, so that later versions can offer new ones to this one.
         offer.extend(Cipher::from_wire(parser.byte()?));
     }
     Ok(offer)

@@ -63,6 +63,7 @@ impl Refusal {
             Refusal::Version(_) => 2,
             Refusal::Mode(_) => 3,
             Refusal::NoCommonCipher | Refusal::NotOffered => 4,
+            // One code for all of these: naming the check that failed would only help an attacker.
             Refusal::WeakExchange
             | Refusal::WeakKey
             | Refusal::NotProved

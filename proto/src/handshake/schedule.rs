@@ -29,6 +29,7 @@ impl Schedule {
         if !shared.was_contributory() {
             return Err(Refusal::WeakExchange);
         }
+        // Without a salt, HKDF uses HashLen zero bytes (RFC 5869, section 2.2).
         let salt = group.map_or(&[0; 32], GroupSecret::as_bytes);
         Ok(Schedule(extract(salt, shared.as_bytes())))
     }

@@ -179,12 +179,14 @@ impl Handshake {
         now: Duration,
         accepts: impl Fn(&PeerId) -> bool,
     ) -> Result<Step, Refusal> {
+        // Any failure below leaves the handshake over, so that no state can be tried twice.
         let state = std::mem::replace(&mut self.state, State::Over);
         if now > self.deadline {
             return Err(Refusal::Late);
         }
         match (state, Message::parse(message)?) {
             (State::Over, _) => Err(Refusal::OutOfTurn),
+            // Unauthenticated, but whoever can forge it could just as well cut the connection.
             (_, Message::Refused(code)) => Err(Refusal::by_peer(code)),
             // Of what was sent and came it is the bytes that are signed, not what was understood of them.
             (State::Accepted(fresh), Message::Ping(ping)) => {
@@ -260,6 +262,8 @@ impl Handshake {
         };
         said.add(&pong.head());
         let schedule = Schedule::new(ephemeral, &ping.ephemeral, self.ours.group.as_ref())?;
+        // Derived before `prove` extends the transcript: the peer learns the key and the signature
+        // only by decrypting them.
         let key = schedule.message_key(PONG_KEY, &said);
         let sealed_over = said.clone();
         let proof = self.prove(Role::Responder, &mut said, true);
@@ -285,6 +289,7 @@ impl Handshake {
         accepts: impl Fn(&PeerId) -> bool,
     ) -> Result<Step, Refusal> {
         self.same_mode(pong.mode)?;
+        // A cipher that was not offered would be a downgrade, to no cipher at all for instance.
         if !self.ours.ciphers.contains(&pong.cipher) {
             return Err(Refusal::NotOffered);
         }
@@ -300,6 +305,7 @@ impl Handshake {
         said.add(&key.to_bytes());
         self.check(Role::Responder, &mut said, &key, signature)?;
         let found = key.id();
+        // Compared after the signature has been verified: until then the id is only a claim.
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(Refusal::WrongPeer { expected, found });
         }
@@ -310,6 +316,7 @@ impl Handshake {
         let sealed_over = said.clone();
         let proof = self.prove(Role::Initiator, &mut said, false);
         let sealed = reply_key.seal(&sealed_over, proof);
+        // The first secret belongs to the initiator, so this side sends with it.
         let (send, receive) = schedule.secrets(&said);
         let cipher = pong.cipher;
         let keys = |secret| Keys { cipher, secret };
@@ -338,6 +345,7 @@ impl Handshake {
         if !accepts(&claimed.id()) {
             return Err(Refusal::NotAccepted(claimed.id()));
         }
+        // The first secret belongs to the initiator, so this side receives with it.
         let (receive, send) = schedule.secrets(&said);
         let keys = |secret| Keys { cipher, secret };
         Ok(Step {
@@ -354,6 +362,7 @@ impl Handshake {
     /// Returns the proof of this side: its key, where the peer does not know it yet, and its
     /// signature of all that was said. The signature then belongs to what was said.
     fn prove(&self, role: Role, said: &mut Transcript, with_key: bool) -> Vec<u8> {
+        // Reserves room for the tag that `seal` appends.
         let mut proof = Vec::with_capacity(32 + SIGNATURE + super::message::TAG);
         if with_key {
             let key = self.ours.identity.public_key().to_bytes();

@@ -38,6 +38,7 @@ impl Transcript {
     }
 
     pub(super) fn add(&mut self, entry: &[u8]) {
+        // The length prefix keeps bytes from moving between entries under the same hash.
         self.0.update((entry.len() as u32).to_le_bytes());
         self.0.update(entry);
     }

@@ -53,6 +53,7 @@ pub trait Armor: Sized {
         if words.next() != Some(Self::KIND) {
             return Err(ArmorError::Foreign(Self::KIND));
         }
+        // Checked before the checksum, which a later version may compute differently.
         match words.next() {
             Some(VERSION) => {}
             Some(version) if version.parse::<u16>().is_ok() => {
@@ -63,6 +64,7 @@ pub trait Armor: Sized {
         let (Some(secret), Some(sum), None) = (words.next(), words.next(), words.next()) else {
             return Err(ArmorError::Damaged);
         };
+        // Cannot underflow: the checksum is the last word, and a space precedes it.
         let before = line.len() - sum.len() - 1;
         if line.get(..before).map(checksum) != from_hex(sum) {
             return Err(ArmorError::Damaged);
@@ -81,6 +83,7 @@ fn checksum(text: &str) -> [u8; 8] {
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
+    // Not `hex::encode`, whose temporary string would be freed without being wiped.
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             text.extend(char::from_digit(digit.into(), 16));

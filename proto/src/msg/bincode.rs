@@ -17,6 +17,7 @@ pub struct Bincode;
 
 impl Bincode {
     fn config() -> impl Config {
+        // bincode takes this limit as a const generic, so it cannot be the limit of the node.
         config::legacy().with_limit::<CLAIM_LIMIT>()
     }
 }

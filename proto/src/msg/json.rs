@@ -21,6 +21,8 @@ impl MsgEnc for Json {
         // Not `from_reader`, which reads on to the end of the stream.
         let mut json = serde_json::Deserializer::from_reader(r);
         ProtoMessage::deserialize(&mut json).map_err(|error| {
+            // These errors keep their kind, because `WouldBlock` makes the service stop and start
+            // again later.
             if error.is_io() || error.is_eof() {
                 error.into()
             } else {

@@ -107,6 +107,7 @@ impl Record {
             let len = seal.salt.len();
             return Err(InvalidRecord::LongSalt { len });
         }
+        // Checked before the signature, because a hash is far cheaper to verify.
         if self.key != signed_key(&seal.signer, &seal.salt) {
             return Err(InvalidRecord::NotSignersKey);
         }
@@ -123,6 +124,7 @@ impl Record {
 /// The bytes that are signed: key, sequence, expiry (u64, little-endian), and the value's digest.
 fn message(key: &Key, sequence: u64, expires: u64, value: &Value) -> Vec<u8> {
     [
+        // All fields have a fixed length, so the signed bytes are unambiguous.
         &key.hash().0[..],
         &sequence.to_le_bytes(),
         &expires.to_le_bytes(),
@@ -134,6 +136,7 @@ fn message(key: &Key, sequence: u64, expires: u64, value: &Value) -> Vec<u8> {
 /// A hash of everything about a value. Its layout does not depend on how messages are encoded.
 fn digest(value: &Value) -> [u8; 32] {
     let bytes = match value {
+        // The leading byte separates the two kinds: bytes could otherwise imitate an attachment.
         Value::Bytes(bytes) => [&[0][..], bytes].concat(),
         Value::Attachment { id, name } => {
             [&[1][..], &id.hash.0, &id.len.to_le_bytes(), name.as_bytes()].concat()

@@ -79,6 +79,7 @@ impl<A: Clone> Bucket<A> {
             return Noted::Kept;
         }
         if self.waiting.len() == size {
+            // §4.1: the most recently seen contact is promoted first, so the oldest one is dropped.
             self.waiting.pop_front();
         }
         self.waiting.reserve_exact(1);

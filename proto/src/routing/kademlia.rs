@@ -93,6 +93,7 @@ impl<A: Clone> Kademlia<A> {
     fn groups(&self, target: &Hash) -> impl Iterator<Item = &[Bucket<A>]> {
         let shared = self.shared(target).min(self.buckets.len());
         let (shallow, rest) = self.buckets.split_at(shared);
+        // The bucket may not exist: the table is only as long as its deepest contact needs.
         let (same, deep) = rest.split_at(rest.len().min(1));
         [same, deep].into_iter().chain(shallow.chunks(1).rev())
     }
@@ -104,6 +105,7 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
             return Noted::Ignored;
         }
         let shared = self.shared(&contact.id.0);
+        // At most 256 buckets: only the own id shares all 256 bits, and it was ignored above.
         while self.buckets.len() <= shared {
             self.buckets.push(Bucket::new(now));
         }
@@ -120,6 +122,7 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
     fn closest(&self, target: &Hash, count: usize) -> Vec<Contact<A>> {
         let mut found = Vec::new();
         for group in self.groups(target) {
+            // Cannot underflow: each group adds at most `missing` contacts.
             let missing = count - found.len();
             if missing == 0 {
                 break;
@@ -146,6 +149,7 @@ impl<A: Clone + Debug> Route<A> for Kademlia<A> {
             self.buckets[shared].searched = now;
             return Some(within_bucket(&self.own.0, shared, random));
         }
+        // A single search for the own id reaches the contacts of all these buckets.
         for bucket in &mut self.buckets[near..] {
             bucket.searched = now;
         }

@@ -97,6 +97,7 @@ impl<A: Clone> Search<A> {
         for (at, seed) in seeds.into_iter().enumerate() {
             search.offer(at % search.paths.len(), seed, 0);
         }
+        // Without seeds, all paths are done from the start.
         search.merge();
         search
     }
@@ -136,6 +137,8 @@ impl<A: Clone> Search<A> {
             return;
         };
         closer.sort_by_cached_key(|contact| Distance::between(&contact.id.0, &self.target));
+        // Truncated before known contacts are dropped: an answer counts for `want` contacts at
+        // most, known or not.
         closer.truncate(self.params.want);
         closer.retain(|contact| !self.taken.contains(&contact.id));
         let is_idle = |at: &usize| *at != path && self.paths[*at].is_idle(&self.taken);
@@ -161,6 +164,7 @@ impl<A: Clone> Search<A> {
                 pool.absorb(path);
             }
             self.paths.push(pool);
+            // The old index may be out of range for the single pool that is left.
             self.turn = 0;
         }
     }

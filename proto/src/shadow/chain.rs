@@ -76,6 +76,7 @@ impl Chain {
         body: InOutBuf<'_, '_, u8>,
         tag: &[u8],
     ) -> Result<(), Forged> {
+        // Only an authentic record advances the counter.
         self.keyed.open(self.number, header, body, tag)?;
         self.advance();
         Ok(())
@@ -85,6 +86,7 @@ impl Chain {
         // It would go round after 2^64 records, under another key by then.
         self.number = self.number.wrapping_add(1);
         if self.number.is_multiple_of(RECORDS_PER_KEY) {
+            // Dropping the old secret wipes it, and it cannot be derived from the new one.
             self.secret = expand::<32>(&self.secret.0, &[b"mydht 1 next secret"]).into();
             if let Some(keyed) = Keyed::new(self.cipher, &self.secret.0) {
                 self.keyed = keyed;

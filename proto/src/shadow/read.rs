@@ -88,6 +88,7 @@ impl RecordR {
                 .fail("what came is no record: the bytes were forged or damaged on their way");
         }
         let whole = len + self.chain.tag_len();
+        // At most `RECORD` bytes and a tag: the length that the peer claims was checked above.
         if self.buf.len() < whole {
             self.buf.resize(whole, 0);
         }
@@ -95,6 +96,7 @@ impl RecordR {
             self.have += some(r, &mut self.buf[self.have - HEADER..whole])?;
         }
         let (body, tag) = self.buf[..whole].split_at_mut(len);
+        // `out` is written only if the record is authentic: see `Keyed::open`.
         let at_once = match out.get_mut(..len) {
             Some(out) if kind == DATA => InOutBuf::new(&*body, out).ok(),
             _ => None,

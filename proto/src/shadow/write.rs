@@ -45,6 +45,7 @@ impl RecordW {
             return;
         };
         let (body, tag) = rest.split_at_mut(tag_start - start - HEADER);
+        // At most `RECORD` bytes, so the length fits into 16 bits.
         let [low, high] = (body.len() as u16).to_le_bytes();
         header.copy_from_slice(&[kind, low, high]);
         self.chain.seal(header, body, tag);
@@ -89,6 +90,7 @@ impl ExtWrite for RecordW {
         if buf.is_empty() {
             return Ok(0);
         }
+        // A sealed record cannot grow, because its tag covers all of its bytes.
         if self.sealed || self.buf.len() == HEADER + RECORD {
             self.drain(w)?;
         }
@@ -108,8 +110,10 @@ impl ExtWrite for RecordW {
     }
 
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        // Sealed only once: a restart after `WouldBlock` goes on sending.
         if !self.ending {
             self.seal_open();
+            // Appended behind a sealed record that is not completely sent yet, if there is one.
             let start = self.buf.len();
             self.buf.extend_from_slice(&[0; HEADER]);
             self.seal(END, start);

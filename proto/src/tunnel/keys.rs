@@ -60,6 +60,7 @@ impl Keys {
     /// # Errors
     /// `Broken`, also for one that was taken before.
     pub fn take(&mut self, packet: &[u8]) -> Result<(Peeled, bool), TunnelError> {
+        // Tries the current key first: most packets use it, and each try costs an X25519 operation.
         let all = [Some(&mut self.now), self.before.as_mut()];
         let peeled = all.into_iter().flatten().find_map(|generation| {
             let (name, peeled) = peel(&generation.secret, packet).ok()?;

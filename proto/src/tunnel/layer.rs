@@ -73,6 +73,7 @@ impl Layer {
     /// Returns the key stream that encrypts the header's slots.
     pub(super) fn header_stream(&self, len: usize) -> Vec<u8> {
         let mut stream = vec![0; len];
+        // Encrypting zeroes yields the key stream.
         seal(&self.header, &mut stream);
         stream
     }

@@ -189,11 +189,14 @@ fn header(layers: &[([u8; KEY], Layer)], notes: &[Note]) -> Result<[u8; HEADER],
             .for_each(|(byte, with)| *byte ^= with);
         filler.extend(layer.pad(SLOT));
     }
+    // Random, not zero: zeroes behind its slot would reveal the length of the route to the last
+    // hop.
     let mut slots: [u8; SLOTS] = random()?;
     let mut next = ([0; KEY], [0; TAG]);
     for (at, ((ephemeral, layer), note)) in layers.iter().zip(notes).enumerate().rev() {
         let is_last = at + 1 == layers.len();
         if !is_last {
+            // The slot that is cut off at the end is the one that this hop regenerates with `pad`.
             slots.copy_within(..SLOTS - SLOT, SLOT);
         }
         let slot = [&[note.kind][..], &note.to, &next.0, &next.1, &note.body_tag].concat();
@@ -243,6 +246,8 @@ fn unpadded(body: &[u8]) -> Result<Vec<u8>, TunnelError> {
 pub fn wrap(route: &[Hop], content: &[u8], class: Class) -> Result<Vec<u8>, TunnelError> {
     let layers = layers(route)?;
     let mut body = padded(content, class)?;
+    // Tags travel in the slots and not behind the body, so that the body keeps its length at each
+    // hop.
     let mut tags: Vec<[u8; TAG]> = layers
         .iter()
         .rev()
@@ -266,6 +271,7 @@ pub fn wrap(route: &[Hop], content: &[u8], class: Class) -> Result<Vec<u8>, Tunn
 /// # Errors
 /// `Broken`: then nothing is to be done for it.
 pub fn peel(secret: &HopSecret, packet: &[u8]) -> Result<([u8; KEY], Peeled), TunnelError> {
+    // A packet of an unusual length could be traced from hop to hop.
     Class::of_packet(packet.len()).ok_or(TunnelError::Broken)?;
     let (ephemeral, rest) = packet
         .split_first_chunk::<KEY>()
@@ -352,6 +358,7 @@ impl AnswerBlock {
     pub fn answer(self, content: &[u8]) -> Result<(PeerId, Vec<u8>), TunnelError> {
         let class = Class::for_content(content.len())?;
         let mut body = padded(content, class)?;
+        // Cuts off padding only: `content_len` reserves room for the tag.
         body.truncate(class.body_len() - TAG);
         let tag = seal(&self.key, &mut body);
         Ok((self.first, [&self.header[..], &body, &tag].concat()))

@@ -138,6 +138,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
 
     pub(super) fn local_said(&mut self, conn: ConnId, said: Routed<LocalOut>) -> Result<()> {
         let Some(from) = self.conns.get(&conn).and_then(|found| found.peer()) else {
+            // The peer disconnected while its service was working.
             return self.done(said.way);
         };
         for to_do in said.command {
@@ -161,6 +162,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     fn send_app(&mut self, conn: ConnId, service: String, body: Vec<u8>, way: &Way) -> Result<()> {
         let limits = &self.common.limits;
         if body.len() > limits.sizes.app_bytes || service.len() > limits.sizes.name_bytes {
+            // Dropped without disconnecting the peer: the fault is with a service of this node.
             tracing::warn!(%service, "a message of {} bytes is not sent (limit sizes.app_bytes)", body.len());
             return Ok(());
         }
@@ -173,6 +175,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     /// The protocol, which hears none of these messages, is told from time to time that the
     /// connection is in use, so that it does not give it up for one.
     fn used(&mut self, conn: ConnId) -> Result<()> {
+        // Often enough that a connection in use never looks idle.
         let (now, often) = (self.now(), self.common.limits.peers.link_idle / 4);
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());

@@ -29,6 +29,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         while let Some(address) = self.dialing.get_mut(&peer).and_then(VecDeque::pop_front) {
             match self.open(&address) {
                 Ok((stream, address)) => {
+                    // The other addresses stay in `dialing`; if this connection fails,
+                    // `not_connected` tries the next.
                     let conn = self.start(stream, address, Some(Wanted::Peer(peer)))?;
                     return self.connected(conn);
                 }

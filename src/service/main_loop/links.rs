@@ -95,6 +95,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                         self.authenticate(conn, verdict)?;
                     }
                 }
+                // Returns only here: readiness is edge-triggered, so all waiting connections must
+                // be accepted now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // One connection failed before it was accepted, or there are no descriptors left. An edge is reported
                 // once, so those that wait behind it are looked after again soon.
@@ -112,6 +114,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let limits = &self.common.limits;
         let of_host = self.hosts.get(&MC::Transport::host(address));
         let of_host = of_host.copied().unwrap_or_default();
+        // Handshakes are counted on top, so that a flood of them cannot take the places of peers.
         if self.conns.len()
             >= limits
                 .peers
@@ -139,6 +142,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         wanted: Option<Wanted>,
     ) -> Result<Option<ConnId>> {
         let conn = self.next_conn;
+        // Never reused: late events and commands for a closed connection must find nothing.
         self.next_conn += 1;
         self.common.metrics.connections(1);
         let shown = address.to_string();
@@ -205,6 +209,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.reconnect_later(index);
                 let why = why();
                 tracing::info!(%why, "trying again later");
+                // Excludes the failed connection: it never started, or `forget` has taken its
+                // `wanted`.
                 let still_tried =
                     |conn: &Conn<MC>| conn.wanted.and_then(Wanted::bootstrap).is_some();
                 let hopeless = !self.conns.values().any(|conn| still_tried(conn));
@@ -251,6 +257,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         if found.state != State::Authenticating {
             return Ok(());
         }
+        // Set before anything that may refuse the peer, because BYE is encrypted with these keys.
         if let Err(why) = found.use_keys(session.send, session.receive) {
             return self.disconnect(conn, End::Lost(&why));
         }
@@ -295,6 +302,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             bootstrap.backoff.reset();
         }
         let rank = MC::Transport::rank(&found.address);
+        // Sent before the protocol learns of the peer: HELLO precedes all other messages.
         self.say_hello(conn)?;
         self.protocol
             .tell(Input::PeerUp(conn, peer, rank), Way::none());
@@ -351,6 +359,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let why = end.why();
         if !matches!(end, End::Unknown(_)) {
             let was_up = self.forget(conn, why)?.is_some();
+            // In all other cases the protocol has removed the connection by itself.
             if was_up && matches!(end, End::Lost(_) | End::Refused(_)) {
                 self.protocol.tell(Input::PeerDown(conn), Way::none());
             }
@@ -386,6 +395,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(None);
         };
+        // Taken, so that a connection that is disconnected twice is reopened only once.
         let (state, wanted) = (found.state, found.wanted.take());
         if state == State::Leaving {
             return Ok(None);
@@ -432,6 +442,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         let host = MC::Transport::host(&found.address);
         if let Some(of_host) = self.hosts.get_mut(&host) {
             of_host.connections = of_host.connections.saturating_sub(1);
+            // Hosts without connections must not use memory: peers may come from very many
+            // addresses.
             if of_host.connections == 0 {
                 self.hosts.remove(&host);
             }
@@ -457,6 +469,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 self.common.metrics.limited(1);
                 self.disconnect(
                     conn,
+                    // `Lost` and not `Refused`: the peer would not accept the BYE either.
                     End::Lost("it takes no messages (limit timeouts.stall_timeout)"),
                 )
             }

@@ -58,6 +58,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     pub(super) fn message(&mut self, conn: ConnId, read: Routed<ReadOut>) -> Result<()> {
         let Routed { command: out, way } = read;
         let now = self.now();
+        // Dropping `way` releases the share of the flow; there is no reader left to resume.
         let Some(found) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
@@ -69,6 +70,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             (State::Authenticating, FromPeer::Handshake(message)) => {
                 let channel = found.channel();
                 let verdict = self.peer_mgmt.message(conn, &message, &channel, now);
+                // Handled before the share is released: until then the reader, limited to one
+                // message here, cannot read on without its keys.
                 self.authenticate(conn, verdict)?;
                 self.done(way)
             }

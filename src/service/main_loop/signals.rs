@@ -73,6 +73,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         let there = self.peers.get(&to).and_then(|conns| conns.last()).copied();
         let room = |there: &ConnId| self.conns.get(there).is_some_and(|conn| conn.has_room());
+        // Never sent back to its origin, nor to a peer that is slow to accept messages.
         match there.filter(|there| *there != conn && room(there)) {
             Some(there) => {
                 self.common.metrics.signals_carried(1);

@@ -31,8 +31,10 @@ impl<MC: MyDHTConf> MainLoop<MC> {
         }
         self.stopping = Some(Stopping::Global);
         let timeout = self.common.limits.timeouts.stop_timeout;
+        // Bounds the stop: a service that never answers must not keep the node running.
         self.timer(timeout, Timer::Stop);
         match &mut self.global {
+            // The answer carries this mark, which continues the stop.
             Some(global) => global.tell(Routed::new(GlobalIn::Stop, Way::last())),
             None => self.global_stopped(),
         }

@@ -42,6 +42,8 @@ impl<MC: MyDHTConf> MainLoop<MC> {
     }
 
     pub(super) fn fire_timers(&mut self) -> Result<()> {
+        // Read once, so that a timer set again for this moment waits for the next round and the
+        // loop ends.
         let now = self.now();
         while let Some(&(at, timer)) = self.timers.first() {
             if at > now {

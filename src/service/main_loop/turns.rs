@@ -23,6 +23,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
             self.fire_timers()?;
             self.say_signals()?;
             self.run_protocol()?;
+            // Checked before waiting: nothing might wake the loop of a stopped node again.
             if self.is_stopped() {
                 self.close_all();
                 return Ok(());
@@ -116,6 +117,7 @@ impl<MC: MyDHTConf> MainLoop<MC> {
                 command => self.command(command)?,
             }
         }
+        // Bounded by the present length: commands that these cause wait for the next round.
         for _ in 0..self.later.len() {
             if self.common.poll.turn_is_over() {
                 return Ok(());

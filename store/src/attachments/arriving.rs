@@ -74,6 +74,8 @@ impl Arriving {
         received: &ReceivedPart,
         proof: &[Node],
     ) -> io::Result<()> {
+        // Writes the bytes before their journal entry: if the process is killed in between, the
+        // part is fetched again, and no entry describes missing bytes.
         write_at(&self.data, part_offset(part), &received.bytes)
             .map_err(|error| named(&self.path, &error))?;
         if !self
@@ -90,6 +92,7 @@ impl Arriving {
         }
         self.have.insert(part);
         self.unsynced += 1;
+        // The caller now finishes the attachment, which syncs everything and removes the journal.
         if self.is_complete() {
             return Ok(());
         }
@@ -103,6 +106,7 @@ impl Arriving {
     /// Starts to sync the written parts, unless the sync before is still under way.
     fn sync_meanwhile(&mut self) -> io::Result<()> {
         let is_at_it = |syncing: &Syncing| !syncing.thread.is_finished();
+        // `unsynced` stays above its bound, so the next part tries again.
         if self.syncing.as_ref().is_some_and(is_at_it) {
             return Ok(());
         }
@@ -110,7 +114,9 @@ impl Arriving {
         let (data, known) = (self.data.try_clone()?, self.known.file()?);
         let thread = std::thread::Builder::new()
             .name("mydht sync".into())
+            // Syncs the parts before the entries that describe them.
             .spawn(move || data.sync_data().and_then(|()| known.sync_data()))?;
+        // The sync covers exactly these entries: later ones are written after it has begun.
         let entries = self.known.entries();
         self.syncing = Some(Syncing { thread, entries });
         self.unsynced = 0;

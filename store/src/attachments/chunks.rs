@@ -100,6 +100,7 @@ impl Open {
     fn take_parts(&mut self, block: u64, value: &[u8]) {
         for (bit, hash) in bits(value) {
             let part = block * BLOCK + bit;
+            // A damaged value must not add parts that the attachment does not have.
             if part < self.tree.id().parts() {
                 self.have.insert(part);
                 self.chunks.insert(part, Hash(*hash));
@@ -194,6 +195,7 @@ impl<B: Backend> Chunks<B> {
         if self.open.contains_key(id) {
             return Ok(true);
         }
+        // Only one attachment is loaded at a time: a request for another one starts over.
         let begun = self.loading.take().filter(|(loading, _)| loading == id);
         let mut loading = match begun {
             Some((_, loading)) => loading,
@@ -240,6 +242,7 @@ impl<B: Backend> Chunks<B> {
             };
         }
         if self.open.len() >= OPEN {
+            // Keeps trees with uncommitted nodes, which are stored nowhere else.
             self.open.retain(|_, open| !open.dirty.is_empty());
         }
         self.open.insert(*id, loading.open);
@@ -266,6 +269,7 @@ impl<B: Backend> Chunks<B> {
                 break;
             }
             reading.bytes.extend(piece);
+            // Wraps around only for damaged pieces, which the hash of the bytes then detects.
             reading.next = reading.next.wrapping_add(1);
         }
         Ok(reading.bytes)
@@ -329,6 +333,8 @@ impl<B: Backend> Chunks<B> {
                 format!("part {part} of {} belongs to another attachment", id.hash),
             ));
         }
+        // Not the leaf, which depends on the position of the part: equal parts elsewhere share this
+        // chunk.
         let chunk = Hash::of(&received.bytes);
         open.have.insert(part);
         open.chunks.insert(part, chunk);
@@ -344,6 +350,8 @@ impl<B: Backend> Chunks<B> {
             self.put(chunk_key(&chunk, piece), bytes.to_vec());
         }
         self.put(parts_key(id, block), parts);
+        // Part of the same commit, so that the mark of a whole attachment is never stored without
+        // its last part.
         self.put(key(b'a', id, &[]), vec![u8::from(whole)]);
         self.unsaved += 1;
         Ok(())

@@ -97,6 +97,7 @@ impl FileAttachments {
     /// When the folder cannot be written; `InvalidInput` if the path is not UTF-8.
     pub fn take_in_place(&mut self, tree: &Tree, path: &Path) -> io::Result<()> {
         let id = tree.id();
+        // Writes the tree before the link, because a link without a tree is never served.
         write_durably(&self.sibling(&id, ".tree"), &leaves_of(tree))?;
         in_place::note(&self.dir, &id.hash, path)
     }
@@ -177,6 +178,8 @@ impl FileAttachments {
             return Err(io::ErrorKind::NotFound.into());
         };
         let path = self.dir.join(id.hash.to_string());
+        // An error of that sync must surface here: both handles share one open file, for which the
+        // system reports a write error only once.
         arriving.wait()?;
         arriving
             .data
@@ -191,6 +194,8 @@ impl FileAttachments {
             tree, data, known, ..
         }) = self.arriving.remove(id)
         {
+            // Removed last: until the rename is durable, an interrupted attachment resumes from
+            // this journal.
             fs::remove_file(known.path()).map_err(|error| named(known.path(), &error))?;
             self.whole.insert(*id, Whole { tree, data });
         }

@@ -103,6 +103,8 @@ impl Known {
         for entry in sure {
             resumed.take(entry);
         }
+        // Drops the entries that no sync vouches for; parts that prove themselves are journalled
+        // again below.
         file.set_len((vouched * ENTRY) as u64)
             .map_err(|error| named(&path, &error))?;
         let mut known = Known {
@@ -121,6 +123,7 @@ impl Known {
     /// Takes in the parts among `unsure` whose bytes match their hashes.
     fn prove(&mut self, resumed: &mut Resumed, unsure: &[Entry], data: &File) {
         let id = resumed.tree.id();
+        // Uses a copy, because unvouched nodes may be wrong and must not enter the tree unverified.
         let mut said = resumed.tree.clone();
         for entry in unsure.iter().filter(|entry| entry.kind == NODE) {
             said.restore(entry.place(), &entry.node);
@@ -251,6 +254,8 @@ impl Entry {
 fn vouched(entries: &[Entry]) -> usize {
     let synced = entries.iter().enumerate().rev().find_map(|(at, entry)| {
         let count = usize::try_from(entry.number).ok()?;
+        // Garbage left by a power cut may look like such an entry, but it cannot vouch for entries
+        // behind itself.
         (entry.kind == SYNCED && count <= at && entry.node == [0; 32]).then_some((at, count))
     });
     match synced {

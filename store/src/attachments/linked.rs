@@ -80,6 +80,8 @@ impl Linked {
             }
             #[cfg(not(target_arch = "wasm32"))]
             Content::File(path) => {
+                // Put back only if the part is right, so that a file replaced under its name is
+                // opened again.
                 let file = match self.file.take_if(|(of, _)| of == id) {
                     Some((_, file)) => file,
                     None => File::open(path).map_err(|error| named(path, &error))?,

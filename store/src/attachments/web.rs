@@ -101,6 +101,7 @@ impl Reads {
         spawn_local(async move {
             let read = file.read(slice.start(), SLICE).await;
             told.replace(Some(read));
+            // Cloned, so that the borrow ends before foreign code is called.
             let wake = wake.borrow().clone();
             if let Some(wake) = wake {
                 wake();

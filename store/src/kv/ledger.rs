@@ -115,6 +115,7 @@ impl Ledger {
                 index += 1;
                 stays
             });
+            // Keeps the hand between the same two entries as before.
             self.hand = passed;
         }
     }
@@ -145,10 +146,13 @@ impl Ledger {
         if own_bytes + bytes > limits.bytes || own_entries >= limits.entries {
             return Err(no_room(limits));
         }
+        // Removed only now: if the new entry cannot fit, the old one must stay.
         self.remove(key);
         let mut gone = Vec::new();
         while self.bytes + bytes > limits.bytes || self.kept.len() >= limits.entries {
             let Some(victim) = self.expired(now).or_else(|| self.unvisited()) else {
+                // Only the node's own entries are left, which were checked above to leave enough
+                // room.
                 break;
             };
             self.remove(&victim);

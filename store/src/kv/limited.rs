@@ -129,6 +129,8 @@ impl<B: Backend> Kv<B> {
     }
 
     fn put_for(&mut self, key: &[u8], value: &[u8], stay: Stay) -> io::Result<()> {
+        // Callers repeat the whole request, put and commit, until the commit is done: an identical
+        // change that is being committed is not a new one.
         if self.is_made(key, Some((value, stay))) {
             return Ok(());
         }
@@ -149,6 +151,7 @@ impl<B: Backend> Kv<B> {
     fn forget(&mut self) {
         self.changes.clear();
         self.committing = false;
+        // The ledger includes the dropped changes, so it is rebuilt from the backend.
         self.ledger = State::default();
     }
 }
@@ -286,6 +289,8 @@ impl<B: Backend> KVStore for Kv<B> {
         if !self.committing {
             if let State::Loaded(ledger) = &mut self.ledger {
                 let now = (self.now)();
+                // Expired entries are removed along with the next commit, without a write of their
+                // own.
                 while let Some(key) = ledger.expired(now) {
                     ledger.remove(&key);
                     self.changes.insert(key.to_vec(), None);

@@ -90,6 +90,7 @@ impl LogFile {
                 };
                 return Err(unusable(&self.path, why));
             }
+            // A truncated header is left by a crash at the first start: no commit can follow it.
             return self.begin();
         }
         self.end = HEADER.len() as u64;
@@ -100,6 +101,7 @@ impl LogFile {
             read_at(&self.file, self.end, &mut head)?;
             let body = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
             let frame = HEAD as u64 + u64::from(body);
+            // A truncated commit or a damaged length: no memory is allocated for it.
             if self.end + frame > len {
                 break;
             }
@@ -153,6 +155,8 @@ impl LogFile {
         let mut tail = Vec::new();
         self.file.seek(SeekFrom::Start(self.end))?;
         (&self.file).take(len - self.end).read_to_end(&mut tail)?;
+        // Cheap although it checks every offset: only offsets that start with the frame's letters
+        // are hashed.
         for at in 1..tail.len().saturating_sub(HEAD) {
             if let Some((number, _)) = whole(&tail[at..])
                 && number > self.number
@@ -186,12 +190,15 @@ impl LogFile {
             for key in keys {
                 changes.insert(key.clone(), self.get(key)?);
             }
+            // Not synced one by one: nothing counts before the rename, and one sync comes before
+            // it.
             new.write(&changes, false)?;
         }
         new.file.sync_all()?;
         fs::rename(&path, &self.path)?;
         sync_dir(self.path.parent())?;
         new.path = std::mem::take(&mut self.path);
+        // The new file was locked when it was opened, so the store is never without a lock.
         *self = new;
         Ok(())
     }
@@ -215,6 +222,7 @@ impl LogFile {
 
 /// Bytes that an entry takes in its frame.
 fn cost(key: &[u8], place: &Place) -> u64 {
+    // 17 = kind (1), key length (4), expiry (8) and value length (4): see `frame`.
     17 + key.len() as u64 + u64::from(place.len)
 }
 

@@ -165,6 +165,7 @@ fn schema_of(database: &Database) -> Result<Option<u32>, redb::Error> {
 
 /// Brings a new or an older database to the present form.
 fn upgrade(database: &Database) -> Result<(), redb::Error> {
+    // A single transaction, so that a crash leaves either the old form or the present one.
     let transaction = database.begin_write()?;
     {
         let mut table = transaction.open_table(TABLE)?;
@@ -246,6 +247,8 @@ impl Backend for Redb {
     }
 
     fn commit(&mut self, changes: &Changes) -> io::Result<()> {
+        // Closed first: an open read transaction shows the previous commit, and keeps redb from
+        // reusing its pages.
         self.table = None;
         write(self.database()?, changes).map_err(|error| self.failed(error))
     }

@@ -26,6 +26,7 @@ impl Stay {
     /// Expires at `expires`, or never if `None`. A time more than 292 million years away is capped
     /// at these.
     pub fn until(expires: Option<Millis>) -> Self {
+        // 0 would mean that the entry never expires, and the highest bit that it is the node's own.
         Stay(expires.map_or(0, |at| at.clamp(1, OWN - 1)))
     }
 

@@ -68,6 +68,8 @@ impl Transfers {
         id: AttachmentId,
         part: u64,
     ) {
+        // Serves from known providers only: a peer's request must not make this node search the
+        // network.
         if !self.others_have(&id, conn) {
             return cx.refuse(conn, query, "this part is not here");
         }

@@ -78,6 +78,7 @@ impl Transfers {
         self.providers.forget(&id, from);
         self.providers
             .note(id, to, cx.limits.providers.known_providers.max(1));
+        // Abandoned, not removed: the peer may still answer over the old connection.
         abandon(cx, id, from);
         let Some(download) = self.downloads.get_mut(&id) else {
             return;

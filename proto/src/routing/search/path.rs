@@ -106,6 +106,8 @@ impl<A: Clone> Path<A> {
             Ok(_) => return,
         };
         self.candidates.insert(at, candidate);
+        // Only candidates that were not queried are dropped: the answers of the others must still
+        // be counted.
         if self.candidates.len() > self.most
             && let Some(furthest) = self
                 .candidates
@@ -146,6 +148,7 @@ impl<A: Clone> Path<A> {
             .candidates
             .iter_mut()
             .find(|candidate| candidate.contact.id == *id)?;
+        // A second answer must not be counted, because `asked` would underflow.
         if candidate.state != State::Asked {
             return None;
         }
@@ -161,6 +164,8 @@ impl<A: Clone> Path<A> {
     /// Returns true if the path has asked all that it is to ask, and has their answers.
     pub(super) fn is_done(&self, taken: &HashSet<PeerId>) -> bool {
         if self.patience == 0 {
+            // Open questions are waited for: `absorb` does not count them, and the pool would lose
+            // track of them.
             return self.asked == 0;
         }
         self.candidates

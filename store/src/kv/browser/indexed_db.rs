@@ -91,10 +91,13 @@ impl State {
             }
             return;
         }
+        // The browser closed the connection, for instance because the user cleared the site's data.
+        // The next request opens it again.
         if event.type_() == "close" {
             self.database = None;
             return;
         }
+        // Ignores events of a request that was given up for another one.
         let Some(asked) = self.asked.as_ref().filter(|asked| asked.target == target) else {
             return;
         };
@@ -273,6 +276,8 @@ impl IndexedDb {
         // web-sys has this with its options only for those who build with unstable APIs.
         let transaction: Function = Reflect::get(database, &"transaction".into())?.dyn_into()?;
         let options = Object::new();
+        // Without this, a browser may fire `complete` while the changes are only in the system's
+        // buffers.
         Reflect::set(&options, &"durability".into(), &"strict".into())?;
         let transaction = transaction.call3(database, &ENTRIES.into(), &mode.into(), &options)?;
         transaction.dyn_into()
@@ -379,6 +384,7 @@ impl Backend for IndexedDb {
                 listen(&transaction, heard, &["complete", "abort"])?;
                 let store = transaction.object_store(ENTRIES)?;
                 let range = range(after)?;
+                // Both requests run in one transaction, so that they see the same entries.
                 let keys = store.get_all_keys_with_key_and_limit(&range, most)?;
                 let values = store.get_all_with_key_and_limit(&range, most)?;
                 Ok(Asked {
@@ -412,6 +418,7 @@ fn listed((key, value): (JsValue, JsValue)) -> io::Result<Listed> {
     let (stay, _) = unseal(&head)?;
     Ok(Listed {
         key: Uint8Array::new(&key).to_vec(),
+        // Cannot underflow: `unseal` has rejected shorter values.
         len: u64::from(value.length()) - SEAL as u64,
         stay,
     })

@@ -97,6 +97,8 @@ impl LocalStorage {
         let prefix = format!("{}/", self.name);
         let count = self.storage.length().map_err(|error| self.error(&error))?;
         for index in 0..count {
+            // The order of items is up to the browser, but stays the same while none is added or
+            // removed.
             let item = self
                 .storage
                 .key(index)
@@ -194,6 +196,7 @@ impl Backend for LocalStorage {
             self.take_away("!commit")?;
             return Err(error);
         }
+        // If the page ends before this, the entries are written once more, which changes nothing.
         self.take_away("!commit")?;
         for (key, change) in changes {
             match change {
