@@ -265,7 +265,7 @@ impl Tunnel {
             return answer_user(user, &failed("this is no request to a tunnel"));
         };
         match self.send_off(user, request, body) {
-            Ok(send) => vec![send],
+            Ok(done) => done,
             Err(why) => answer_user(user, &failed(&why)),
         }
     }
@@ -275,7 +275,7 @@ impl Tunnel {
         user: UserId,
         request: Request,
         body: &[u8],
-    ) -> std::result::Result<GlobalDo, String> {
+    ) -> std::result::Result<GlobalOut, String> {
         let said = |why: TunnelError| why.to_string();
         let Routes { out, back } = self.routes().map_err(said)?.ok_or(
             "a tunnel needs three neighbours with tunnels that are connected with each other: wait for more peers",
@@ -286,8 +286,13 @@ impl Tunnel {
         let packet = wrap(&out, &content, class).map_err(said)?;
         let first = out.first().ok_or_else(|| said(TunnelError::Route))?.id;
         let name = *keys.name();
-        if self.asked.len() >= WAITING {
-            self.asked.pop_front();
+        let mut done = Vec::new();
+        if self.asked.len() >= WAITING
+            && let Some(oldest) = self.asked.pop_front()
+        {
+            // Nothing else ends a request whose answer was lost on its route.
+            let why = "no answer has come, and newer requests took its place: try again";
+            done = answer_user(oldest.user, &failed(why));
         }
         self.asked.push_back(Asked {
             name,
@@ -296,7 +301,8 @@ impl Tunnel {
             request,
         });
         self.sends(Hash::of(&packet), first, From::User(name));
-        Ok(send_packet(first, &packet))
+        done.push(send_packet(first, &packet));
+        Ok(done)
     }
 
     /// A route for a request and one for its answer, whose hops can reach each other as far as they

@@ -2,7 +2,8 @@
 //!
 //! Needs the feature `testing`. Each suite panics at the first promise that a store breaks, so call
 //! it from a test. [`key_value_store`] checks a [`Backend`] through [`Kv`], which adds expiry and
-//! limits; [`attachment_store`] checks an [`AttachmentStore`]. Both are futures, because a store
+//! limits; [`attachment_store`] and [`attachments_at_once`] check an
+//! [`AttachmentStore`]. All are futures, because a store
 //! may have to wait: a browser's test awaits them, and [`without_waiting`] runs them where nothing
 //! waits.
 //!
@@ -435,4 +436,45 @@ pub async fn attachment_store(store: &mut impl AttachmentStore, len: usize) {
     }
     let beyond = ready.ask(store, |s| s.read_part(&id, id.parts())).await;
     assert_eq!(beyond.unwrap(), None);
+}
+
+/// Checks that `count` attachments can arrive at once, each part after a part of all others.
+///
+/// The store must not have an attachment of this suite yet. Worth trying: more than the store has
+/// files, trees or pages open at a time.
+///
+/// # Panics
+/// When a part is refused, or an attachment is not whole at the end.
+pub async fn attachments_at_once(store: &mut impl AttachmentStore, count: usize) {
+    let ready = Rc::<Ready>::default();
+    let wake = ready.clone();
+    store.on_ready(Rc::new(move || wake.set()));
+    // Served meanwhile: reading it must not cost the others their place.
+    let (served, served_tree) = sample(PART_LEN);
+    let (first, proof) = part_of(&served, &served_tree, 0);
+    let id = served_tree.id();
+    ready.ask(store, |s| s.open(&id)).await.unwrap();
+    let whole = ready.ask(store, |s| s.write_part(&id, 0, &first, &proof));
+    assert!(whole.await.unwrap());
+    ready.ask(store, |s| s.close(&id)).await.unwrap();
+    let samples: Vec<_> = (1..=count).map(|extra| sample(PART_LEN + extra)).collect();
+    for (_, tree) in &samples {
+        let here = ready.ask(store, |s| s.open(&tree.id())).await;
+        assert_eq!(here.unwrap(), PartSet::default());
+    }
+    for part in 0..2 {
+        for (content, tree) in &samples {
+            let (received, proof) = part_of(content, tree, part);
+            let whole = ready.ask(store, |s| s.write_part(&tree.id(), part, &received, &proof));
+            assert_eq!(whole.await.unwrap(), part == 1);
+        }
+        ready.ask(store, AttachmentStore::flush).await.unwrap();
+        let found = ready.ask(store, |s| s.read_part(&id, 0)).await.unwrap();
+        assert_eq!(found.map(|(bytes, _)| bytes), Some(first.bytes.clone()));
+    }
+    for (content, tree) in &samples {
+        let (received, proof) = part_of(content, tree, 1);
+        let found = ready.ask(store, |s| s.read_part(&tree.id(), 1)).await;
+        assert_eq!(found.unwrap(), Some((received.bytes, proof)));
+    }
 }

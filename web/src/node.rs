@@ -184,6 +184,8 @@ impl Node {
     /// Waits until a peer is there; false if none comes within so many seconds.
     #[wasm_bindgen(js_name = awaitPeer)]
     pub async fn await_peer(&self, seconds: f64) -> Result<bool, JsError> {
+        // JavaScript gives NaN for an argument that is missing.
+        let seconds = if seconds.is_nan() { 0.0 } else { seconds };
         let most = Duration::from_secs_f64(seconds.clamp(0.0, 3600.0));
         match self.node.await_peer(most).await {
             Ok(status) => Ok(!status.peers.is_empty()),

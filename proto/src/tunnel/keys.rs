@@ -58,14 +58,22 @@ impl Keys {
     /// Takes a packet, once. Also says whether the key is another now.
     ///
     /// # Errors
-    /// `Broken`, also for one that was taken before.
+    /// `Broken`, also for a packet that was taken before, and for one of the key before once that has
+    /// taken twice as many packets as a key is good for.
     pub fn take(&mut self, packet: &[u8]) -> Result<(Peeled, bool), TunnelError> {
         // Tries the current key first: most packets use it, and each try costs an X25519 operation.
         let all = [Some(&mut self.now), self.before.as_mut()];
-        let peeled = all.into_iter().flatten().find_map(|generation| {
-            let (name, peeled) = peel(&generation.secret, packet).ok()?;
-            generation.taken.insert(name).then_some(peeled)
-        });
+        // Packets for the key before do not wear it out, so that their names need a bound too.
+        let most = self.most.saturating_mul(2);
+        let is_open = |generation: &&mut Generation| generation.taken.len() < most;
+        let peeled = all
+            .into_iter()
+            .flatten()
+            .filter(is_open)
+            .find_map(|generation| {
+                let (name, peeled) = peel(&generation.secret, packet).ok()?;
+                generation.taken.insert(name).then_some(peeled)
+            });
         let peeled = peeled.ok_or(TunnelError::Broken)?;
         let is_worn = self.now.taken.len() >= self.most;
         if is_worn {

@@ -126,6 +126,28 @@ fn a_packet_is_taken_once_also_when_the_key_was_changed_meanwhile() {
     assert_eq!(keys.take(&on_its_way), Err(TunnelError::Broken));
 }
 
+/// A hostile peer can make packets for the key before until the next one is worn.
+#[test]
+fn the_packets_of_the_key_before_are_bounded() {
+    let mut keys = Keys::of(3).unwrap();
+    let old = Hop {
+        id: id(0),
+        key: keys.key(),
+    };
+    let mut taken = 0;
+    for _ in 0..20 {
+        let packet = wrap(&[old], b"x", Class::Small).unwrap();
+        taken += usize::from(keys.take(&packet).is_ok());
+    }
+    assert_eq!(taken, 6);
+    let now = Hop {
+        id: id(0),
+        key: keys.key(),
+    };
+    let packet = wrap(&[now], b"x", Class::Small).unwrap();
+    assert!(keys.take(&packet).is_ok(), "the new key takes packets");
+}
+
 #[test]
 fn an_answer_comes_back_by_its_own_route_and_only_who_asked_reads_it() {
     let secrets = secrets(4);

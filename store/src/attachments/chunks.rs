@@ -391,6 +391,8 @@ impl<B: Backend> AttachmentStore for Chunks<B> {
                 // the backend was shown these changes.
                 self.commit()?;
             }
+            // Another attachment may have taken its place among the open ones since its last part.
+            self.load(id)?;
             self.take(id, part, received, proof)?;
             self.taken = Some((*id, part));
         }

@@ -20,6 +20,17 @@ fn memory_conforms() {
 }
 
 #[test]
+fn more_attachments_arrive_at_once_than_are_kept_open() {
+    use crate::testing::{attachments_at_once, without_waiting};
+
+    without_waiting(attachments_at_once(&mut MemoryAttachments::default(), 70));
+    without_waiting(attachments_at_once(&mut Chunks::new(Memory::default()), 70));
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = FileAttachments::open(dir.path().join("files")).unwrap();
+    without_waiting(attachments_at_once(&mut files, 70));
+}
+
+#[test]
 fn linked_content_is_given_out() {
     let (content, tree) = sample(3 * PART_LEN + 1);
     let id = tree.id();
