@@ -174,6 +174,7 @@ where
         budget: &impl Budget,
         meter: &Meter,
     ) -> Result<Stop> {
+        // First: results keep their order, and no command is run whose result has no place.
         if let Some(result) = self.held.take()
             && !self.deliver(result)?
         {
@@ -186,6 +187,7 @@ where
             {
                 return Ok(Stop::Done);
             }
+            // Before a command is taken: outside of its channel it could not wait for the next run.
             if !budget.is_left() {
                 return Ok(Stop::Budget);
             }
@@ -208,6 +210,8 @@ where
             };
             match result {
                 Ok(result) => {
+                    // Before the delivery, which may fail or have to wait: the command itself is
+                    // done.
                     self.phase = Phase::Idle;
                     count(&meter.commands);
                     if let Some(result) = result

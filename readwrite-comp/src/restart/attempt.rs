@@ -56,6 +56,7 @@ impl<R: Read> Read for ReplayAttempt<'_, R> {
     #[inline]
     fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         let n = buf.len();
+        // All or nothing: a decoder that is run again must find the bytes where they were.
         if self.ahead.end - self.ahead.pos < n {
             self.ahead.want(self.limits, self.source, n)?;
         }
@@ -71,6 +72,7 @@ impl<R: Read> BufRead for ReplayAttempt<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.ahead.pos == self.ahead.end {
             match self.ahead.want(self.limits, self.source, 1) {
+                // `BufRead` tells an end by an empty buffer, not by an error.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
                 other => other?,
             }

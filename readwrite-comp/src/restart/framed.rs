@@ -123,6 +123,7 @@ impl Body {
             .read_body(limits, limiter, &mut tap)
             .and_then(|()| limiter.read_end(&mut tap));
         let nothing = tap.nothing();
+        // The stream still stands between two messages, where it may end.
         if !tap.taken {
             self.stage = Stage::Idle;
         } else if self.stage == Stage::Idle {
@@ -161,6 +162,7 @@ impl Body {
                 room = room.get_mut(n..).unwrap_or_default();
                 continue;
             }
+            // On an error too: the bytes that came before it are kept.
             let left = room.len();
             self.filled = self.bytes.len() - left;
             read?;

@@ -143,6 +143,7 @@ impl<'a> SkipAttempt<'a> {
     fn slow(&mut self, buf: &[u8]) -> io::Result<()> {
         let mut rest = buf;
         while !rest.is_empty() {
+            // An encoder that ignored the refusal must not leave a gap in the message.
             if let Some(e) = self.refusal() {
                 return Err(e);
             }

@@ -54,6 +54,7 @@ impl Shape {
     /// # Ok::<(), readwrite_comp::Untraceable>(())
     /// ```
     pub fn of<T: DeserializeOwned>() -> Result<Self, Untraceable> {
+        // Twice, with other values: a `Deserialize` that looks at them asks for other things.
         let one = Tracer::trace::<T>(Values {
             number: 1,
             truth: true,
@@ -234,6 +235,7 @@ impl Tracer {
                 self.far[*id as usize] = Some(0);
             }
         }
+        // Nodes refer to each other in circles, so the distances are lowered until none changes.
         let mut changed = true;
         while changed {
             changed = false;

@@ -40,6 +40,7 @@ impl Window {
                 Err(e) => break Err(e),
             }
         };
+        // After an error too: the sink has these bytes.
         self.from = self.to - waiting.len();
         result
     }
@@ -64,6 +65,7 @@ impl Window {
     /// yet.
     pub(super) fn seal(&mut self, produced: u64, hashed: bool) {
         self.produced = produced;
+        // From the start of `bytes`: `release` has hashed only what it moved out.
         if hashed {
             self.digest
                 .add(self.bytes.get(..self.to).unwrap_or_default());
