@@ -87,6 +87,7 @@ impl<'a> Frame<'a> {
         let (frame, len) = match kind {
             PING => (Frame::Ping, 0),
             PONG => (Frame::Pong, 0),
+            // An empty payload costs no credit, so a peer could flood with it.
             OPEN => (Frame::Open(number(0)?), 4),
             DATA if rest.len() > 4 => (Frame::Data(number(0)?, &rest[4..]), rest.len()),
             CREDIT => (Frame::Credit(number(0)?, number(4)?), 8),
@@ -97,6 +98,7 @@ impl<'a> Frame<'a> {
             }
             _ => return Err(Violation::Malformed),
         };
+        // A frame fills its message: nothing may follow it.
         if len == rest.len() {
             Ok(frame)
         } else {
@@ -124,6 +126,7 @@ impl<'a> Frame<'a> {
             Frame::Close(stream) => numbers(CLOSE, &[stream]),
             Frame::Bye(reason) => {
                 numbers(BYE, &[]);
+                // Between two characters, or the peer would refuse the reason as no UTF-8.
                 let end = reason.floor_char_boundary(MAX_REASON);
                 message.extend_from_slice(&reason.as_bytes()[..end]);
             }

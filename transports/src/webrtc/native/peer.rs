@@ -122,6 +122,7 @@ impl State {
 
     /// Sends what is to be sent and takes what happened.
     fn drive(&mut self) {
+        // str0m has to be asked after each input until it names a time.
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
@@ -193,6 +194,7 @@ impl State {
     }
 
     fn close(&mut self, why: &str) {
+        // Once: `disconnect` ends the connection, and `drive` comes here for that again.
         if !std::mem::replace(&mut self.is_closed, true) {
             self.rtc.disconnect();
             self.tell(PeerEvent::Closed(why.to_owned()));
@@ -278,6 +280,7 @@ impl State {
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.has_unsent) {
+            // str0m sends inside of an input; the present time is one that brings nothing else.
             self.input(Input::Timeout(self.shared.now()));
         }
     }
@@ -325,6 +328,7 @@ impl Pipe for NativePeer {
         let id = state.channel;
         let result = state.write(id, message);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            // What was collected has to leave, or there would never be room.
             state.flush();
         }
         result
