@@ -70,8 +70,10 @@ enum State {
 impl Socket {
     fn connect(&mut self, address: &ServerAddress, poll: &Poll, token: Token) -> io::Result<State> {
         let name = address.name();
+        // This waits for the resolver, on the client's own thread.
         let found: Vec<SocketAddr> = name.to_socket_addrs()?.collect();
         let at = found
+            // Without an address `get` finds none, where a remainder by zero would panic.
             .get(self.attempt % found.len().max(1))
             .ok_or_else(|| io::Error::other(format!("{name} has no address")))?;
         self.attempt += 1;
@@ -154,6 +156,7 @@ impl shell::Socket for Socket {
 
     fn next(&mut self) -> Option<Happened> {
         loop {
+            // Taken out: a socket that is not put back has failed or is closed.
             match std::mem::take(&mut self.state) {
                 State::Closed => return None,
                 State::Failed(why) => return Some(Happened::Closed(why)),

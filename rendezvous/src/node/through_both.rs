@@ -104,6 +104,7 @@ impl<P: UserSources> Rendezvous<P> for NodeRendezvous<P> {
                 Ok(Signal::Unreachable { peer, .. }) => self.missed(peer)?,
                 Ok(signal) => {
                     if let Signal::From { peer, .. } = &signal {
+                        // It answered, so it is at the server and has what it was sent.
                         self.away.remove(peer);
                         self.unsure.remove(peer);
                     }

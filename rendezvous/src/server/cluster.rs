@@ -172,6 +172,8 @@ impl Server {
             return;
         };
         let (instance, conn) = (cluster.instance, user.conn);
+        // Before the announcement, which has to come back here: its place on the topic decides
+        // which login is the newest.
         self.subscribe(user_topic(&id));
         self.publish(
             user_topic(&id),
@@ -282,6 +284,7 @@ impl Server {
             self.subscribe(room_topic(&name));
             self.announce_room(&name, true);
         }
+        // Last: who arrives meanwhile is heard by the subscriptions above.
         for (asker, wanted) in waiting {
             let ticket = Ticket::Find { asker, wanted };
             self.post(asker, wanted, &Letter::Probe, ticket);
@@ -294,6 +297,7 @@ impl Server {
         };
         cluster.up = false;
         let dead: Vec<_> = std::mem::take(&mut cluster.heard).into_keys().collect();
+        // No report will come any more, so what was under way counts as not received.
         for ticket in std::mem::take(&mut cluster.tickets).into_values() {
             self.published(ticket, false);
         }
@@ -437,6 +441,7 @@ impl Server {
                 }
             }
             Note::Gone { instance } if instance != own => self.forget_instance(instance),
+            // These are this server's own.
             Note::Members { .. } | Note::Alive { .. } | Note::Gone { .. } => {}
         }
     }

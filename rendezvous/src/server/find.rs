@@ -69,6 +69,7 @@ impl Server {
             .get(&wanted)
             .is_some_and(|who| who.contains(&asker));
         if !waits {
+            // It has been told, or waits no longer.
             return;
         }
         if there {

@@ -19,6 +19,7 @@ pub(super) struct Room {
 impl Room {
     /// Everyone in it.
     fn members(&self) -> BTreeSet<UserId> {
+        // A set: two servers may name the same user until its older login is replaced.
         let remote = self.remote.values().flatten();
         self.local.iter().chain(remote).copied().collect()
     }
@@ -45,6 +46,7 @@ impl Server {
             let text = "the name of a room is empty or has control characters";
             Some(refuse(Code::RoomName, text))
         } else if in_it {
+            // It hears who is there once more, and the others hear nothing.
             None
         } else if user.rooms.len() as u64 >= limits.rooms_per_user {
             let text = format!(
@@ -108,6 +110,7 @@ impl Server {
             user.rooms.remove(name);
         }
         self.changed(name, &before);
+        // While the room is there: the others need the list without this user.
         self.announce_room(name, false);
         if last {
             self.rooms.remove(name);
@@ -130,6 +133,7 @@ impl Server {
         if members.is_empty() {
             room.remote.remove(&instance);
         } else {
+            // Another server's limit may be higher.
             let members = members.into_iter().take(most).collect();
             room.remote.insert(instance, members);
         }
