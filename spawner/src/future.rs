@@ -207,6 +207,7 @@ where
             context.waker().wake_by_ref();
             return Poll::Pending;
         };
+        // Filled anew in each poll. The handle's drop empties it from inside of the run.
         shared.left.set(task.budget);
         let stop = task.run(shared.first.take(), &shared.left, &shared.meter);
         match stop {

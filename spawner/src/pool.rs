@@ -225,6 +225,7 @@ where
     /// As `unwrap_state`.
     pub fn join(self) -> Result<(S, D, R, Result<()>)> {
         let mut task = self.shared.lock();
+        // In a loop: a condition variable may wake without a reason.
         while !self.shared.state.is_finished() {
             task = guard(self.shared.ended.wait(task));
         }

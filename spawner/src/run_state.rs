@@ -53,6 +53,7 @@ impl RunState {
 
     /// The service has ended.
     pub fn finish(&self) {
+        // Whatever it was: a wake that comes later finds DONE and queues nothing.
         self.0.store(DONE, Ordering::Release);
     }
 

@@ -51,6 +51,7 @@ impl Signal {
     }
 
     pub fn finish(&self) {
+        // Paired with `is_finished`: who sees it sees all that the service wrote.
         self.finished.store(true, Ordering::Release);
     }
 

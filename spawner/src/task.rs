@@ -147,6 +147,7 @@ where
         meter: &Meter,
     ) -> Stop {
         self.wants = false;
+        // An unyield may come after the end.
         if self.is_finished() {
             return Stop::Done;
         }

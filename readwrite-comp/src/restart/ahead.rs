@@ -178,6 +178,7 @@ impl Ahead {
             self.filled = have;
         }
         if self.bytes.len() - self.filled < chunk {
+            // Doubled, so that a long message is not moved for each chunk.
             let size = (self.filled + chunk).max(self.bytes.len() * 2);
             self.bytes.resize(size, 0);
         }

@@ -105,6 +105,7 @@ impl<R: Read> Read for Rest<'_, R> {
         }
         let n = waiting.len().min(buf.len());
         buf[..n].copy_from_slice(&waiting[..n]);
+        // Released at once: what another reader took is never replayed.
         self.ahead.release(n, self.limits);
         Ok(n)
     }

@@ -198,6 +198,7 @@ impl Body {
             return Err(over.into());
         }
         if n > 0 {
+            // Doubled with what came: a peer that announces much and sends little costs little.
             let size = (self.bytes.len() * 2)
                 .max(FIRST)
                 .min(limits.max_message)

@@ -407,6 +407,7 @@ impl Replay {
         self.ahead.refused = Refused::No;
         self.begin();
         self.replayed = 0;
+        // One long message must not pay for endless attempts at the next.
         self.budget = self.budget.min(CARRIED * 100);
         self.stats.messages += 1;
     }

@@ -200,6 +200,7 @@ impl<'a> SkipAttempt<'a> {
         }
         self.mode = Mode::Count(counted);
         self.at = 0;
+        // In stretches, because `at` has 32 bits only.
         self.pass = known.min(STRETCH) as usize;
     }
 
@@ -256,6 +257,7 @@ impl<'a> SkipAttempt<'a> {
             let blocked = io::ErrorKind::WouldBlock.into();
             return Err(self.refuse(Refused::Sink(blocked)));
         }
+        // Doubled with what was encoded; `length` is below `most`, as checked above.
         let more = length.max(FIRST).min(most - length);
         self.bytes.reserve_exact(more);
         self.bytes.resize(length + more, 0);
