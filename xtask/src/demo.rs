@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if !lived {
         println!("NOT ALL FAULTS WERE LIVED THROUGH");
     }
+    // Dropped, it would hide that it could not be removed.
     dir.close().context("the demo's folder cannot be removed")?;
     if !kept {
         println!("NOT ALL WAS FOUND WHILE NODES WERE KILLED");
@@ -177,6 +178,7 @@ fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
     let mut rows = Vec::new();
     for node in nodes {
         let name = node.name.clone();
+        // First: a node writes its statistics when it ends.
         let (stats, time) = node.stop()?;
         rows.push(Row { name, time, stats });
     }

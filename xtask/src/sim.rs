@@ -88,6 +88,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn target() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    // A relative folder counts from the root, where cargo is run.
     chosen.map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 

@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for step in args.steps() {
         eprintln!("\n==> {}: {}", name(step), help(step));
         let start = Instant::now();
+        // A step that cannot run has failed; the others run all the same.
         let outcome = context.step(step).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Outcome::of(false)

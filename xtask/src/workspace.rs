@@ -130,6 +130,7 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
                 .and_then(|line| line.strip_prefix("version = \""))
                 .and_then(|rest| rest.strip_suffix('"'))
                 .map(str::to_owned)
+                // A line of another form does not hide the version that was found before it.
                 .or(found);
         }
     }
