@@ -334,6 +334,7 @@ impl Client {
         match self.state {
             State::Online { .. } => self.say_sealed(time, to, kind, body),
             State::Ended(_) => return Err(Offline),
+            // Refused instead of dropping the oldest, so that the caller knows.
             _ if self.kept.len() >= KEPT => return Err(Offline),
             _ => self.kept.push_back((time.now, to, kind, body)),
         }

@@ -78,6 +78,7 @@ impl Socket {
             .ok_or_else(|| io::Error::other(format!("{name} has no address")))?;
         self.attempt += 1;
         let stream = Arc::new(TcpStream::connect(at)?);
+        // Signals are small and answered: waiting to fill a segment only adds delay.
         stream.set_nodelay(true)?;
         Registerable::register(&*stream, poll, token, Ready::Both)?;
         let request = address

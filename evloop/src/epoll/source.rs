@@ -154,7 +154,7 @@ impl State {
 impl Drop for Queue {
     fn drop(&mut self) {
         let id = self.id;
-        // No lock: the last handle is gone, so nobody else can reach the queue.
+        // No lock: the last reference is gone, so nobody else can reach the queue.
         let state = lock::get_mut(&mut self.state);
         for waiter in state.waiters.drain(..) {
             if let Some(instance) = waiter.instance.upgrade() {

@@ -41,8 +41,8 @@ impl fmt::Display for LimitExceeded {
 impl error::Error for LimitExceeded {}
 
 impl From<LimitExceeded> for io::Error {
-    // No kind that is tried again: the same bytes would pass the limit again.
     fn from(error: LimitExceeded) -> Self {
+        // No kind that is tried again: the same bytes would pass the limit again.
         io::Error::new(io::ErrorKind::InvalidData, error)
     }
 }

@@ -20,6 +20,7 @@ impl<'a, R: Read> ReplayAttempt<'a, R> {
     #[inline]
     pub(super) fn new(ahead: &'a mut Ahead, limits: &'a ReplayLimits, source: &'a mut R) -> Self {
         ahead.rewind(limits);
+        // The refusal was the earlier attempt's: the source may have more by now.
         ahead.refused = Refused::No;
         Self {
             ahead,
@@ -56,7 +57,6 @@ impl<R: Read> Read for ReplayAttempt<'_, R> {
     #[inline]
     fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
         let n = buf.len();
-        // All or nothing: a decoder that is run again must find the bytes where they were.
         if self.ahead.end - self.ahead.pos < n {
             self.ahead.want(self.limits, self.source, n)?;
         }

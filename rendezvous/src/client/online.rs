@@ -102,7 +102,7 @@ impl Client {
             }
             // It is still logged in, so the state began when it did.
             FromServer::Alone { alone } => return self.enter(State::Online { alone }, self.since),
-            // That the server lives has been noted above.
+            // `text` has noted already that the server lives.
             FromServer::Pong => return,
             FromServer::Challenge { .. }
             | FromServer::Welcome { .. }

@@ -200,7 +200,7 @@ impl Dialer {
                 peer.alone = None;
             }
             let alone = *peer.alone.get_or_insert(now);
-            // From then on it is this node's task, whatever comes and goes.
+            // From then on it stays this node's task.
             peer.is_ours |= own < *id && now.saturating_sub(alone) >= PATIENCE;
             if direct || !peer.is_ours {
                 continue;

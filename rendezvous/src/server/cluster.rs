@@ -180,6 +180,7 @@ impl Server {
             &Note::Login { instance, conn },
             Ticket::None,
         );
+        // Who waits for the user may be at any server, hence a topic that all of these know.
         self.publish(arrival_topic(&id), &Note::Arrived, Ticket::None);
     }
 
@@ -309,6 +310,8 @@ impl Server {
         }
         for id in self.users.keys().copied().collect::<Vec<_>>() {
             if let Some(user) = self.users.get_mut(&id) {
+                // It is announced anew later; what is announced elsewhere until then is an older
+                // login.
                 user.announced = false;
             }
             self.tell(id, &FromServer::Alone { alone: true });

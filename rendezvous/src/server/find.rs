@@ -22,6 +22,7 @@ impl Server {
         }
         user.waiting.insert(wanted);
         let who = self.waiting.entry(wanted).or_default();
+        // One subscription serves all who wait for the same user.
         let first = who.is_empty();
         who.insert(asker);
         if first {

@@ -120,6 +120,7 @@ impl Server {
             .and_then(|user| user.relays.get_mut(&from));
         match relay {
             Some(relay) if relay.ours => {
+                // Told once, although both may have asked at the same time.
                 if !relay.theirs {
                     relay.theirs = true;
                     self.tell(to, &FromServer::RelayOpen { user: from });

@@ -69,6 +69,7 @@ impl Server {
             refusal.room = (name.len() as u64 <= self.limits.room_name_bytes).then_some(name);
             return self.refuse_user(id, refusal);
         }
+        // With its first member, this server asks the others who is there.
         let first = !self.rooms.contains_key(&name);
         let room = self.rooms.entry(name.clone()).or_default();
         let before = room.members();

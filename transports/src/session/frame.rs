@@ -87,8 +87,8 @@ impl<'a> Frame<'a> {
         let (frame, len) = match kind {
             PING => (Frame::Ping, 0),
             PONG => (Frame::Pong, 0),
-            // An empty payload costs no credit, so a peer could flood with it.
             OPEN => (Frame::Open(number(0)?), 4),
+            // An empty payload costs no credit, so a peer could flood with it.
             DATA if rest.len() > 4 => (Frame::Data(number(0)?, &rest[4..]), rest.len()),
             CREDIT => (Frame::Credit(number(0)?, number(4)?), 8),
             CLOSE => (Frame::Close(number(0)?), 4),

@@ -188,6 +188,7 @@ impl Session {
             self.refused.push_back(id);
             return Ok(());
         }
+        // Not announced: the peer opened it.
         self.streams.insert(id, Stream::new(id, false));
         self.accepted.push_back(id);
         Ok(())

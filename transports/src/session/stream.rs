@@ -45,8 +45,6 @@ impl Stream {
             credit: FIRST_CREDIT,
             announce,
             closing: false,
-            // Both ends count the same credit, so more than this is no race but a peer that breaks
-            // the rules.
             peer_closed: false,
             reader_waits: true,
             writer_waits: true,
@@ -57,6 +55,7 @@ impl Stream {
 
     pub fn receive(&mut self, payload: &[u8], limits: &SessionLimits) -> Result<(), Violation> {
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        // Both ends count the same credit, so more than this is no race but a broken rule.
         self.window = self
             .window
             .checked_sub(len)

@@ -113,7 +113,7 @@ impl<B: Peer> Connection<B> {
         }
         match kind {
             SignalKind::Bye => {
-                // The peer's text: nobody shall log or show more of it.
+                // The peer's text is cut before anybody logs or shows it.
                 let reason: String = body.text.chars().take(200).collect();
                 self.fail(&format!("the peer ended it: {reason}"));
             }

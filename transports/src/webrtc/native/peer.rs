@@ -76,6 +76,7 @@ fn rtc(shared: &Shared) -> io::Result<Rtc> {
     let mut rtc = Rtc::builder()
         .set_crypto_provider(shared.crypto.clone())
         .set_dtls_cert(shared.certificate.clone())
+        // Data only: no media is ever offered.
         .clear_codecs()
         .set_sctp_max_buffered_amount(MOST_BUFFERED)
         .build(shared.now());
