@@ -66,6 +66,7 @@ impl ReplayGuard {
             until: sealed.expires,
         });
         window.admit(sealed.seq)?;
+        // Messages overtake each other, so the last one need not be valid the longest.
         window.until = window.until.max(sealed.expires);
         Ok(())
     }

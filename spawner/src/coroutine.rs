@@ -108,6 +108,7 @@ where
             recv,
             nb_loop,
         });
+        // Apart from `Shared`: the routine is in there, and would keep it alive.
         let cancelled = Rc::new(Cell::new(false));
         let inside = Rc::clone(&cancelled);
         let routine = Routine::with_stack(self.stack()?, move |yielder, ()| {

@@ -294,6 +294,7 @@ where
 
     /// Always there. The first one moves the service to the heap.
     fn weak(&self) -> Option<Self::Weak> {
+        // Here is only a `&self`, so the place leaves its cell and is put back below.
         let shared = match self.place.replace(Place::Moving) {
             Place::Own(task, meter) => Rc::new(Shared {
                 meter,

@@ -151,6 +151,7 @@ where
         if self.is_finished() {
             return Stop::Done;
         }
+        // The panic of one service must not unwind through the others of this thread.
         let stop = contain(|| self.drive(first, budget, meter));
         match stop {
             Ok(Stop::Done) | Err(Error::End) => {

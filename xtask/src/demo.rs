@@ -149,6 +149,7 @@ fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
     let limit = Duration::from_secs(args.timeout);
     let mut nodes: Vec<Node> = Vec::new();
     for number in 1..=NODES {
+        // All begin with the first one, and learn of each other through it.
         let bootstrap = nodes.first().map(|first| first.address.clone());
         nodes.push(Node::start(program, dir, number, bootstrap.as_deref())?);
     }

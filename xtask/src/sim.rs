@@ -100,6 +100,7 @@ fn traces_agree(command: &Path, peers: &str, seed: &str) -> Result<bool> {
         let line = out.lines().find_map(|line| line.strip_prefix("trace "));
         Ok(line.context("no trace was printed")?.to_owned())
     };
+    // Two processes: nothing that a process keeps can make them agree.
     let (once, again) = (trace()?, trace()?);
     println!("\ntrace: {once}, and again {again}");
     Ok(once == again)

@@ -261,6 +261,7 @@ impl Context {
         let page = Page::new(program)?;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("file.bin");
+        // Many parts of 64 KiB, and yet a quick transfer.
         demo::write_random(&file, 1_000_000, 1)?;
         let shown = page.demo(&file, folder.path())?;
         Ok(Outcome::of(shown && page.faults(folder.path(), false)?))
@@ -274,6 +275,7 @@ impl Context {
                 check(cmd.args(["--all-targets", "--", "-D", "warnings"]))
             }),
             Step::Test => {
+                // Before the tests, because those that need Redis look for it.
                 setup::redis();
                 let own = self.each(|selection| self.test(selection))?;
                 let beside = self.beside()?;

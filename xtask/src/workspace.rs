@@ -104,6 +104,7 @@ fn parse_package(json: &Value) -> Result<Package> {
             .as_object()
             .context("a package without a table of features")?
             .keys()
+            // It only names others, which are listed themselves.
             .filter(|feature| *feature != "default")
             .cloned()
             .collect(),

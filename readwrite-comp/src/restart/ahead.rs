@@ -170,6 +170,7 @@ impl Ahead {
     /// move, else by growing with what was received.
     fn make_room(&mut self, chunk: usize) {
         let have = self.have();
+        // The move copies no more bytes than were consumed: O(1) for each of them.
         if self.start >= have {
             self.bytes.copy_within(self.start..self.filled, 0);
             self.pos -= self.start;

@@ -160,6 +160,7 @@ impl Tracer {
             unsteady: false,
         };
         let mut root = None;
+        // A pass tries one variant of each enum that it meets, so there are several.
         while tracer.progress && tracer.pass < PASSES {
             tracer.pass += 1;
             tracer.progress = false;

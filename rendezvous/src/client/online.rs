@@ -30,6 +30,7 @@ impl Client {
                 self.say_hello(&nonce);
             }
             (State::Proving, FromServer::Welcome { user, alone }) => {
+                // Both derive the id from the key, so another one means that they differ in how.
                 if user != self.own {
                     return self.lost(time, "the server takes this client for another".into());
                 }

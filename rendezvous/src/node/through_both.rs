@@ -58,6 +58,7 @@ impl<P: UserSources> NodeRendezvous<P> {
     /// The server did not reach a peer.
     fn missed(&mut self, peer: RtcAddress) -> io::Result<()> {
         for (kind, body) in self.unsure.remove(&peer).unwrap_or_default() {
+            // In their order: a candidate means nothing before its offer.
             self.peers.send(&peer, kind, body)?;
         }
         if self.away.len() >= PEERS {

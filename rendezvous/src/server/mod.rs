@@ -215,6 +215,7 @@ impl Server {
         // Before it is parsed: to refuse a flood must cost less than to send it.
         if let Err(wait) = connection.messages.take(now, 1) {
             connection.refused += 1;
+            // Who is a little too fast is told so; only who does not listen is closed.
             let flood = connection.refused > self.limits.refusals;
             let text = format!("too many messages: wait {} ms", wait.as_millis() + 1);
             self.refuse(conn, refuse_limit("messages_per_second", text));

@@ -118,6 +118,7 @@ impl<B: Peer> Connection<B> {
                 self.fail(&format!("the peer ended it: {reason}"));
             }
             _ => {
+                // From here on, signals of other attempts of the peer are not heard.
                 self.theirs = Some(body.from);
                 self.negotiation.signal(kind, body.text.to_owned());
             }
@@ -166,6 +167,7 @@ impl<B: Peer> Connection<B> {
         let Some(peer) = &mut self.peer else {
             return;
         };
+        // An ICE restart is an offer for new paths (RFC 8445, section 2.4).
         if self.path.is_due(now) {
             self.negotiation.negotiate(true);
         }
@@ -268,6 +270,7 @@ impl<B: Peer> Connection<B> {
             // It has a deadline of its own.
             let _ = self.send_signal(rendezvous, SignalKind::Bye, &why);
         }
+        // Only an open channel can carry a goodbye.
         let leaving = self.open_deadline.is_none() && self.session.is_leaving();
         let until = *self.leaving_until.get_or_insert(now + LEAVING);
         if !leaving || until <= now {
@@ -334,6 +337,7 @@ impl<B: Peer> Connection<B> {
         self.triggers.remove(&stream);
         self.session.close_stream(stream, now);
         self.flush();
+        // The time that it may be idle begins with the end of its last stream.
         if self.session.streams() == 0 {
             self.last_used = now;
         }

@@ -300,6 +300,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
             let why = format!("cannot connect to {peer}: it is this end");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
+        // Before the new one is made, so that never more of them are usable than the limit says.
         self.make_room(now)?;
         let number: Attempt = attempt()?;
         let key = self.next_key;

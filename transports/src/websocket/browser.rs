@@ -98,6 +98,7 @@ impl Socket {
                 if inbox.messages.len() < MOST_WAITING {
                     inbox.messages.push_back(event.data());
                 } else {
+                    // Its credit would have stopped an honest peer long before.
                     inbox.closed = Some("the peer floods this end".into());
                 }
                 tell(&trigger);

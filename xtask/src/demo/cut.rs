@@ -32,6 +32,7 @@ pub fn goes_on(source: &Path, program: &Path, dir: &Path, limit: Duration) -> Re
         let parts = dir.join(format!("back{attempt}.mydht-part"));
         let get = || run("get").arg(key).arg("--out").arg(&back);
         let cut = get().run_until(limit, || come(&parts) > bytes / SHARE)?;
+        // Counted again: the process went on until it was killed.
         let there = come(&parts);
         // It was over already, or nothing had come that it could go on with.
         if !cut || there == 0 {
