@@ -26,6 +26,7 @@ impl Aes256CtrHmacSha256 {
     /// Encrypts `body` where it is and gives its tag, which is over `header` too.
     #[inline(never)]
     pub fn seal(&self, number: u64, header: &[u8], body: &mut [u8]) -> [u8; 32] {
+        // Encrypted first, so that `open` can prove a record before it decrypts anything.
         self.keystream(number).apply_keystream(body);
         let mac = self.authenticate(number, header, body);
         mac.finalize().into_bytes().into()
@@ -48,12 +49,14 @@ impl Aes256CtrHmacSha256 {
     /// The counter block: the record's number, then the block's number in it, both big-endian u64.
     fn keystream(&self, number: u64) -> Ctr128BE<&Aes256> {
         let mut block = [0; 16];
+        // Records and blocks have halves of their own, so no counter block serves two records.
         block[..8].copy_from_slice(&number.to_be_bytes());
         Ctr128BE::from_core(CtrCore::inner_iv_init(&self.cipher, (&block).into()))
     }
 
     /// HMAC over the record's number (u64, big-endian), its header and its encrypted bytes.
     fn authenticate(&self, number: u64, header: &[u8], body: &[u8]) -> Hmac<Sha256> {
+        // A clone of the keyed state: the key's block is not hashed again for each record.
         let mut mac = self.mac.clone();
         mac.update(&number.to_be_bytes());
         mac.update(header);

@@ -111,6 +111,7 @@ impl<T> Link<T> {
     /// `next` gives the readiness, and whether the loop has to know.
     #[inline]
     fn change(&self, next: impl Fn(u64) -> (u64, bool)) -> bool {
+        // Relaxed: a guess, which the exchange below checks and synchronises.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state & DEAD != 0 {
@@ -118,6 +119,7 @@ impl<T> Link<T> {
             }
             let (ready, queue) = next(state);
             let mut new = (state & !(READY | MERGE)) | ready;
+            // Not attached: it is only stored, and `attach` samples it later.
             if queue && state & ATTACHED != 0 {
                 new |= QUEUED;
             }
@@ -134,6 +136,7 @@ impl<T> Link<T> {
     /// Queues what is set to any of `mask` from now on, and returns the readiness at this moment.
     /// `plain`: an edge without oneshot. Under the loop's lock.
     pub fn attach(&self, token: usize, mask: u16, plain: bool) -> u16 {
+        // Relaxed: only the loop reads it, under the lock that is held here.
         self.token.store(token, Ordering::Relaxed);
         let set = u64::from(mask) << MASK_SHIFT | ATTACHED | if plain { PLAIN } else { 0 };
         let mut state = self.state.load(Ordering::Relaxed);
@@ -213,6 +216,7 @@ impl<T: Linked> Inbox<T> {
         let node = Arc::as_ptr(source).cast_mut();
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
+            // The caller set QUEUED, so nobody else writes `next`; the exchange publishes it.
             source.link().next.store(head, Ordering::Relaxed);
             match self
                 .head

@@ -115,6 +115,7 @@ impl Soon {
         }
         let channel = MessageChannel::new();
         let receiver = channel.port1();
+        // Setting `onmessage` starts the port (HTML standard); a listener would need `start()` too.
         ON_MESSAGE.with(|callback| receiver.set_onmessage(callback.as_ref()));
         let sender = channel.port2();
         Soon::Ports { receiver, sender }
@@ -150,6 +151,8 @@ impl Soon {
 impl Drop for Soon {
     fn drop(&mut self) {
         if let Soon::Ports { receiver, sender } = self {
+            // The HTML standard asks to close ports: those that are only dropped may live on for
+            // long.
             receiver.set_onmessage(&JsValue::NULL);
             receiver.close();
             sender.close();

@@ -112,6 +112,7 @@ impl Poll {
         };
         let ready = home.with(|core| {
             if core.modify(source.key.get(), token.0, interest).is_err() {
+                // Stale: it is not registered, and its readiness was kept beside the core.
                 let ready = source.ready.get();
                 source.key.set(core.insert(token.0, interest, ready));
             }
@@ -196,6 +197,7 @@ impl Poll {
         if !self.inner.with(Core::has_ready) {
             return self.wait(events, timeout);
         }
+        // After an error the local events are still there for the next poll.
         self.shared.poll(events, Some(Duration::ZERO))?;
         if self.harvest(events) > 0 {
             self.inner.shared_first.set(true);
@@ -371,6 +373,8 @@ impl SetReadiness {
                 }
                 return Ok(());
             }
+            // When it finds the source, the second round succeeds: on one thread the key stays
+            // valid.
             if !self.look() {
                 if !self.source.dead.get() {
                     self.source.ready.set(ready.mask());

@@ -77,6 +77,7 @@ impl Timer {
     }
 
     fn set(&self, deadline: impl FnOnce(&Shared) -> Option<Duration>) -> io::Result<()> {
+        // The timer's lock before the loop's, here and in all of this file.
         let mut place = self.lock();
         let place = place.as_mut().ok_or(io::ErrorKind::NotFound)?;
         let shared = place.shared.upgrade().ok_or(io::ErrorKind::NotFound)?;

@@ -148,6 +148,7 @@ impl Registration {
         to: bool,
         change: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
+        // Held over the call: two threads that register at once must not both succeed.
         let mut registered = lock(&self.registered);
         if *registered != from {
             let kind = if from {

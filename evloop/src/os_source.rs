@@ -21,6 +21,7 @@ fn interests(ready: Ready, opts: PollOpt) -> (Interest, OsInterest) {
     let edge = opts.is_edge() && !opts.is_level();
     (
         Interest {
+            // epoll_ctl(2) reports errors and hang-ups unasked, so the core's mask lets them pass.
             mask: (ready | Ready::ERROR | Ready::HUP).mask(),
             trigger: Trigger::Pulse,
             oneshot: opts.is_oneshot(),
@@ -78,6 +79,8 @@ impl Shared {
     pub(crate) fn os_deregister(&self, source: RawSource) -> io::Result<()> {
         let os = self.driver.os().ok_or_else(no_os)?;
         let mut state = self.enter();
+        // First here: if `delete` fails because the descriptor is closed, the source is gone all
+        // the same.
         let key = state.os.remove(source).ok_or(io::ErrorKind::NotFound)?;
         let _ = state.core.remove(key);
         self.count(&state);

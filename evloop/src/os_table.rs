@@ -86,6 +86,7 @@ impl OsTable {
     }
 
     fn take(&mut self, number: u64) -> Option<Key> {
+        // The number may be an old one, whose index another source has now.
         self.entry(number)?;
         Some(self.entries.try_remove(index(number))?.key)
     }

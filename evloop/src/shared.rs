@@ -156,6 +156,7 @@ impl Shared {
 
     /// Ends the loop's sleep; true if it slept. No call of the driver otherwise.
     pub fn wake(&self) -> io::Result<bool> {
+        // Of several setters one wins, so a sleep ends with a single call of the driver.
         let slept = self
             .sleep
             .compare_exchange(ASLEEP, AWAKE, Ordering::SeqCst, Ordering::SeqCst)
@@ -168,9 +169,12 @@ impl Shared {
 
     /// The loop is gone.
     pub fn close(&self) {
+        // First: a setter that pushes later drains the inbox itself, and one that pushed before is
+        // drained below.
         self.sleep.store(CLOSED, Ordering::SeqCst);
         let mut state = self.enter();
         state.core = Core::new();
+        // They are dropped without the lock: each may be the last reference to its source.
         let users = std::mem::take(&mut state.users);
         drop(state);
         drop(users);
@@ -219,6 +223,8 @@ impl Shared {
         // The clock is read only once nothing was found.
         let mut deadline = None;
         loop {
+            // A turn's first events are always given, so that a turn gets on however small its
+            // budget is.
             if let Some(turn) = state.turn
                 && turn.events > 0
                 && timeout != Some(Duration::ZERO)
@@ -238,6 +244,8 @@ impl Shared {
             // mio 0.6 does not wait while a source is queued, even if it was cleared since (statement 40).
             let passed_over = std::mem::take(&mut state.passed_over);
             let queued = state.compat == Compat::Mio06 && (passed_over || state.core.is_queued());
+            // If the system's sources are due, user sources that are always ready must not delay
+            // them further.
             if !state.os_due() {
                 let events = state.harvest(capacity, &*self.driver, sink);
                 if events > 0 {
@@ -260,6 +268,7 @@ impl Shared {
                     Waited::Elapsed => return Ok(0),
                 }
             }
+            // When the harvest was skipped above, something may be ready: then ask without waiting.
             if timeout == Some(Duration::ZERO) || state.has_ready() {
                 let ask = state.os_len() > 0;
                 state.streak = 0;
@@ -283,6 +292,7 @@ impl Shared {
                 Some(_) => self.driver.now(),
                 None => Duration::ZERO,
             };
+            // A timeout that the clock cannot hold is a wait for ever.
             let deadline =
                 *deadline.get_or_insert_with(|| timeout.and_then(|time| now.checked_add(time)));
             let waited;
@@ -329,8 +339,11 @@ impl Shared {
             return Ok(Waited::Elapsed);
         }
         state.note(now, timeout);
+        // Before ASLEEP is stored: `note` forgets older wakes, and would forget one that comes in
+        // between.
         self.driver.note(state.next_deadline());
         self.sleep.store(ASLEEP, Ordering::SeqCst);
+        // A setter that pushed before it could see ASLEEP has woken nobody.
         if self.inbox.is_empty() {
             return Err(would_block());
         }
@@ -404,6 +417,7 @@ impl Shared {
         let mut state = self.enter();
         #[cfg(not(target_arch = "wasm32"))]
         {
+            // A source that was deregistered during the wait has a key that names nothing.
             let State { core, os, .. } = &mut *state;
             for (number, ready) in &found {
                 core.wake(os.key(*number), *ready);

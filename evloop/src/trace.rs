@@ -56,6 +56,7 @@ impl Trace {
     }
 
     pub fn push(&mut self, time: Duration, fired: &Fired) {
+        // `Poll::trace` makes no trace without a capacity, so this bounds it.
         if self.records.len() == self.capacity {
             self.records.pop_front();
         }

@@ -87,6 +87,8 @@ impl Open {
                 let reason = event.reason();
                 let why = match event.code() {
                     _ if !reason.is_empty() => reason,
+                    // RFC 6455, section 7.4.1: no close frame came. A browser tells no more of a
+                    // failure.
                     1006 => "it cannot be reached".into(),
                     code => format!("the server closed the connection (code {code})"),
                 };
@@ -123,6 +125,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if let Some(socket) = &self.socket {
+            // First: the closures go with this, and calling one that is gone is an error.
             socket.set_onopen(None);
             socket.set_onmessage(None);
             socket.set_onclose(None);

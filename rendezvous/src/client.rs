@@ -334,6 +334,7 @@ impl Client {
         match self.state {
             State::Online { .. } => self.say_sealed(time, to, kind, body),
             State::Ended(_) => return Err(Offline),
+            // Refused instead of dropping the oldest, so that the caller knows.
             _ if self.kept.len() >= KEPT => return Err(Offline),
             _ => self.kept.push_back((time.now, to, kind, body)),
         }
@@ -428,12 +429,14 @@ impl Client {
     }
 
     fn lost_for(&mut self, time: Time, why: String, wait: Duration, move_on: bool) {
+        // The shell may still report a socket that was given up.
         if matches!(self.state, State::Ended(_) | State::Waiting { .. }) {
             return;
         }
         self.actions.push_back(Action::Close);
         self.relays_lost(&why);
         if move_on {
+            // Without a server the client has ended, but a remainder by zero would be a panic.
             self.server = (self.server + 1) % self.servers.len().max(1);
         }
         let until = time.now + wait;
@@ -443,6 +446,7 @@ impl Client {
     /// The server refused the login.
     fn refused(&mut self, time: Time, refusal: Refusal) {
         match refusal.code {
+            // Coming back would replace the other login, which would come back in its turn.
             Code::Replaced => self.end(
                 time,
                 "the same identity logged in elsewhere, in another tab or on another machine",

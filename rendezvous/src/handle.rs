@@ -165,6 +165,7 @@ impl<P: UserSources> Inner<P> {
         while let Some(event) = self.client.event() {
             self.event(time, event);
         }
+        // Last: what was heard above may be credit to send.
         self.flush();
     }
 
@@ -200,6 +201,8 @@ impl<P: UserSources> Inner<P> {
                 }
                 Some(session) if peer.open => {
                     session.tick(now);
+                    // The first look at a relay without streams starts the time, and a stream stops
+                    // it.
                     peer.idle = (session.streams() == 0).then(|| peer.idle.unwrap_or(now));
                     let idle = peer.idle.is_some_and(|at| now >= at + LINGER);
                     let unused = idle.then(|| "the relay is not used".to_owned());
@@ -219,6 +222,7 @@ impl<P: UserSources> Inner<P> {
         match event {
             Event::RelayAsked(user) => {
                 if self.accepting.is_none() {
+                    // Nobody takes streams here, so nobody would use the relay.
                     return self.client.unrelay(user);
                 }
                 // It is online: it heard this just now.
@@ -270,6 +274,7 @@ impl<P: UserSources> Inner<P> {
         self.peers.entry(user).or_insert_with(|| {
             let relay = *next;
             *next += 1;
+            // Both ends compare the same ids, so they never number their streams alike.
             let side = if own < user { Side::A } else { Side::B };
             let session = Session::new(side, SessionLimits::default(), time.now);
             sessions.insert((user, relay), session);
@@ -326,6 +331,7 @@ impl<P: UserSources> Inner<P> {
         let Some(relay) = self.peers.remove(&user).map(|peer| peer.relay) else {
             return;
         };
+        // Nobody has taken these, so nobody would read their end.
         self.accepted
             .retain(|key| (key.peer, key.relay) != (user, relay));
         if let Some(session) = self.sessions.get_mut(&(user, relay)) {
@@ -415,6 +421,7 @@ impl<P: UserSources> Inner<P> {
     /// Reports what can be done with a stream.
     pub(super) fn report(&self, key: &StreamKey) {
         let session = self.sessions.get(&(key.peer, key.relay));
+        // Without a session both halves have an error to read.
         let ready = session.map_or(Some(Ready::Both), |session| session.readiness(key.stream));
         if let (Some(found), Some(ready)) = (self.triggers.get(key), ready) {
             trigger::<P>(found, ready);
@@ -433,6 +440,8 @@ impl<P: UserSources> Inner<P> {
         self.close(key);
         self.triggers.remove(key);
         let relay = (key.peer, key.relay);
+        // The present relay's session is for other streams too; an older one goes with its last
+        // user.
         let current = self
             .peers
             .get(&key.peer)

@@ -70,12 +70,15 @@ enum State {
 impl Socket {
     fn connect(&mut self, address: &ServerAddress, poll: &Poll, token: Token) -> io::Result<State> {
         let name = address.name();
+        // This waits for the resolver, on the client's own thread.
         let found: Vec<SocketAddr> = name.to_socket_addrs()?.collect();
         let at = found
+            // Without an address `get` finds none, where a remainder by zero would panic.
             .get(self.attempt % found.len().max(1))
             .ok_or_else(|| io::Error::other(format!("{name} has no address")))?;
         self.attempt += 1;
         let stream = Arc::new(TcpStream::connect(at)?);
+        // Signals are small and answered: waiting to fill a segment only adds delay.
         stream.set_nodelay(true)?;
         Registerable::register(&*stream, poll, token, Ready::Both)?;
         let request = address
@@ -154,6 +157,7 @@ impl shell::Socket for Socket {
 
     fn next(&mut self) -> Option<Happened> {
         loop {
+            // Taken out: a socket that is not put back has failed or is closed.
             match std::mem::take(&mut self.state) {
                 State::Closed => return None,
                 State::Failed(why) => return Some(Happened::Closed(why)),

@@ -55,6 +55,7 @@ impl Post {
 
     /// Signs something for `to`. `unix_ms` is the time in milliseconds since 1970.
     pub fn seal(&mut self, unix_ms: u64, to: UserId, kind: Kind, body: &str) -> Vec<u8> {
+        // From the clock, so that the numbers of a user rise over restarts too.
         let seq = self.next_seq.unwrap_or(unix_ms << 10);
         self.next_seq = Some(seq.wrapping_add(1));
         let expires = unix_ms.saturating_add(LIFETIME_MS);
@@ -85,6 +86,7 @@ impl Post {
             sealed.expires,
             &sealed.body,
         );
+        // Before the guard: a forged message must not use up a number of its alleged sender.
         if !verify(&key, CARRIED, &signed, &sealed.signature) {
             return Err(Rejected::Forged);
         }
@@ -99,6 +101,7 @@ fn parse(to: UserId, bytes: &[u8]) -> Option<(PublicKey, Sealed)> {
     let (seq, rest) = rest.split_first_chunk()?;
     let (expires, rest) = rest.split_first_chunk()?;
     let (signature, body) = rest.split_first_chunk()?;
+    // Bounded before it is copied.
     if body.len() > MAX_BODY {
         return None;
     }

@@ -20,6 +20,7 @@ pub fn hello_bytes(server: &str, nonce: &Nonce, key: &PublicKey) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Longer than 2^32 no message is.
     bytes.extend((server.len() as u32).to_be_bytes());
+    // All else has a fixed length, so no two logins are signed as the same bytes.
     bytes.extend(server.as_bytes());
     bytes.extend(nonce.0);
     bytes.extend(key.0);
@@ -118,9 +119,11 @@ impl Sealed {
         key: &PublicKey,
         id_of: IdOf,
     ) -> Result<(), Rejected> {
+        // Or a server could give what was said to somebody else.
         if self.to != *own {
             return Err(Rejected::NotForUs);
         }
+        // The server names both, so one has to follow from the other.
         if id_of(key) != Some(*from) {
             return Err(Rejected::WrongKey);
         }

@@ -43,15 +43,19 @@ impl ReplayGuard {
     /// # Errors
     /// When it is void, or was here before.
     pub fn admit(&mut self, now: u64, from: UserId, sealed: &Sealed) -> Result<(), Rejected> {
+        // The clocks of two users differ, so both ends of the lifetime are tolerant.
         if sealed.expires.saturating_add(SKEW_MS) < now {
             return Err(Rejected::Expired);
         }
+        // It would outlive the memory of its number.
         if sealed.expires > now.saturating_add(LIFETIME_MS + SKEW_MS) {
             return Err(Rejected::FromTheFuture);
         }
         if !self.senders.contains_key(&from) && self.senders.len() >= SENDERS {
+            // Only when there is no room, because this looks at every sender.
             self.senders
                 .retain(|_, window| window.until.saturating_add(SKEW_MS) >= now);
+            // Forgetting one of these would let its messages be replayed.
             if self.senders.len() >= SENDERS {
                 return Err(Rejected::TooManySenders);
             }
@@ -62,6 +66,7 @@ impl ReplayGuard {
             until: sealed.expires,
         });
         window.admit(sealed.seq)?;
+        // Messages overtake each other, so the last one need not be valid the longest.
         window.until = window.until.max(sealed.expires);
         Ok(())
     }
@@ -71,6 +76,7 @@ impl Window {
     fn admit(&mut self, seq: u64) -> Result<(), Rejected> {
         if seq > self.newest {
             let ahead = seq - self.newest;
+            // A shift by 64 or more would overflow; then nothing of the old window is left.
             self.seen = if ahead < WINDOW {
                 self.seen << ahead
             } else {
@@ -78,6 +84,7 @@ impl Window {
             };
             self.newest = seq;
         }
+        // By now `newest` is at least `seq`.
         let behind = self.newest - seq;
         if behind >= WINDOW || self.seen & (1 << behind) != 0 {
             return Err(Rejected::Replayed);

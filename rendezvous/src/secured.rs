@@ -44,6 +44,7 @@ impl Secured {
     fn tls(stream: Tcp, address: &ServerAddress) -> io::Result<Self> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
+        // Certificates that cannot be parsed are passed over: large stores often have some.
         let (trusted, _) = roots.add_parsable_certificates(found.certs);
         if trusted == 0 {
             let why = match found.errors.first() {

@@ -135,6 +135,7 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
             // What woke it is looked at in any case.
             let waited = self.poll.poll(&mut self.events, wait);
             match waited {
+                // A signal only makes the next step come earlier.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => drop(other?),
             }
@@ -166,6 +167,8 @@ impl<S: Socket, P: UserSources> Shell<S, P> {
         let ended = matches!(inner.client().state(), State::Ended(_));
         let now = inner.time().now;
         let deadline = inner.deadline().unwrap_or(Duration::MAX);
+        // Opening may wait for a resolver, and a listener may call the handle: neither under the
+        // lock.
         drop(inner);
         for action in actions {
             match action {

@@ -79,6 +79,7 @@ impl<P: UserSources> Rendezvous<P> for ServerRendezvous<P> {
 
     fn receive(&mut self) -> io::Result<Signal> {
         let mut inner = self.handle.lock();
+        // Signals that came before the end are heard before it.
         match (inner.next_signal(), inner.has_ended()) {
             (Some(signal), _) => Ok(signal),
             (None, Some(why)) => Err(io::Error::new(io::ErrorKind::NotConnected, why)),

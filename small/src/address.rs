@@ -29,5 +29,6 @@ pub fn split_port(authority: &str) -> Option<(&str, &str)> {
 /// names.
 pub fn is_host_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    // 255 bytes on the wire (RFC 1035, section 2.3.4) are 253 characters.
     (1..=253).contains(&name.len()) && name.bytes().all(is_allowed)
 }

@@ -27,6 +27,7 @@ impl From<&str> for Excerpt {
             let is_quote = matches!(character, '"' | '\'');
             let escapes = usize::from(is_quote);
             let escaped = character.escape_debug().skip(escapes);
+            // Counted before it is shown, so that no escape is cut in half.
             let Some(left) = room.checked_sub(escaped.clone().count()) else {
                 shown.push('…');
                 break;

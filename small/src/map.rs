@@ -130,6 +130,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     /// Puts something under a key, and gives what was there.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
+            // The key stays, as in the standard library's map.
             Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
             Err(at) => {
                 self.0.insert(at, (key, value));
@@ -157,6 +158,7 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     /// The place of a key.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        // The entry borrows the map, so this place stays right until it is used.
         let found = self.find(&key);
         Entry {
             map: self,
@@ -237,6 +239,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
 
 impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
     fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, entries: T) {
+        // One by one: of equal keys the last one stays, as in the standard library's map.
         for (key, value) in entries {
             self.insert(key, value);
         }

@@ -68,6 +68,7 @@ impl<T: Ord> SortedSet<T> {
 
     /// Adds one; false if it was in it already.
     pub fn insert(&mut self, item: T) -> bool {
+        // An equal element stays, as in the standard library's set.
         self.0.insert(item, ()).is_none()
     }
 

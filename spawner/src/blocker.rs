@@ -87,6 +87,7 @@ where
         let mut async_yield = BlockerYield {
             wait: self.wait.clone(),
         };
+        // Nobody can cancel it: the handle does not exist before the service has ended.
         Ok(EndedHandle::new(start.run(&mut async_yield, || false)))
     }
 }
@@ -133,6 +134,7 @@ impl<S, D, R> SpawnUnyield for EndedHandle<S, D, R> {
         match &mut self.parts.3 {
             Err(error) if !self.reported => {
                 self.reported = true;
+                // The caller gets the original; the copy is for `unwrap_state`.
                 let copy = error.copy();
                 Err(std::mem::replace(error, copy))
             }

@@ -108,6 +108,7 @@ where
             recv,
             nb_loop,
         });
+        // Apart from `Shared`: the routine is in there, and would keep it alive.
         let cancelled = Rc::new(Cell::new(false));
         let inside = Rc::clone(&cancelled);
         let routine = Routine::with_stack(self.stack()?, move |yielder, ()| {
@@ -146,6 +147,8 @@ struct Shared<S, D, R> {
 impl<S, D, R> Shared<S, D, R> {
     fn run(&self) {
         let Ok(mut stage) = self.stage.try_borrow_mut() else {
+            // The service is running and has unyielded itself, perhaps through others. No stack can
+            // be resumed from itself.
             self.again.set(true);
             return;
         };
@@ -153,10 +156,12 @@ impl<S, D, R> Shared<S, D, R> {
             return;
         };
         let parts = loop {
+            // Before the resume: an older unyield is answered by it, one from inside counts.
             self.again.set(false);
             match routine.resume(()) {
                 CoroutineResult::Return(parts) => break parts,
                 CoroutineResult::Yield(()) => {
+                    // Without an owner it is not resumed any more, but unwound with its stack.
                     if !self.again.get() || self.cancelled.get() {
                         return;
                     }
@@ -172,6 +177,7 @@ impl<S, D, R> Shared<S, D, R> {
     fn keep(&self, routine: Routine<S, D, R>) {
         if let Some(spare) = self.spare.upgrade() {
             let mut stacks = spare.stacks.borrow_mut();
+            // Only the stack of a coroutine that is done can be taken out.
             if routine.done() && stacks.len() < spare.keep {
                 stacks.push(routine.into_stack());
             }
@@ -192,6 +198,8 @@ pub struct CoroutineHandle<S, D, R> {
 
 impl<S, D, R> Drop for CoroutineHandle<S, D, R> {
     fn drop(&mut self) {
+        // A service that runs finds out at its next yield; a suspended one is dropped with
+        // `shared`.
         self.shared.cancelled.set(true);
     }
 }

@@ -54,6 +54,7 @@ impl Error {
             Error::Running => Error::Running,
             Error::NotRestartable => Error::NotRestartable,
             Error::Io(error) => Error::Io(match error.raw_os_error() {
+                // The code is enough: kind and text follow from it.
                 Some(code) => io::Error::from_raw_os_error(code),
                 None => io::Error::new(error.kind(), error.to_string()),
             }),

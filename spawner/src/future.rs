@@ -167,6 +167,8 @@ where
     R: SpawnRecv<S::CommandIn>,
 {
     fn wake(&self) {
+        // It is taken out, because a `Cell` lends nothing. A wake from inside of this one finds
+        // none, and need not: the wake is under way.
         if let Some(waker) = self.waker.take() {
             waker.wake_by_ref();
             self.waker.set(Some(waker));
@@ -205,12 +207,14 @@ where
             context.waker().wake_by_ref();
             return Poll::Pending;
         };
+        // Filled anew in each poll. The handle's drop empties it from inside of the run.
         shared.left.set(task.budget);
         let stop = task.run(shared.first.take(), &shared.left, &shared.meter);
         match stop {
             Stop::Done => Poll::Ready(()),
             Stop::Wait => Poll::Pending,
             Stop::Budget => {
+                // What is left in the channel wakes nobody.
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -279,6 +283,7 @@ where
     /// `Error::Running` when it is called from inside the service's own call.
     fn unwrap_state(self) -> Result<(S, D, R, Result<()>)> {
         let shared = Rc::clone(&self.shared);
+        // First, because its reference would make `try_unwrap` fail.
         drop(self);
         match Rc::try_unwrap(shared) {
             Ok(shared) => Ok(shared.task.into_inner().into_parts()),

@@ -153,6 +153,7 @@ where
 
     fn turn(shared: &Arc<Self>, first: Option<S::CommandIn>) {
         let Some(mut metered) = shared.lock().take() else {
+            // The owner took it after the job was queued.
             return;
         };
         if shared.cancelled.load(Ordering::Acquire) {
@@ -164,9 +165,11 @@ where
             cancelled: &shared.cancelled,
         };
         let stop = metered.task.run(first, &share, &metered.meter);
+        // The owner's drop found nothing to take, so the task is dropped here.
         if shared.cancelled.load(Ordering::Acquire) {
             return;
         }
+        // Before the state says so: a job that is queued from then on must find the task.
         *shared.lock() = Some(metered);
         match stop {
             Stop::Done => {
@@ -193,6 +196,7 @@ pub struct PoolHandle<S: Service, D, R> {
 
 impl<S: Service, D, R> Drop for PoolHandle<S, D, R> {
     fn drop(&mut self) {
+        // First: a run that ends meanwhile then drops the task by itself.
         self.shared.cancelled.store(true, Ordering::Release);
         // Taken out first: its own drop may unyield others.
         let task = self.shared.lock().take();
@@ -221,6 +225,7 @@ where
     /// As `unwrap_state`.
     pub fn join(self) -> Result<(S, D, R, Result<()>)> {
         let mut task = self.shared.lock();
+        // In a loop: a condition variable may wake without a reason.
         while !self.shared.state.is_finished() {
             task = guard(self.shared.ended.wait(task));
         }

@@ -157,13 +157,16 @@ where
 {
     fn run(&self) {
         let Ok(mut task) = self.task.try_borrow_mut() else {
+            // It runs further up on this stack: the call there goes on with it.
             self.again.set(true);
             return;
         };
         self.left.set(task.budget);
         loop {
+            // Before the run: an unyield during it must bring another one.
             self.again.set(false);
             let stop = task.run(None, &self.left, &self.meter);
+            // The budget is not filled again, so it bounds the repeats as well.
             if stop != Stop::Wait || !self.again.get() {
                 break;
             }
@@ -291,6 +294,7 @@ where
 
     /// Always there. The first one moves the service to the heap.
     fn weak(&self) -> Option<Self::Weak> {
+        // Here is only a `&self`, so the place leaves its cell and is put back below.
         let shared = match self.place.replace(Place::Moving) {
             Place::Own(task, meter) => Rc::new(Shared {
                 meter,

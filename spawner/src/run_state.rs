@@ -31,8 +31,10 @@ impl RunState {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
                 IDLE => Some(QUEUED),
                 QUEUED => Some(AGAIN),
+                // One remembered wake is enough, and after the end there is nothing to wake.
                 _ => None,
             });
+        // Whoever took it out of IDLE queues the job, so there is never a second one.
         woken == Ok(IDLE)
     }
 
@@ -51,6 +53,7 @@ impl RunState {
 
     /// The service has ended.
     pub fn finish(&self) {
+        // Whatever it was: a wake that comes later finds DONE and queues nothing.
         self.0.store(DONE, Ordering::Release);
     }
 

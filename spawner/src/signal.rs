@@ -51,6 +51,7 @@ impl Signal {
     }
 
     pub fn finish(&self) {
+        // Paired with `is_finished`: who sees it sees all that the service wrote.
         self.finished.store(true, Ordering::Release);
     }
 
@@ -63,9 +64,11 @@ impl Signal {
     pub fn wait(&self, mut sleep: impl FnMut(usize) -> bool) -> Wake {
         let mut nth = 0;
         loop {
+            // First: a service whose owner is gone must not go on because it was notified too.
             if self.is_cancelled() {
                 return Wake::Cancelled;
             }
+            // Cleared before the thread looks at its channel: what is sent later notifies it again.
             if self.notified.swap(false, Ordering::AcqRel) {
                 return Wake::Notified;
             }

@@ -44,6 +44,7 @@ where
     ) -> Result<()> {
         let mut done = 0;
         while self.nb_loop == 0 || done < self.nb_loop {
+            // A service that never yields has to hear of it too.
             if cancelled() {
                 return Ok(());
             }
@@ -53,6 +54,7 @@ where
                     Ok(Some(command)) => command,
                     Ok(None) | Err(Error::Yield) => match async_yield.spawn_yield() {
                         YieldReturn::Loop => continue,
+                        // The owner is gone: the service ends without a failure.
                         YieldReturn::Return => return Ok(()),
                     },
                     Err(Error::Closed) => return Ok(()),

@@ -75,6 +75,7 @@ fn retry<S: ?Sized, Y: SpawnerYield, T>(
     loop {
         match f(stream) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // On `Loop` the spawner has waited, and the call is made again.
                 if async_yield.spawn_yield() == YieldReturn::Return {
                     return Err(error);
                 }

@@ -147,9 +147,11 @@ where
         meter: &Meter,
     ) -> Stop {
         self.wants = false;
+        // An unyield may come after the end.
         if self.is_finished() {
             return Stop::Done;
         }
+        // The panic of one service must not unwind through the others of this thread.
         let stop = contain(|| self.drive(first, budget, meter));
         match stop {
             Ok(Stop::Done) | Err(Error::End) => {
@@ -174,6 +176,7 @@ where
         budget: &impl Budget,
         meter: &Meter,
     ) -> Result<Stop> {
+        // First: results keep their order, and no command is run whose result has no place.
         if let Some(result) = self.held.take()
             && !self.deliver(result)?
         {
@@ -186,6 +189,7 @@ where
             {
                 return Ok(Stop::Done);
             }
+            // Before a command is taken: outside of its channel it could not wait for the next run.
             if !budget.is_left() {
                 return Ok(Stop::Budget);
             }
@@ -208,6 +212,8 @@ where
             };
             match result {
                 Ok(result) => {
+                    // Before the delivery, which may fail or have to wait: the command itself is
+                    // done.
                     self.phase = Phase::Idle;
                     count(&meter.commands);
                     if let Some(result) = result

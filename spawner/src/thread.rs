@@ -191,6 +191,8 @@ impl Threads {
                 wait,
             };
             let parts = start.run(&mut async_yield, || inside.is_cancelled());
+            // Before the thread ends: from then on `unwrap_state` joins it without waiting for
+            // long.
             inside.finish();
             parts
         };
@@ -227,6 +229,7 @@ pub struct Park;
 
 impl Wait for Park {
     fn wait(&self, _: usize) -> bool {
+        // It may return without a reason; `Signal::wait` looks again.
         std::thread::park();
         true
     }
@@ -238,6 +241,7 @@ pub struct Pause(Duration);
 
 impl Wait for Pause {
     fn wait(&self, nth: usize) -> bool {
+        // One pause for each yield: the second time it gives up.
         if nth == 0 {
             std::thread::park_timeout(self.0);
         }
@@ -296,6 +300,7 @@ impl<S, D, R> ThreadHandle<S, D, R> {
 impl<S, D, R> Drop for ThreadHandle<S, D, R> {
     fn drop(&mut self) {
         if self.join.is_some() {
+            // The flag first: the thread looks at it when it wakes.
             self.waker.signal.cancel();
             self.waker.thread.unpark();
         }
@@ -326,6 +331,7 @@ impl<S, D, R> SpawnHandle<S, D, R> for ThreadHandle<S, D, R> {
         if self.waker.signal.is_finished() {
             self.join()
         } else {
+            // Joining would wait for a service that may never end.
             Err(Error::Running)
         }
     }
@@ -349,6 +355,7 @@ impl SpawnUnyield for ThreadWeak {
 
     fn unyield(&mut self) -> Result<()> {
         if self.signal.notify() {
+            // After the flag, which the thread looks at when it wakes.
             self.thread.unpark();
         }
         Ok(())

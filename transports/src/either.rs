@@ -75,6 +75,7 @@ where
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        // The kinds are not written alike, so at most one of them takes the text.
         let first = match text.parse() {
             Ok(first) => return Ok(Either::First(first)),
             Err(error) => error,
@@ -149,6 +150,7 @@ impl<P: Poll, A: Stream<P>, B: Stream<P>> Stream<P> for Either<A, B> {
 impl<P: Poll, A: Registerable<P>, B: Registerable<P>> Registerable<P> for EitherOf<A, B> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let first = self.0.register(poll, token, interest)?;
+        // Not `||`, which could leave the second one unregistered.
         Ok(self.1.register(poll, token, interest)? | first)
     }
 

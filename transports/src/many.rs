@@ -83,6 +83,7 @@ impl<P: Poll, T: Transport<P>> Transport<P> for Many<T> {
     }
 
     fn address_of(&self, claimed: T::Address, observed: &T::Address) -> T::Address {
+        // All are of one kind, so any of them can tell.
         match self.0.first() {
             Some(first) => first.address_of(claimed, observed),
             None => claimed,

@@ -210,6 +210,7 @@ where
     }
 
     fn accept(&mut self) -> io::Result<(TcpConnection, TcpAddress)> {
+        // One that only connects has nothing to accept, which is no failure.
         let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
         let (stream, address) = listener.accept()?;
         Ok((TcpConnection::new(stream)?, TcpAddress(address)))

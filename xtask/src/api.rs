@@ -71,6 +71,7 @@ pub fn compare(list: bool) -> Result<Outcome> {
             old,
             unnamed.len(),
         );
+        // Nothing compared is no success: a new format may have hidden everything from the walk.
         complete &= lacking.is_empty() && unnamed.is_empty() && compared > 0;
     }
     if list {

@@ -172,6 +172,7 @@ fn wasm_tables(
     };
     // Built first: then the lock file says which test runner fits.
     cargo(&["--no-run"])?.check()?;
+    // A package with a workspace of its own has a lock file of its own.
     let lock = std::fs::read_to_string(manifest.with_file_name("Cargo.lock"))
         .or_else(|_| std::fs::read_to_string(root().join("Cargo.lock")))?;
     let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen is locked")?;

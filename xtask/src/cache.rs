@@ -44,7 +44,9 @@ pub fn ci_target() -> Result<CiTarget> {
     let rustc = Cmd::new("rustc", ["-vV"]).capture_stdout()?;
     let dir = dir()?.join(format!("target-{}", short_hash(rustc.as_bytes())));
     fs::create_dir_all(&dir)?;
+    // Beside the folder, which may be removed below.
     let lock = File::create(dir.with_extension("lock"))?;
+    // Tried first, only to say why nothing happens.
     if lock.try_lock().is_err() {
         eprintln!("waiting for another run that uses {}", dir.display());
         lock.lock()?;
@@ -58,8 +60,11 @@ pub fn ci_target() -> Result<CiTarget> {
     let now = SystemTime::now();
     for name in files.split_terminator('\0') {
         let path = root().join(name);
+        // git may know a file that has been deleted here.
         if path.is_file() {
             File::options()
+                // Appending cuts nothing off, and Windows wants a file that is open for writing
+                // here.
                 .append(true)
                 .open(&path)
                 .and_then(|file| file.set_modified(now))

@@ -45,6 +45,7 @@ impl Line {
             return Some(Self(sum(list.split(';'))));
         }
         if line.starts_with("Summary [") {
+            // nextest says `1 test run` of a single one.
             let (_, list) = line
                 .split_once("tests run: ")
                 .or_else(|| line.split_once("test run: "))?;
@@ -66,6 +67,7 @@ fn sum<'a>(parts: impl Iterator<Item = &'a str>) -> Counts {
             // nextest: `1 timed out`, `1 exec failed`.
             Some("failed" | "timed" | "exec") => counts.failed += number,
             Some("skipped" | "ignored") => counts.skipped += number,
+            // libtest's `measured` and `filtered out` are no tests of this run.
             _ => {}
         }
     }

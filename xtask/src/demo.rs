@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if !lived {
         println!("NOT ALL FAULTS WERE LIVED THROUGH");
     }
+    // Dropped, it would hide that it could not be removed.
     dir.close().context("the demo's folder cannot be removed")?;
     if !kept {
         println!("NOT ALL WAS FOUND WHILE NODES WERE KILLED");
@@ -148,6 +149,7 @@ fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
     let limit = Duration::from_secs(args.timeout);
     let mut nodes: Vec<Node> = Vec::new();
     for number in 1..=NODES {
+        // All begin with the first one, and learn of each other through it.
         let bootstrap = nodes.first().map(|first| first.address.clone());
         nodes.push(Node::start(program, dir, number, bootstrap.as_deref())?);
     }
@@ -177,6 +179,7 @@ fn play(args: &Args, program: &Path, dir: &Path) -> Result<bool> {
     let mut rows = Vec::new();
     for node in nodes {
         let name = node.name.clone();
+        // First: a node writes its statistics when it ends.
         let (stats, time) = node.stop()?;
         rows.push(Row { name, time, stats });
     }

@@ -54,6 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             .args(args)
             .dir(&dir)
             .env("PATH", &path)
+            // Set for the toolchain that runs this program.
             .env_remove("CARGO")
             .env_remove("RUSTUP_TOOLCHAIN")
     };

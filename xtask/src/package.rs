@@ -27,6 +27,7 @@ pub fn check(workspace: &Workspace, target_dir: &Path) -> Result<Outcome> {
     let text = Cmd::cargo(["metadata", "--no-deps", "--format-version", "1"]).capture_stdout()?;
     let metadata: Value = serde_json::from_str(&text).context("cargo metadata printed no JSON")?;
     let mut wrong = problems(&metadata);
+    // `cargo metadata` says nothing of packages that are not members.
     for manifest in beside(workspace)? {
         if !std::fs::read_to_string(root().join(&manifest))?.contains("\npublish = false\n") {
             wrong.push(format!("{manifest} does not say `publish = false`"));
@@ -61,6 +62,7 @@ fn forget_earlier(packages: &[&str], builds: &Path, unpacked: &Path) -> Result<(
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| packages.iter().any(|package| is_of(package, name)))
     };
+    // Without its fingerprint a package is compiled again.
     let mut folders = vec![builds.join("debug/.fingerprint")];
     for source in entries(unpacked) {
         // A registry in a folder, as the one that `cargo package` makes, has no host before the dash.

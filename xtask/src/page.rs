@@ -111,6 +111,7 @@ pub fn program(workspace: &Workspace, target_dir: &Path, build: web::Build) -> R
         .args(["-p", "mydht-cli", "--bin", "mydht"])
         .env("CARGO_TARGET_DIR", target_dir)
         .check()?;
+    // cargo's folder for the profile `dev` is `debug`.
     let folder = match build {
         web::Build::Small => "release",
         web::Build::Quick => "debug",

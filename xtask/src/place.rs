@@ -7,6 +7,7 @@ pub fn root() -> PathBuf {
     // The variable is set by `cargo run`; the compile-time value serves a binary started by hand.
     let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
+        // Under another package's command it names that package's folder.
         .filter(|dir| dir.ends_with("xtask"))
         .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     manifest_dir

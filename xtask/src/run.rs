@@ -84,6 +84,7 @@ impl Cmd {
             .args(args)
             .arg(self.command.get_program())
             .args(self.command.get_args())
+            // The inner command cannot be asked for its standard input, so it is set again.
             .stdin(Stdio::null());
         for (key, value) in self.command.get_envs() {
             match value {
@@ -156,15 +157,18 @@ impl Cmd {
     pub fn count_tests(mut self, limit: Duration) -> Result<(bool, Counts)> {
         eprintln!("    {}", self.shown);
         if std::io::stderr().is_terminal() {
+            // Its output goes into a pipe here, which cargo takes for no terminal.
             self.command.env("CARGO_TERM_COLOR", "always");
         }
         let limited = place::is_ci();
         #[cfg(unix)]
         if limited {
+            // A group of its own, so that the children of the tests are killed with it.
             std::os::unix::process::CommandExt::process_group(&mut self.command, 0);
         }
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.spawn()?;
+        // Both at once: a child would block on the pipe that is not read.
         let out = child
             .stdout
             .take()
@@ -199,6 +203,7 @@ fn pass_on(from: impl Read, to: &mut impl Write) -> std::io::Result<Counts> {
     let mut from = BufReader::new(from);
     let mut counts = Counts::default();
     let mut line = Vec::new();
+    // Bytes, because what a test prints need not be UTF-8.
     while from.read_until(b'\n', &mut line)? > 0 {
         to.write_all(&line)?;
         to.flush()?;
@@ -245,6 +250,7 @@ pub fn terminate(child: &Child) {
 fn signal(name: &str, process: &str) {
     // A process that has ended already makes `kill` complain, which interests nobody.
     let _ = Command::new("sh")
+        // After `--`, because a group is written as a negative number.
         .args(["-c", "kill -s \"$0\" -- \"$1\" 2>/dev/null", name, process])
         .stdin(Stdio::null())
         .status();

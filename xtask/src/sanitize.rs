@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let nightly = |args: &[&str]| {
         Cmd::new("rustup", ["run", "nightly"])
             .args(args)
+            // Set for the toolchain that runs this program.
             .env_remove("CARGO")
             .env_remove("RUSTUP_TOOLCHAIN")
     };
@@ -45,6 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         );
     }
     let name = if args.threads { "thread" } else { "address" };
+    // With a target, cargo keeps these flags from build scripts and macros.
     let mut cmd = nightly(&["cargo", "test", "--lib", "--tests", "--target", host])
         // A folder of its own: nothing of it can be shared with other builds.
         .env(

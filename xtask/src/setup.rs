@@ -57,6 +57,7 @@ impl WasmRust {
                 let mut cmd = Cmd::new("/usr/bin/cargo", args)
                     .env("RUSTC", "/usr/bin/rustc")
                     .env("RUSTDOC", "/usr/bin/rustdoc")
+                    // `build-std` is a feature of nightly.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
                     .env("CARGO_TARGET_DIR", self.target_dir(target_dir)?)
@@ -105,6 +106,7 @@ pub fn wasm_rust() -> Result<WasmRust> {
 
 fn native_target_installed() -> Result<bool> {
     let dir = Cmd::new("rustc", ["--print", "target-libdir", "--target", WASM]).capture_stdout()?;
+    // The path is printed whether the target is installed or not.
     let Ok(entries) = std::fs::read_dir(dir.trim()) else {
         return Ok(false);
     };
@@ -312,6 +314,7 @@ pub fn namespaces() -> bool {
     if !on_path("ip") && can_apt() && apt_install(&["iproute2"]).is_err() {
         return false;
     }
+    // Tried, because root in a container may not be allowed to.
     on_path("ip")
         && Command::new("unshare")
             .args(["-n", "true"])
@@ -337,6 +340,7 @@ fn can_apt() -> bool {
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {
+    // With old lists, versions may be asked for that the mirror does not have any more.
     Cmd::new("apt-get", ["update", "-qq"]).check()?;
     Cmd::new(
         "apt-get",

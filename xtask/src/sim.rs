@@ -88,6 +88,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn target() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    // A relative folder counts from the root, where cargo is run.
     chosen.map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
@@ -99,6 +100,7 @@ fn traces_agree(command: &Path, peers: &str, seed: &str) -> Result<bool> {
         let line = out.lines().find_map(|line| line.strip_prefix("trace "));
         Ok(line.context("no trace was printed")?.to_owned())
     };
+    // Two processes: nothing that a process keeps can make them agree.
     let (once, again) = (trace()?, trace()?);
     println!("\ntrace: {once}, and again {again}");
     Ok(once == again)

@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for step in args.steps() {
         eprintln!("\n==> {}: {}", name(step), help(step));
         let start = Instant::now();
+        // A step that cannot run has failed; the others run all the same.
         let outcome = context.step(step).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Outcome::of(false)
@@ -260,6 +261,7 @@ impl Context {
         let page = Page::new(program)?;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("file.bin");
+        // Many parts of 64 KiB, and yet a quick transfer.
         demo::write_random(&file, 1_000_000, 1)?;
         let shown = page.demo(&file, folder.path())?;
         Ok(Outcome::of(shown && page.faults(folder.path(), false)?))
@@ -274,6 +276,7 @@ impl Context {
             }),
             Step::Words => crate::words::check(),
             Step::Test => {
+                // Before the tests, because those that need Redis look for it.
                 setup::redis();
                 let own = self.each(|selection| self.test(selection))?;
                 let beside = self.beside()?;

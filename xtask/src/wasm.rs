@@ -63,6 +63,7 @@ pub fn in_network(cmd: Cmd) -> Cmd {
         return cmd;
     }
     eprintln!("    in a network namespace of its own");
+    // The last `sh` is the script's `$0`, and the command its `$@`.
     cmd.through("unshare", ["-n", "sh", "-c", NETWORK, "sh"])
 }
 
@@ -200,6 +201,7 @@ impl Wasm {
                 continue;
             }
             args.extend(["--offline", "--no-fail-fast"]);
+            // The runner of the locked version comes first on this PATH.
             let cmd = self.cargo(&args)?.env("PATH", path);
             let (ended_well, counted) = host(cmd).count_tests(LIMIT)?;
             success &= ended_well;

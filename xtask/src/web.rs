@@ -59,6 +59,7 @@ pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
     let rust = setup::wasm_rust()?;
     let (profile, folder) = match build {
         Build::Small => ("web", "web"),
+        // cargo's folder for the profile `dev` is `debug`.
         Build::Quick => ("dev", "debug"),
     };
     let args = ["build", "--profile", profile, "--target", WASM];
@@ -70,6 +71,7 @@ pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
     let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen in Cargo.lock")?;
     let web = root().join("web");
     let dist = web.join("dist");
+    // Files of an earlier version would be packed too.
     if dist.exists() {
         std::fs::remove_dir_all(&dist)?;
     }

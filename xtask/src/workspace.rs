@@ -104,6 +104,7 @@ fn parse_package(json: &Value) -> Result<Package> {
             .as_object()
             .context("a package without a table of features")?
             .keys()
+            // It only names others, which are listed themselves.
             .filter(|feature| *feature != "default")
             .cloned()
             .collect(),
@@ -130,6 +131,7 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
                 .and_then(|line| line.strip_prefix("version = \""))
                 .and_then(|rest| rest.strip_suffix('"'))
                 .map(str::to_owned)
+                // A line of another form does not hide the version that was found before it.
                 .or(found);
         }
     }

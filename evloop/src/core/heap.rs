@@ -39,6 +39,7 @@ impl Heap {
     }
 
     pub fn insert(&mut self, deadline: Duration, source: Key, ready: u16) -> TimerKey {
+        // A 64-bit count does not wrap in practice, so a key whose index was reused never matches.
         self.sequence += 1;
         let position = self.heap.len();
         let index = self.timers.insert(Timer {
@@ -59,6 +60,8 @@ impl Heap {
     /// False if the timer was due or removed before.
     pub fn remove(&mut self, key: TimerKey) -> bool {
         match self.timers.get(key.index as usize) {
+            // The slab reuses indices: without the sequence an old key would cancel a stranger's
+            // timer.
             Some(timer) if timer.sequence == key.sequence => {
                 let position = timer.position as usize;
                 self.take(position);
@@ -119,6 +122,7 @@ impl Heap {
     fn sift_up(&mut self, mut position: usize) {
         while position > 0 {
             let parent = (position - 1) / 2;
+            // Both positions are within the heap, so neither is `None`, which would sort first.
             if self.order(parent) <= self.order(position) {
                 return;
             }

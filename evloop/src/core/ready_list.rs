@@ -34,6 +34,8 @@ impl ReadyList {
     /// Returns the number of sources that wait; some may have been cleared since.
     #[inline]
     pub fn len(&self) -> usize {
+        // Every left-behind key is still in the queue from `head` on: `take` and the sweep uncount
+        // it when it goes.
         self.queue.len() - self.head - self.left
     }
 
@@ -71,6 +73,7 @@ impl ReadyList {
     /// Forgets all entries, whose slots are not linked any more.
     #[inline]
     pub fn clear(&mut self) {
+        // `left` and `pulses` are zero already: the one entry was a live plain edge.
         self.queue.clear();
         self.head = 0;
     }
@@ -122,6 +125,8 @@ impl ReadyList {
         }
         let fired = slot.fired(key);
         if slot.reported() == After::Again {
+            // Behind the range that the harvest took at its start, so it is reported once per
+            // harvest.
             self.push(slot, key, Cause::Level);
         }
         Some(fired)
@@ -141,6 +146,7 @@ impl ReadyList {
                     break;
                 }
             }
+            // For its bookkeeping: the slot is gone, or has nothing to report.
             let nothing = self.take(slots, head, |_| 0);
             debug_assert!(nothing.is_none());
             head += 1;
@@ -158,6 +164,7 @@ impl ReadyList {
             self.queue.clear();
             self.head = 0;
         } else if head >= rest {
+            // This moves no more keys than were passed over, so it is O(1) amortised.
             self.queue.copy_within(head.., 0);
             self.queue.truncate(rest);
             self.head = 0;
@@ -173,6 +180,8 @@ impl ReadyList {
             self.pulses -= 1;
         }
         if self.left > FEW && self.left > (self.queue.len() - self.head) / 2 {
+            // First: what is before the head was reported, and `retain` would keep it if its slot
+            // lives.
             self.queue.drain(..self.head);
             self.head = 0;
             self.queue.retain(|key| slots.get(*key).is_some());

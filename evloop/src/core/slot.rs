@@ -212,6 +212,7 @@ impl Slot {
     /// Returns the readiness that would be reported now. A disarmed slot has an empty mask.
     #[inline]
     pub fn effective(&self) -> u16 {
+        // The shift brings the mask over the readiness; the flags above end up beyond 16 bits.
         (self.word & self.word >> MASK_SHIFT) as u16
     }
 
@@ -249,6 +250,8 @@ impl Slot {
     /// was.
     #[inline]
     pub fn report_plain(&mut self, key: Key) -> Option<Fired> {
+        // A sampled slot may have been cleared elsewhere; the others have more to do after a
+        // report.
         if self.word & (LEVEL | PULSE | ONESHOT | SAMPLED) != 0 || self.effective() == 0 {
             return None;
         }
@@ -273,6 +276,7 @@ impl Slot {
 
     /// Drops its interest for good. The slot is freed when it comes off the ready list.
     pub fn abandon(&mut self) {
+        // Without a mask nothing is effective, so the harvest passes over the slot and frees it.
         self.word = self.word & !MASK | ABANDONED;
     }
 
@@ -310,6 +314,7 @@ impl Slot {
 
     /// All but plain edges.
     fn reported_otherwise(&mut self) -> After {
+        // First: a level that is disarmed here must not go back to the tail.
         if self.word & ONESHOT != 0 {
             self.word &= !MASK;
         }

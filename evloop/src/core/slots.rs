@@ -33,6 +33,7 @@ impl Slots {
     /// Takes `slot` in, under a key that no slot has had before.
     pub fn insert(&mut self, mut slot: Slot) -> Key {
         self.len += 1;
+        // `NIL` is past the end of any vector, so an empty free list takes the other branch.
         let index = self.free;
         if let Some(vacant) = self.slots.get_mut(index) {
             self.free = vacant.token;
@@ -74,6 +75,7 @@ impl Slots {
         let free = self.free;
         let slot = self.get_mut(key)?;
         let removed = *slot;
+        // Wraps after 2³² uses of one slot: only a key that was kept that long could be mistaken.
         slot.generation = slot.generation.wrapping_add(1);
         slot.token = free;
         self.free = key.index() as usize;

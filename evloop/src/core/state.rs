@@ -142,6 +142,7 @@ impl Core {
             return;
         };
         slot.set_ready(slot.ready() | ready);
+        // Linked already, it keeps its place: a second entry would report it twice.
         if ready & slot.mask() != 0 && !slot.is_linked() {
             self.list.push(slot, key, cause);
         }
@@ -230,6 +231,7 @@ impl Core {
         let mut reported = 0;
         while at < entries.end && reported < capacity {
             // Plain edges come in runs, and change nothing but their slots.
+            // The loop's condition keeps `capacity - reported` above zero.
             let run = list.entries(at..entries.end.min(at + (capacity - reported)));
             let before = reported;
             for key in run {

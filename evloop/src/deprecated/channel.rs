@@ -91,6 +91,7 @@ pub fn ctl_pair() -> (SenderCtl, ReceiverCtl) {
 
 impl<T> Sender<T> {
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        // Sent before it is counted: a receiver that the count wakes must find the message.
         self.sender.send(t)?;
         Ok(self.ctl.inc()?)
     }
@@ -138,6 +139,7 @@ impl<T> Receiver<T> {
 impl SenderCtl {
     /// Something was sent.
     pub fn inc(&self) -> io::Result<()> {
+        // Only the first message makes it readable: while there are more, `dec` keeps it so.
         if self.shared.pending.fetch_add(1, Ordering::AcqRel) == 0 {
             self.shared.readiness.set_readiness(Ready::readable())?;
         }

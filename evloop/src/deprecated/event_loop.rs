@@ -105,6 +105,7 @@ impl EventLoopBuilder {
     }
 }
 
+// `usize::MAX` itself is refused by `Poll::register`.
 const NOTIFY: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
 

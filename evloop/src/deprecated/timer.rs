@@ -64,6 +64,7 @@ impl Builder {
 
     pub fn build<T>(self) -> Timer<T> {
         Timer {
+            // A tick of zero would be a division by zero in `nearest`.
             tick: self.tick.max(Duration::from_millis(1)),
             start: Instant::now(),
             timeouts: BTreeMap::new(),
@@ -128,6 +129,8 @@ impl<T> Timer<T> {
             None => self.timer.cancel(),
             Some(((tick, _), _)) => {
                 let ticks = u32::try_from(*tick).unwrap_or(u32::MAX);
+                // Times are rounded to the nearest tick, so a tick begins half its length before
+                // its time.
                 let begins = self
                     .tick
                     .saturating_mul(ticks)

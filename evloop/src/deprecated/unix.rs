@@ -254,6 +254,7 @@ impl UnixListener {
     /// `WouldBlock` if there is none.
     pub fn accept(&self) -> io::Result<UnixStream> {
         let (socket, _) = self.socket.accept()?;
+        // accept(2): on Linux the new socket does not inherit `O_NONBLOCK`.
         socket.set_nonblocking(true)?;
         Ok(UnixStream {
             socket: Registered::new(socket),

@@ -185,6 +185,8 @@ impl VirtualClock {
     /// ```
     pub fn take_turn(&self) -> Option<u64> {
         let mut time = self.time();
+        // Passed deadlines are found here, so that moving the clock does not depend on the number
+        // of loops.
         while let Some((deadline, id)) = time.agenda.first().copied()
             && deadline <= time.now
         {
@@ -250,6 +252,7 @@ impl Driver for VirtualDriver {
 
     fn note(&self, deadline: Option<Duration>) {
         let mut time = self.time();
+        // This poll has answered the wake. A later one finds the loop asleep and enters it again.
         time.woken.remove(&self.id);
         if let Some(old) = time.deadlines.remove(&self.id) {
             time.agenda.remove(&(old, self.id));

@@ -51,8 +51,10 @@ impl Driver for Park {
 
     fn wait(&self, timeout: Option<Duration>, _: &mut dyn FnMut(u64, u16)) -> io::Result<()> {
         let mut state = lock::lock(&self.state);
+        // Under the lock that `notify` takes, so a notification that comes first is not lost.
         if !state.notified && timeout != Some(Duration::ZERO) {
             state.parked = true;
+            // No loop: `Driver::wait` may return without a reason.
             state = lock::wait(&self.condvar, state, timeout);
             state.parked = false;
         }
@@ -64,6 +66,7 @@ impl Driver for Park {
         let mut state = lock::lock(&self.state);
         state.notified = true;
         let parked = state.parked;
+        // Without the lock, or the thread that wakes would have to wait for it at once.
         drop(state);
         if parked {
             self.condvar.notify_one();

@@ -83,6 +83,7 @@ impl Recording {
     /// Returns the end of the entry that begins at `at`; `None` if it does not end within the
     /// recording.
     fn end(&self, at: usize) -> Option<usize> {
+        // The bytes may come from a damaged file, so no sum may overflow.
         let events = match word(&self.bytes, at.checked_add(16)?)? {
             BLOCKED => 0,
             events => usize::try_from(events).ok()?,

@@ -88,6 +88,7 @@ impl Epoll {
         event: Event,
     ) -> Result<(), Error> {
         let source = target.source().ok_or(Error::NotPollable)?;
+        // epoll_ctl(2): `EINVAL` if the target is the epoll itself, whatever the operation.
         if Arc::ptr_eq(&source.queue, &self.source.queue) {
             return Err(Error::Invalid);
         }
@@ -159,6 +160,8 @@ impl Epoll {
     fn add_source(&self, source: &Source, event: Event) -> Result<(), Error> {
         let inner = source.queue.epoll.as_ref().and_then(Weak::upgrade);
         let exclusive = event.flags.contains(Flags::EXCLUSIVE);
+        // epoll_ctl(2): `EPOLLEXCLUSIVE` goes with IN, OUT, ERR, HUP, WAKEUP and ET only, and not
+        // for an epoll.
         if exclusive
             && (inner.is_some()
                 || event
@@ -169,6 +172,8 @@ impl Epoll {
         }
         let topology = match &inner {
             Some(inner) => {
+                // Held until the entry exists: a thread that checks in between could close a
+                // circle.
                 let topology = nesting::lock();
                 let outer: Arc<dyn Watcher> = self.instance.clone();
                 nesting::check(&outer, inner)?;
@@ -185,6 +190,7 @@ impl Epoll {
             if entries.contains_key(&source.identity()) {
                 return Err(Error::Exists);
             }
+            // Under the queue's lock: no change falls between this sample and the new waiter.
             let interest = interest(event.flags);
             let key = self
                 .instance
@@ -250,8 +256,10 @@ impl Epoll {
                 .entries()
                 .remove(&source.identity())
                 .ok_or(Error::NotFound)?;
+            // Never stale: its entry was in the list until now.
             let _ = self.instance.shared.enter().core.remove(entry.key);
             queue.waiters.retain(|waiter| {
+                // Keys are unique within one instance only.
                 waiter.key != entry.key
                     || !std::ptr::addr_eq(waiter.instance.as_ptr(), Arc::as_ptr(&self.instance))
             });
@@ -263,6 +271,7 @@ impl Epoll {
 
 fn interest(flags: Flags) -> Interest {
     Interest {
+        // epoll_ctl(2): `EPOLLERR` and `EPOLLHUP` are reported whether they were asked for or not.
         mask: (flags | Flags::ERR | Flags::HUP).core(),
         trigger: if flags.contains(Flags::ET) {
             Trigger::Edge
@@ -293,6 +302,7 @@ impl Instance {
 
     /// Tells those who watch this epoll whether anything in it is really ready.
     fn refresh(&self, woken: u16) {
+        // Few epolls are nested: the others pay one load here, and no lock.
         if !self.nested.load(Ordering::SeqCst) {
             return;
         }
@@ -374,6 +384,7 @@ impl Pollable for Epoll {
 impl Drop for Epoll {
     fn drop(&mut self) {
         // Sources outlive it and must not keep its entries.
+        // They are taken out at once, because a queue is locked before the entries, never after.
         let entries = std::mem::take(&mut *self.instance.entries());
         for entry in entries.into_values() {
             if let Some(queue) = entry.queue.upgrade() {

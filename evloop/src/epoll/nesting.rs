@@ -20,6 +20,7 @@ pub(super) fn check(outer: &Arc<dyn Watcher>, inner: &Arc<dyn Watcher>) -> Resul
     }
     let above = height(outer, DEEPEST)?;
     let below = depth(inner, outer, DEEPEST)?;
+    // `above` counts `outer` and `below` counts `inner`: the sum is the length of the new chain.
     if above + below > DEEPEST {
         return Err(Error::Loop);
     }

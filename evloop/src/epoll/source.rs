@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 /// one.
 pub(super) fn unique() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: only uniqueness counts, nothing is published by the number.
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -136,6 +137,7 @@ impl State {
         let mut exclusive_done = false;
         for waiter in &self.waiters {
             let Some(instance) = waiter.instance.upgrade() else {
+                // An epoll that is being dropped has not removed its waiter yet.
                 continue;
             };
             if waiter.exclusive {
@@ -152,6 +154,7 @@ impl State {
 impl Drop for Queue {
     fn drop(&mut self) {
         let id = self.id;
+        // No lock: the last reference is gone, so nobody else can reach the queue.
         let state = lock::get_mut(&mut self.state);
         for waiter in state.waiters.drain(..) {
             if let Some(instance) = waiter.instance.upgrade() {

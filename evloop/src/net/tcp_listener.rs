@@ -29,6 +29,7 @@ impl TcpListener {
             socket.set_reuse_address(true)?;
         }
         socket.bind(&SockAddr::from(*address))?;
+        // listen(2): Linux cuts this down to `net.core.somaxconn`.
         socket.listen(1024)?;
         Ok(TcpListener {
             socket: Registered::new(socket.into()),

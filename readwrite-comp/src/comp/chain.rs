@@ -43,6 +43,7 @@ impl<R: Read> ChainR<R> {
 
 impl<R: Read> Read for ChainR<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // A read of nothing gives `Ok(0)`, which would be taken for the end of the front reader.
         if buf.is_empty() {
             return Ok(0);
         }

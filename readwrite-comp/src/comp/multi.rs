@@ -54,6 +54,7 @@ impl<'r, L: ExtRead> BelowR<'_, 'r, L> {
         match self.split() {
             None => Ok(()),
             Some((layer, mut below)) => {
+                // From the wire upwards: this layer's header is itself coded by the layers below.
                 below.header()?;
                 layer.read_header(&mut below)
             }
@@ -65,6 +66,7 @@ impl<L: ExtRead> Read for BelowR<'_, '_, L> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self.split() {
             None => self.reader.read(buf),
+            // Nothing was asked for, so no header may be read either: that could block.
             Some(_) if buf.is_empty() => Ok(0),
             Some((layer, mut below)) => {
                 layer.read_header(&mut below)?;
@@ -87,6 +89,7 @@ impl<L: ExtRead> ExtRead for MultiR<L> {
     }
 
     fn read_from<R: Read>(&mut self, r: &mut R, buf: &mut [u8]) -> io::Result<usize> {
+        // The first layer's end was read, so the bytes that follow belong to the next message.
         if self.ended > 0 {
             return Ok(0);
         }
@@ -107,6 +110,7 @@ impl<L: ExtRead> ExtRead for MultiR<L> {
                 layers: rest,
                 reader: &mut *r,
             };
+            // Counted only after success: after `WouldBlock` the same layer's end goes on.
             layer.read_end(&mut below)?;
             self.ended += 1;
         }
@@ -162,6 +166,7 @@ impl<'w, L: ExtWrite> BelowW<'_, 'w, L> {
         match self.split() {
             None => Ok(()),
             Some((layer, mut below)) => {
+                // As on the reading side: this layer's header passes through those below.
                 below.header()?;
                 layer.write_header(&mut below)
             }
@@ -213,6 +218,7 @@ impl<L: ExtWrite> ExtWrite for MultiW<L> {
     }
 
     fn flush_into<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        // Layers that have ended hold nothing back.
         let mut stack = BelowW {
             layers: self.layers.get_mut(self.ended..).unwrap_or_default(),
             writer: w,

@@ -44,6 +44,7 @@ impl<O: ExtRead, I: ExtRead> ExtRead for CompExtR<O, I> {
         if self.outer_ended {
             return Ok(());
         }
+        // The outer header travels inside of the inner layer, which has to be open first.
         self.inner.read_header(r)?;
         self.outer.read_header(&mut CompR::new(&mut self.inner, r))
     }
@@ -121,6 +122,7 @@ impl<O: ExtWrite, I: ExtWrite> ExtWrite for CompExtW<O, I> {
     }
 
     fn flush_into<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        // The outer layer has ended, so it holds nothing back.
         if self.outer_ended {
             return self.inner.flush_into(w);
         }

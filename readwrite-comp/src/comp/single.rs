@@ -77,6 +77,7 @@ impl<L, R> CompR<L, R> {
 impl<L: ExtRead, R: Read> Read for CompR<L, R> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // A read of nothing must not read a header, which could block.
         if buf.is_empty() {
             return Ok(0);
         }
@@ -144,6 +145,7 @@ impl<L, W> CompW<L, W> {
 impl<L: ExtWrite, W: Write> Write for CompW<L, W> {
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        // A write of nothing begins no message.
         if buf.is_empty() {
             return Ok(0);
         }

@@ -42,6 +42,7 @@ impl error::Error for LimitExceeded {}
 
 impl From<LimitExceeded> for io::Error {
     fn from(error: LimitExceeded) -> Self {
+        // No kind that is tried again: the same bytes would pass the limit again.
         io::Error::new(io::ErrorKind::InvalidData, error)
     }
 }

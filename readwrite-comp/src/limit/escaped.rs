@@ -16,6 +16,8 @@ const MAX_TOTAL: u64 = 16 << 20;
 const HELD: usize = 4 << 10;
 
 fn check(terminator: u8, escape: u8) -> io::Result<()> {
+    // Escaping flips one bit. If that turned one of them into the other, an escaped escape would
+    // put the terminator inside of a body.
     if terminator == escape || terminator ^ FLIP == escape {
         let what = "terminator and escape must differ, and by more than the bit 0x20";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
@@ -84,6 +86,7 @@ impl EscapedR {
             let [byte] = coded;
             if self.escaped {
                 let plain = byte ^ FLIP;
+                // The writer escapes nothing else, so the stream is damaged.
                 if plain != self.terminator && plain != self.escape {
                     let what = format!("byte {byte:#04x} may not follow the escape");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -212,6 +215,7 @@ impl ExtWrite for EscapedW {
         if self.ending {
             return Err(written_while_ending());
         }
+        // One byte may become two coded ones, so two places have to be free.
         if self.coded.len() + 1 >= HELD && !buf.is_empty() {
             self.drain(w)?;
         }
@@ -236,6 +240,7 @@ impl ExtWrite for EscapedW {
     }
 
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
+        // Once: a restarted call must not write a second terminator.
         if !self.ending {
             self.coded.push(self.terminator);
             self.ending = true;

@@ -41,6 +41,7 @@ impl ExtRead for KnownLengthR {
 
     #[inline]
     fn read_from<R: Read>(&mut self, r: &mut R, buf: &mut [u8]) -> io::Result<usize> {
+        // What is left may not fit into a `usize` of 32 bits; then the buffer is the bound.
         let most = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
         if most == 0 {
             return Ok(0);
@@ -103,6 +104,7 @@ impl ExtWrite for KnownLengthW {
             }
             .into());
         }
+        // A writer that claims more than it was given must not make `left` wrap.
         let n = w.write(&buf[..most])?.min(most);
         self.left -= n as u64;
         Ok(n)

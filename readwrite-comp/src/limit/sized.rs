@@ -62,6 +62,7 @@ impl SizedWindowsR {
         if self.ended {
             return Ok(false);
         }
+        // `have` outlives a `WouldBlock`, so the next call goes on inside of the header.
         while let Some(missing) = self.header.get_mut(self.have..).filter(|m| !m.is_empty()) {
             self.have += read_some(r, missing)?;
         }
@@ -165,6 +166,7 @@ impl SizedWindowsW {
 
     fn close(&mut self) {
         if !self.closed && !self.buf.is_empty() {
+            // A buffer that is not empty begins with the room for the header.
             let length = (self.buf.len() - HEADER) as u32;
             self.buf[..HEADER].copy_from_slice(&length.to_le_bytes());
             self.closed = true;
@@ -187,6 +189,7 @@ impl SizedWindowsW {
                 Err(e) => break Err(e),
             }
         };
+        // After an error too: what the writer took must not be written twice.
         self.sent = self.buf.len() - rest.len();
         result?;
         if self.closed {
@@ -213,12 +216,14 @@ impl ExtWrite for SizedWindowsW {
         if buf.is_empty() {
             return Ok(0);
         }
+        // A window that is partly sent has its length on the wire already, so nothing may be added.
         if self.closed || self.buf.len() >= HEADER + self.size {
             self.drain(w)?;
         }
         if self.buf.is_empty() {
             self.buf.extend_from_slice(&[0; HEADER]);
         }
+        // Never negative: a full window was drained above.
         let room = HEADER + self.size - self.buf.len();
         let taken = buf.len().min(room);
         self.buf.extend_from_slice(&buf[..taken]);
@@ -232,6 +237,8 @@ impl ExtWrite for SizedWindowsW {
 
     fn write_end<W: Write>(&mut self, w: &mut W) -> io::Result<()> {
         if !self.ending {
+            // Without an open window, `drain` closes the end mark like one of length zero: the same
+            // bytes.
             self.close();
             self.buf.extend_from_slice(&[0; HEADER]);
             self.ending = true;

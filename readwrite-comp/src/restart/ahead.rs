@@ -140,6 +140,7 @@ impl Ahead {
                     Err(e) => break Err(e),
                 }
             };
+            // After an error too: what came before it is kept for the next call.
             let left = room.len();
             self.filled = self.bytes.len() - left;
             if !matches!(result, Ok(true)) {
@@ -160,6 +161,7 @@ impl Ahead {
             self.make_room(chunk);
         }
         let due_at = self.start.saturating_add(due.max(1));
+        // Reading stops when what is due is here, or when no whole chunk fits any more.
         self.least = self.bytes.len().saturating_sub(due_at).max(chunk - 1);
         false
     }
@@ -168,6 +170,7 @@ impl Ahead {
     /// move, else by growing with what was received.
     fn make_room(&mut self, chunk: usize) {
         let have = self.have();
+        // The move copies no more bytes than were consumed: O(1) for each of them.
         if self.start >= have {
             self.bytes.copy_within(self.start..self.filled, 0);
             self.pos -= self.start;
@@ -176,6 +179,7 @@ impl Ahead {
             self.filled = have;
         }
         if self.bytes.len() - self.filled < chunk {
+            // Doubled, so that a long message is not moved for each chunk.
             let size = (self.filled + chunk).max(self.bytes.len() * 2);
             self.bytes.resize(size, 0);
         }
@@ -189,6 +193,7 @@ impl Ahead {
         source: &mut R,
         n: usize,
     ) -> io::Result<()> {
+        // A decoder that ignored the refusal must not go on as if it had those bytes.
         match &self.refused {
             Refused::No => {}
             Refused::Blocked => return Err(io::ErrorKind::WouldBlock.into()),

@@ -20,6 +20,7 @@ impl<'a, R: Read> ReplayAttempt<'a, R> {
     #[inline]
     pub(super) fn new(ahead: &'a mut Ahead, limits: &'a ReplayLimits, source: &'a mut R) -> Self {
         ahead.rewind(limits);
+        // The refusal was the earlier attempt's: the source may have more by now.
         ahead.refused = Refused::No;
         Self {
             ahead,
@@ -71,6 +72,7 @@ impl<R: Read> BufRead for ReplayAttempt<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.ahead.pos == self.ahead.end {
             match self.ahead.want(self.limits, self.source, 1) {
+                // `BufRead` tells an end by an empty buffer, not by an error.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
                 other => other?,
             }
@@ -103,6 +105,7 @@ impl<R: Read> Read for Rest<'_, R> {
         }
         let n = waiting.len().min(buf.len());
         buf[..n].copy_from_slice(&waiting[..n]);
+        // Released at once: what another reader took is never replayed.
         self.ahead.release(n, self.limits);
         Ok(n)
     }

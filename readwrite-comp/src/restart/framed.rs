@@ -123,6 +123,7 @@ impl Body {
             .read_body(limits, limiter, &mut tap)
             .and_then(|()| limiter.read_end(&mut tap));
         let nothing = tap.nothing();
+        // The stream still stands between two messages, where it may end.
         if !tap.taken {
             self.stage = Stage::Idle;
         } else if self.stage == Stage::Idle {
@@ -161,6 +162,7 @@ impl Body {
                 room = room.get_mut(n..).unwrap_or_default();
                 continue;
             }
+            // On an error too: the bytes that came before it are kept.
             let left = room.len();
             self.filled = self.bytes.len() - left;
             read?;
@@ -196,6 +198,7 @@ impl Body {
             return Err(over.into());
         }
         if n > 0 {
+            // Doubled with what came: a peer that announces much and sends little costs little.
             let size = (self.bytes.len() * 2)
                 .max(FIRST)
                 .min(limits.max_message)

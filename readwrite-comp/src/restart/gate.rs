@@ -72,6 +72,8 @@ impl<const RESTARTABLE: bool> Receiver<RESTARTABLE> {
         let value = decoder.decode(&mut body);
         let value = value.and_then(|value| body.get_mut().read_end().map(|()| value));
         match value {
+            // The source ended between two messages: the decoder complains of bytes that never
+            // were.
             Err(_) if tap.nothing() => Ok(None),
             value => value.map(Some),
         }

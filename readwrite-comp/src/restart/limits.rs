@@ -98,9 +98,11 @@ impl SkipLimits {
     pub fn bounded(window: usize) -> Self {
         let defaults = Self::default();
         let window = window.max(1);
+        // An attempt for each window that fills, and a last one.
         let attempts = defaults.max_message / window as u64 + 1;
         Self {
             window,
+            // The k-th attempt produces k windows again, which is half of the square in all.
             max_skipped: defaults.max_message.saturating_mul(attempts) / 2,
             retain: defaults.retain.min(window),
             ..defaults

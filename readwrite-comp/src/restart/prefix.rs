@@ -85,6 +85,7 @@ impl Digest {
                 return;
             }
             bytes = later;
+            // `rest` has to be zero behind its bytes, because digests are compared with it.
             let whole = std::mem::take(&mut self.rest);
             add(&mut self.lanes, &[whole.0]);
         }
@@ -100,6 +101,8 @@ fn add(lanes: &mut [u64; 8], blocks: &[[u8; BLOCK]]) {
     for block in blocks {
         for (lane, word) in now.iter_mut().zip(block.as_chunks().0) {
             let word = u64::from_le_bytes(*word);
+            // A multiplication moves bits upwards only; the rotation brings the high ones down
+            // again.
             *lane = (lane.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
         }
     }

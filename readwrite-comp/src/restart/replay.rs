@@ -217,6 +217,7 @@ impl Replay {
         source: &mut R,
         decode: &mut impl FnMut(&mut ReplayAttempt<'_, R>) -> io::Result<T>,
     ) -> io::Result<T> {
+        // Reckoned with all that was seen, so that the bound holds before the work is done.
         let again = self.replayed + self.seen as u64;
         if again > self.limits.max_replayed {
             return Err(LimitExceeded {
@@ -247,6 +248,7 @@ impl Replay {
         self.deferred = false;
         match self.receive(source) {
             Ok(true) => Ok(true),
+            // An end inside of a message is for the decoder to find.
             Ok(false) => Ok(!self.ahead.is_empty()),
             Err(e) => {
                 if self.ahead.have() <= self.hopeless || e.kind() != io::ErrorKind::WouldBlock {
@@ -304,6 +306,7 @@ impl Replay {
             RetryPolicy::Budgeted { percent } => {
                 match (self.seen as u64 * 100).saturating_sub(self.budget) {
                     0 => 0,
+                    // Nothing ever pays: the attempt comes with a quiet period.
                     _ if percent == 0 => usize::MAX,
                     short => {
                         let bytes = short.div_ceil(u64::from(percent));
@@ -313,6 +316,7 @@ impl Replay {
                 }
             }
         };
+        // Never more than a message may have, or its attempt would never come.
         paid.min(self.limits.max_message).max(self.ahead.need)
     }
 
@@ -346,6 +350,7 @@ impl Replay {
     /// Books an attempt.
     fn account(&mut self) {
         self.received();
+        // Only what an earlier attempt has read as well is read again.
         let again = self.ahead.read().min(self.seen) as u64;
         self.stats.attempts += 1;
         self.stats.bytes_replayed += again;
@@ -402,6 +407,7 @@ impl Replay {
         self.ahead.refused = Refused::No;
         self.begin();
         self.replayed = 0;
+        // One long message must not pay for endless attempts at the next.
         self.budget = self.budget.min(CARRIED * 100);
         self.stats.messages += 1;
     }

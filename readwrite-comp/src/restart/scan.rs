@@ -91,12 +91,14 @@ impl Scan {
                 }
                 Some(frame) => match nodes.get(frame.id as usize) {
                     Some(Node::Many(part)) => *part,
+                    // `left` counts down from the number of parts, so they are taken in order.
                     Some(Node::All(parts)) => parts[parts.len() - frame.left as usize],
                     // No other node has parts.
                     _ => break,
                 },
             };
             let step = self.step(&nodes, id, bytes);
+            // Before the part is counted: it is asked for again when more bytes are here.
             if let Step::Wait(least) = step {
                 return Some(least);
             }
@@ -135,10 +137,13 @@ impl Scan {
                 None => Step::Wait(self.at.saturating_add(LENGTH)),
             },
             Node::Many(part) => match (length(rest), node(*part)) {
+                // Parts of one size are passed over at once, however many a peer claims.
                 (Some(Some(n)), Node::Fixed(size)) => match n.checked_mul(*size) {
                     Some(n) => self.pass(LENGTH, n),
                     None => Step::Lost,
                 },
+                // Each of these takes a byte at least, so the scan ends with the bytes, whatever
+                // `n` claims.
                 (Some(Some(n)), _) => {
                     self.at += LENGTH;
                     let left = n as u64;

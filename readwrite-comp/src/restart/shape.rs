@@ -44,6 +44,7 @@ impl Shape {
     /// node.
     pub(super) fn new(mut nodes: Vec<Node>, root: Id) -> Self {
         let sizes = fixed_sizes(&nodes);
+        // In place, so that the ids in other nodes stay right.
         for (node, size) in nodes.iter_mut().zip(&sizes) {
             if let Some(size) = size {
                 *node = Node::Fixed(*size);
@@ -140,6 +141,7 @@ fn join_fixed(
         let sum = run.iter().try_fold(0usize, |sum, n| sum.checked_add(*n));
         match sum {
             Some(sum) if run.len() > 1 => joined.push(fixed(sum)),
+            // A part without a fixed size is a run of none, and is taken by itself.
             _ => joined.extend_from_slice(&rest[..run.len().max(1)]),
         }
         rest = &rest[run.len().max(1)..];

@@ -135,6 +135,8 @@ impl Skip {
     ) -> io::Result<()> {
         if self.stage == Stage::Encoding {
             let mut coded = CompW::new(&mut *limiter, &mut *sink);
+            // An attempt knows earlier bytes by their number and hash only, so they have to leave
+            // the window before it starts.
             self.drain(&mut coded)?;
             self.check_work()?;
             // For an encoder that panics: what is in the sink by then cannot be taken back.
@@ -155,6 +157,7 @@ impl Skip {
     }
 
     fn check_work(&mut self) -> io::Result<()> {
+        // All of these bytes would be produced again, so they are counted before the encoder runs.
         let again = self.skipped + self.window.produced;
         if again > self.limits.max_skipped {
             self.stage = Stage::Broken;
@@ -180,6 +183,7 @@ impl Skip {
                 return Err(e);
             }
             Err(e) => {
+                // The sink has a part of the message, so the stage stays `Broken`.
                 if self.window.taken() > 0 {
                     self.window.free();
                 } else {
@@ -192,6 +196,7 @@ impl Skip {
     }
 
     fn finish<L: ExtWrite, W: Write>(&mut self, limiter: &mut L, sink: &mut W) -> io::Result<()> {
+        // A stage for each step, so that a restart ends no message twice.
         if self.stage == Stage::Encoded {
             self.drain(&mut CompW::new(&mut *limiter, &mut *sink))?;
             self.stage = Stage::Ending;

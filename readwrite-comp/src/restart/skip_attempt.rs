@@ -143,6 +143,7 @@ impl<'a> SkipAttempt<'a> {
     fn slow(&mut self, buf: &[u8]) -> io::Result<()> {
         let mut rest = buf;
         while !rest.is_empty() {
+            // An encoder that ignored the refusal must not leave a gap in the message.
             if let Some(e) = self.refusal() {
                 return Err(e);
             }
@@ -199,6 +200,7 @@ impl<'a> SkipAttempt<'a> {
         }
         self.mode = Mode::Count(counted);
         self.at = 0;
+        // In stretches, because `at` has 32 bits only.
         self.pass = known.min(STRETCH) as usize;
     }
 
@@ -255,6 +257,7 @@ impl<'a> SkipAttempt<'a> {
             let blocked = io::ErrorKind::WouldBlock.into();
             return Err(self.refuse(Refused::Sink(blocked)));
         }
+        // Doubled with what was encoded; `length` is below `most`, as checked above.
         let more = length.max(FIRST).min(most - length);
         self.bytes.reserve_exact(more);
         self.bytes.resize(length + more, 0);

@@ -54,6 +54,7 @@ impl Shape {
     /// # Ok::<(), readwrite_comp::Untraceable>(())
     /// ```
     pub fn of<T: DeserializeOwned>() -> Result<Self, Untraceable> {
+        // Twice, with other values: a `Deserialize` that looks at them asks for other things.
         let one = Tracer::trace::<T>(Values {
             number: 1,
             truth: true,
@@ -159,6 +160,7 @@ impl Tracer {
             unsteady: false,
         };
         let mut root = None;
+        // A pass tries one variant of each enum that it meets, so there are several.
         while tracer.progress && tracer.pass < PASSES {
             tracer.pass += 1;
             tracer.progress = false;
@@ -234,6 +236,7 @@ impl Tracer {
                 self.far[*id as usize] = Some(0);
             }
         }
+        // Nodes refer to each other in circles, so the distances are lowered until none changes.
         let mut changed = true;
         while changed {
             changed = false;

@@ -40,6 +40,7 @@ impl Window {
                 Err(e) => break Err(e),
             }
         };
+        // After an error too: the sink has these bytes.
         self.from = self.to - waiting.len();
         result
     }
@@ -47,6 +48,7 @@ impl Window {
     /// Frees the memory of what the sink has, if that is as much as must be moved for it, and
     /// hashes it first.
     pub(super) fn release(&mut self, hashed: bool) {
+        // The move below copies no more than was sent: O(1) for each byte.
         if self.from < self.to - self.from {
             return;
         }
@@ -64,6 +66,7 @@ impl Window {
     /// yet.
     pub(super) fn seal(&mut self, produced: u64, hashed: bool) {
         self.produced = produced;
+        // From the start of `bytes`: `release` has hashed only what it moved out.
         if hashed {
             self.digest
                 .add(self.bytes.get(..self.to).unwrap_or_default());

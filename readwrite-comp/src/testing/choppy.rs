@@ -125,6 +125,7 @@ impl<S> Choppy<S> {
             Plan::AtCalls(calls) => (!calls.contains(&call)).then_some(u64::MAX),
             Plan::Seeded { state, max_chunk } => {
                 let drawn = splitmix(state);
+                // Other bits than the two that decide whether the call blocks.
                 (drawn & 3 != 0).then_some(1 + (drawn >> 2) % *max_chunk)
             }
         };

@@ -136,6 +136,7 @@ impl ExtRead for XorR {
         self.fixed(r, SUM)?;
         let sum = self.stream.sum.to_le_bytes();
         let same = (0..SUM).all(|i| self.stream.code(self.fixed[i]) == sum[i]);
+        // Before the verdict, so that the next message can be read either way.
         self.header_read = false;
         self.ended = false;
         if !same {

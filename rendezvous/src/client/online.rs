@@ -30,6 +30,7 @@ impl Client {
                 self.say_hello(&nonce);
             }
             (State::Proving, FromServer::Welcome { user, alone }) => {
+                // Both derive the id from the key, so another one means that they differ in how.
                 if user != self.own {
                     return self.lost(time, "the server takes this client for another".into());
                 }
@@ -40,6 +41,7 @@ impl Client {
                 None => self.refused(time, refusal),
             },
             (_, FromServer::Restarting { spread_ms }) => {
+                // A hostile server must not keep its clients away for long.
                 let most = Duration::from_millis(spread_ms.min(60_000));
                 let wait = self.backoff.within(most);
                 self.lost_for(time, "the server restarts".into(), wait, false);
@@ -99,7 +101,9 @@ impl Client {
                 self.relays.remove(&user);
                 Event::RelayClosed(user, reason)
             }
+            // It is still logged in, so the state began when it did.
             FromServer::Alone { alone } => return self.enter(State::Online { alone }, self.since),
+            // `text` has noted already that the server lives.
             FromServer::Pong => return,
             FromServer::Challenge { .. }
             | FromServer::Welcome { .. }
@@ -128,6 +132,7 @@ impl Client {
 
     fn hear(&mut self, time: Time, from: UserId, key: &PublicKey, sealed: Sealed) {
         let checked = sealed
+            // Checked first: a forged message must not use up a number of its alleged sender.
             .check(&self.own, &from, key, self.id_of)
             .and_then(|()| self.guard.admit(time.unix_ms, from, &sealed));
         self.events.push_back(match checked {
@@ -137,6 +142,7 @@ impl Client {
     }
 
     pub(super) fn say_sealed(&mut self, time: Time, to: UserId, kind: Kind, body: String) {
+        // It begins at the clock, so that the numbers of a user rise over restarts too.
         let seq = self.next_seq.unwrap_or(time.unix_ms << 10);
         self.next_seq = Some(seq + 1);
         let expires = time.unix_ms + LIFETIME_MS;

@@ -107,6 +107,7 @@ impl Attempts {
         if is_up {
             *self = Attempts::default();
         } else if !is_tried && std::mem::take(&mut self.open) {
+            // The bound is reached long before, and the shift cannot overflow.
             let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(16));
             self.not_before = now.saturating_add(doubled.min(MOST_WAIT));
             self.failures += 1;
@@ -199,6 +200,7 @@ impl Dialer {
                 peer.alone = None;
             }
             let alone = *peer.alone.get_or_insert(now);
+            // From then on it stays this node's task.
             peer.is_ours |= own < *id && now.saturating_sub(alone) >= PATIENCE;
             if direct || !peer.is_ours {
                 continue;

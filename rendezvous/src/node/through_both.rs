@@ -58,6 +58,7 @@ impl<P: UserSources> NodeRendezvous<P> {
     /// The server did not reach a peer.
     fn missed(&mut self, peer: RtcAddress) -> io::Result<()> {
         for (kind, body) in self.unsure.remove(&peer).unwrap_or_default() {
+            // In their order: a candidate means nothing before its offer.
             self.peers.send(&peer, kind, body)?;
         }
         if self.away.len() >= PEERS {
@@ -104,6 +105,7 @@ impl<P: UserSources> Rendezvous<P> for NodeRendezvous<P> {
                 Ok(Signal::Unreachable { peer, .. }) => self.missed(peer)?,
                 Ok(signal) => {
                     if let Signal::From { peer, .. } = &signal {
+                        // It answered, so it is at the server and has what it was sent.
                         self.away.remove(peer);
                         self.unsure.remove(peer);
                     }

@@ -90,6 +90,7 @@ where
                 // It fails only when the system cannot wake a sleeping loop; this one is awake.
                 let _ = inner.trigger.set_readiness(Ready::Readable);
             }
+            // For debugging only: any peer can send as many of these as it likes.
             Err(why) => tracing::debug!(%why, "a signal is dropped"),
         }
     }
@@ -99,6 +100,7 @@ impl<P: UserSources> Registerable<P> for PeerRendezvous<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let inner = self.lock();
         let done = inner.registration.register(poll, token, interest)?;
+        // Signals that came before the registration were reported to nobody.
         if !inner.incoming.is_empty() {
             inner.trigger.set_readiness(Ready::Readable)?;
         }

@@ -172,12 +172,15 @@ impl Server {
             return;
         };
         let (instance, conn) = (cluster.instance, user.conn);
+        // Before the announcement, which has to come back here: its place on the topic decides
+        // which login is the newest.
         self.subscribe(user_topic(&id));
         self.publish(
             user_topic(&id),
             &Note::Login { instance, conn },
             Ticket::None,
         );
+        // Who waits for the user may be at any server, hence a topic that all of these know.
         self.publish(arrival_topic(&id), &Note::Arrived, Ticket::None);
     }
 
@@ -282,6 +285,7 @@ impl Server {
             self.subscribe(room_topic(&name));
             self.announce_room(&name, true);
         }
+        // Last: who arrives meanwhile is heard by the subscriptions above.
         for (asker, wanted) in waiting {
             let ticket = Ticket::Find { asker, wanted };
             self.post(asker, wanted, &Letter::Probe, ticket);
@@ -294,6 +298,7 @@ impl Server {
         };
         cluster.up = false;
         let dead: Vec<_> = std::mem::take(&mut cluster.heard).into_keys().collect();
+        // No report will come any more, so what was under way counts as not received.
         for ticket in std::mem::take(&mut cluster.tickets).into_values() {
             self.published(ticket, false);
         }
@@ -305,6 +310,8 @@ impl Server {
         }
         for id in self.users.keys().copied().collect::<Vec<_>>() {
             if let Some(user) = self.users.get_mut(&id) {
+                // It is announced anew later; what is announced elsewhere until then is an older
+                // login.
                 user.announced = false;
             }
             self.tell(id, &FromServer::Alone { alone: true });
@@ -437,6 +444,7 @@ impl Server {
                 }
             }
             Note::Gone { instance } if instance != own => self.forget_instance(instance),
+            // These are this server's own.
             Note::Members { .. } | Note::Alive { .. } | Note::Gone { .. } => {}
         }
     }

@@ -22,6 +22,7 @@ impl Server {
         }
         user.waiting.insert(wanted);
         let who = self.waiting.entry(wanted).or_default();
+        // One subscription serves all who wait for the same user.
         let first = who.is_empty();
         who.insert(asker);
         if first {
@@ -69,6 +70,7 @@ impl Server {
             .get(&wanted)
             .is_some_and(|who| who.contains(&asker));
         if !waits {
+            // It has been told, or waits no longer.
             return;
         }
         if there {

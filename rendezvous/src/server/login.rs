@@ -19,6 +19,7 @@ impl Server {
         let Some(connection) = self.connections.get(&conn) else {
             return;
         };
+        // The client signs the name that it dialled, so no other server can pass its login on.
         let ours = self.names.contains(name) || connection.local == name;
         let id = (self.id_of)(&key);
         let why = if version != VERSION {
@@ -49,6 +50,7 @@ impl Server {
         self.end_relays_elsewhere(id);
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.user = Some(id);
+            // Every connection without a user is counted there.
             self.pending -= 1;
         }
         self.counters.logins += 1;
@@ -62,6 +64,7 @@ impl Server {
         };
         self.users.insert(id, user);
         let alone = self.is_alone();
+        // First: others hear of the user below, and what they say has to come behind its welcome.
         self.send(conn, &FromServer::Welcome { user: id, alone });
         self.announce(id);
         self.arrived(id);
@@ -93,6 +96,7 @@ impl Server {
             self.forget(id, wanted);
         }
         self.end_relays(id);
+        // Last, because all of the above looks the user up.
         self.users.remove(&id);
         self.withdraw(id);
     }

@@ -153,6 +153,7 @@ impl Server {
                 limit,
                 "the server has no room for this connection: try later",
             );
+            // The connection is not entered, so `send` would not find it.
             self.outputs
                 .push_back(Output::Send(conn, frame(&FromServer::Error(refusal))));
             self.outputs
@@ -186,6 +187,7 @@ impl Server {
         };
         if let Some(count) = self.addresses.get_mut(&connection.address) {
             *count -= 1;
+            // Or there would be an entry for every address ever seen.
             if *count == 0 {
                 self.addresses.remove(&connection.address);
             }
@@ -210,8 +212,10 @@ impl Server {
         };
         connection.heard = now;
         self.counters.messages += 1;
+        // Before it is parsed: to refuse a flood must cost less than to send it.
         if let Err(wait) = connection.messages.take(now, 1) {
             connection.refused += 1;
+            // Who is a little too fast is told so; only who does not listen is closed.
             let flood = connection.refused > self.limits.refusals;
             let text = format!("too many messages: wait {} ms", wait.as_millis() + 1);
             self.refuse(conn, refuse_limit("messages_per_second", text));
@@ -283,6 +287,7 @@ impl Server {
             .connections
             .iter()
             .filter_map(|(conn, connection)| match connection.user {
+                // Counted from the opening: nothing that it says before its proof prolongs this.
                 None if now >= connection.opened + login => Some((*conn, "login_timeout_ms")),
                 Some(_) if now >= connection.heard + idle => Some((*conn, "idle_timeout_ms")),
                 _ => None,

@@ -38,6 +38,7 @@ impl Server {
         let Some(user) = self.users.get_mut(&id) else {
             return;
         };
+        // One that the other user asked for is counted already, so agreeing never fails here.
         if !user.relays.contains_key(&other) && user.relays.len() as u64 >= most {
             let mut refusal = refuse_limit("relays_per_user", format!("you have {most} relays"));
             refusal.user = Some(other);
@@ -68,6 +69,7 @@ impl Server {
             .users
             .get_mut(&id)
             .and_then(|user| user.relays.remove(&other));
+        // Or anybody could end relays that never were.
         if known.is_some() {
             let reason = "the other user ended it".to_owned();
             self.post(id, other, &Letter::RelayEnd { reason }, Ticket::None);
@@ -89,6 +91,7 @@ impl Server {
         let Some(user) = self.users.get_mut(&to) else {
             return;
         };
+        // Offers are counted too, or strangers could fill the memory with them.
         if !user.relays.contains_key(&from) && user.relays.len() as u64 >= most {
             let reason = "relays_per_user: the other user has too many relays".to_owned();
             self.post(to, from, &Letter::RelayEnd { reason }, Ticket::None);
@@ -117,6 +120,7 @@ impl Server {
             .and_then(|user| user.relays.get_mut(&from));
         match relay {
             Some(relay) if relay.ours => {
+                // Told once, although both may have asked at the same time.
                 if !relay.theirs {
                     relay.theirs = true;
                     self.tell(to, &FromServer::RelayOpen { user: from });

@@ -19,6 +19,7 @@ pub(super) struct Room {
 impl Room {
     /// Everyone in it.
     fn members(&self) -> BTreeSet<UserId> {
+        // A set: two servers may name the same user until its older login is replaced.
         let remote = self.remote.values().flatten();
         self.local.iter().chain(remote).copied().collect()
     }
@@ -45,6 +46,7 @@ impl Server {
             let text = "the name of a room is empty or has control characters";
             Some(refuse(Code::RoomName, text))
         } else if in_it {
+            // It hears who is there once more, and the others hear nothing.
             None
         } else if user.rooms.len() as u64 >= limits.rooms_per_user {
             let text = format!(
@@ -67,6 +69,7 @@ impl Server {
             refusal.room = (name.len() as u64 <= self.limits.room_name_bytes).then_some(name);
             return self.refuse_user(id, refusal);
         }
+        // With its first member, this server asks the others who is there.
         let first = !self.rooms.contains_key(&name);
         let room = self.rooms.entry(name.clone()).or_default();
         let before = room.members();
@@ -108,6 +111,7 @@ impl Server {
             user.rooms.remove(name);
         }
         self.changed(name, &before);
+        // While the room is there: the others need the list without this user.
         self.announce_room(name, false);
         if last {
             self.rooms.remove(name);
@@ -130,6 +134,7 @@ impl Server {
         if members.is_empty() {
             room.remote.remove(&instance);
         } else {
+            // Another server's limit may be higher.
             let members = members.into_iter().take(most).collect();
             room.remote.insert(instance, members);
         }

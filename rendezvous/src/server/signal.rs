@@ -18,6 +18,7 @@ impl Server {
         if to == from {
             return self.refuse_user(from, refuse(Code::Yourself, "that is you"));
         }
+        // The key of the login: the receiver checks that the sender's id follows from it.
         let Some(key) = self.users.get(&from).map(|user| user.key) else {
             return;
         };

@@ -70,6 +70,7 @@ impl WsAddress {
     /// Returns the socket address of a host that needs no resolver: an IP address, or `localhost`.
     /// Returns `None` for other names.
     pub fn socket_address(&self) -> Option<SocketAddr> {
+        // RFC 6761, section 6.3: this name is the loopback's, so no resolver need be asked.
         let host = if &*self.host == "localhost" {
             "127.0.0.1"
         } else {
@@ -96,9 +97,11 @@ impl FromStr for WsAddress {
         } else {
             (true, text.strip_prefix("wss://").ok_or_else(wrong)?)
         };
+        // A path may contain colons, so the port is looked for before it.
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (host, port) = match split_port(authority) {
             Some((host, port)) => (host, port.parse().map_err(|_| wrong())?),
+            // RFC 6455, section 3, has these defaults.
             None => (authority, if secure { 443 } else { 80 }),
         };
         let bracketed = host
@@ -110,6 +113,7 @@ impl FromStr for WsAddress {
             None => is_host_name(host).then(|| host.to_ascii_lowercase()),
         };
         let host = host.ok_or_else(wrong)?;
+        // No fragment (RFC 6455, section 3), and nothing that could end the line of the request.
         let path_is_one = path.len() <= 1024
             && path
                 .bytes()
@@ -121,6 +125,7 @@ impl FromStr for WsAddress {
             secure,
             host: host.into(),
             port,
+            // RFC 6455, section 3: an empty path is `/`.
             path: if path.is_empty() { "/" } else { path }.into(),
         })
     }

@@ -59,6 +59,7 @@ impl<R, C> DefaultRecv<R, C> {
 
 impl<C: Clone, R: SpawnRecv<C>> SpawnRecv<C> for DefaultRecv<R, C> {
     fn recv(&mut self) -> Result<Option<C>> {
+        // An error goes up before the default, or a closed channel would never end the service.
         let command = self.recv.recv()?;
         Ok(Some(command.unwrap_or_else(|| self.default.clone())))
     }

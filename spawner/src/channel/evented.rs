@@ -105,12 +105,14 @@ impl<C, D: SpawnSend<C>, T: TriggerReady> SpawnSend<C> for MioSend<D, T> {
     }
 
     fn try_send(&mut self, command: C) -> std::result::Result<(), SendError<C>> {
+        // Sent before the loop is told: a receiver that wakes must find the command.
         self.send.try_send(command)?;
         self.trigger
             .0
             .set_readiness(Ready::Readable)
             .map_err(|error| SendError {
                 error: error.into(),
+                // It was sent: given back, it would be sent twice.
                 command: None,
             })
     }

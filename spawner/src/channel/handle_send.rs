@@ -67,6 +67,8 @@ impl<C, D: SpawnSend<C>, U: SpawnWeakUnyield> SpawnSend<C> for HandleSend<D, U> 
                         command: Some(command),
                     });
                 }
+                // Once: a service of this thread has run by now, and another thread cannot be
+                // waited for.
                 self.send.try_send(command)?;
             }
             Err(refused) => return Err(refused),

@@ -148,6 +148,7 @@ impl<C> SpawnRecv<C> for LocalRcRecv<C> {
     fn recv(&mut self) -> Result<Option<C>> {
         match self.queue.commands.borrow_mut().pop_front() {
             Some(command) => Ok(Some(command)),
+            // Only when the queue is empty: what was sent before the last sender went is received.
             None if self.is_closed() => Err(Error::Closed),
             None => Ok(None),
         }

@@ -94,6 +94,7 @@ impl<C: SRef, D: SpawnSend<C::Send>> SpawnSend<C> for RefSend<D> {
             .try_send(command.into_sendable())
             .map_err(|refused| SendError {
                 error: refused.error,
+                // Back in the form in which it was given.
                 command: refused.command.map(SToRef::into_ref),
             })
     }

@@ -181,6 +181,7 @@ pub(super) fn next_arrival<C>(
     loop {
         let due = between.agenda.first_entry();
         let Some(first) = due.filter(|first| first.key().0 <= now) else {
+            // Only when nothing is left: until then it is the time of each parcel.
             between.now = between.now.max(now);
             return None;
         };

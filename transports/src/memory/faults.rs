@@ -74,6 +74,7 @@ impl Faults {
     /// Returns how many of `available` bytes may move now. `None` is `WouldBlock`, and the stream
     /// will be reported again.
     pub(super) fn allow(&mut self, available: usize) -> Option<usize> {
+        // A call that can move nothing must not use up a stop or a number of the seed.
         if available == 0 {
             return Some(0);
         }

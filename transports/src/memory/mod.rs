@@ -181,6 +181,7 @@ impl<P: UserSources> Network<P> {
     /// Delivers what has arrived by `now`, and gives how many pieces that were. Time never goes
     /// back.
     pub fn advance(&self, now: Duration) -> usize {
+        // Taken out of the lock, which a delivery takes again.
         let Some(between) = lock(&self.shared).between.clone() else {
             return 0;
         };
@@ -214,6 +215,7 @@ impl<P: UserSources> Network<P> {
             // As for streams: there is nobody here to tell.
             let _ = backlog.trigger.set_readiness(Ready::Readable);
         } else {
+            // First: `far` is dropped here, and a stream's drop takes locks of its own.
             drop(shared);
             far.answer(Parcel::Refused);
         }
@@ -329,6 +331,7 @@ impl<P: UserSources> Transport<P> for Memory<P> {
                 ends: [self.address, *address],
                 last: [Duration::ZERO; 2],
             };
+            // First: a knock takes the lock of the link and then that of the medium.
             drop(shared);
             let (near, far) = MemoryStream::pair(capacity, faults, Some(route));
             MemoryStream::knock(far);

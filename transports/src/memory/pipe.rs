@@ -54,6 +54,7 @@ impl Pipe {
     }
 
     fn arrived(&self) -> usize {
+        // `flying` counts bytes at the end of `bytes`, so there are never more of them.
         self.bytes.len() - self.flying
     }
 
@@ -128,11 +129,13 @@ impl Pipe {
         if self.broken || self.shut {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        // No more is ever written than there is room for.
         let room = self.capacity - self.bytes.len();
         if room == 0 || self.opening {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = self.allow(1, room.min(buf.len()))?;
+        // The writer does not know yet that nobody reads, and goes on as over a real line.
         if !self.gone {
             self.bytes.extend(&buf[..count]);
         }

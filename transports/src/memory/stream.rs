@@ -97,6 +97,7 @@ impl<P: UserSources> Link<P> {
             Parcel::Refused => self.fail(io::ErrorKind::ConnectionRefused),
             Parcel::Reset => {
                 self.fail(io::ErrorKind::ConnectionReset);
+                // Both ends hear of a reset; any other parcel concerns the end that it reaches.
                 self.report(1 - end);
             }
         }
@@ -121,6 +122,7 @@ fn close<P: UserSources>(shared: &Arc<Mutex<Link<P>>>, end: usize) {
         link.report(1);
         return;
     };
+    // Once, although the stream and its halves may all close.
     if !std::mem::replace(&mut link.pipes[1 - end].shut, true) {
         route.send(Sent::new(shared, 1 - end, Parcel::Closed, None));
     }
@@ -157,6 +159,7 @@ impl<P: UserSources> MemoryStream<P> {
         let mut pipes = faults.map(|faults| Pipe::new(capacity, faults));
         if route.is_some() {
             pipes.iter_mut().for_each(Pipe::make_frugal);
+            // End 0 connects and writes into pipe 1: nothing leaves before the knock is answered.
             pipes[1].opening = true;
         }
         let link = Arc::new(Mutex::new(Link {
@@ -190,6 +193,7 @@ impl<P: UserSources> MemoryStream<P> {
 impl<P: UserSources> Registerable<P> for MemoryStream<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
+        // What changed before the registration was reported to nobody.
         lock(&self.end.link).report(self.end.index);
         Ok(done)
     }
@@ -234,6 +238,7 @@ impl<P: UserSources> Read for MemoryReader<P> {
         let mut link = lock(link);
         let was_full = !link.pipes[*index].is_writable();
         let result = link.pipes[*index].read(buf);
+        // Only a writer that found the pipe full was told to wait.
         if was_full && link.pipes[*index].is_writable() {
             link.report(1 - index);
         }
@@ -266,6 +271,7 @@ impl<P: UserSources> Write for MemoryWriter<P> {
                 if error.kind() == io::ErrorKind::WouldBlock
                     && link.pipes[1 - index].is_writable() =>
             {
+                // A fault, not a full pipe: nothing else would report this end again.
                 link.report(*index);
             }
             _ => {}

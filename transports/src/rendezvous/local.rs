@@ -90,6 +90,7 @@ impl<P: UserSources> Drop for LocalMember<P> {
 impl<P: UserSources> Registerable<P> for LocalMember<P> {
     fn register(&self, poll: &P, token: Token, interest: Ready) -> io::Result<bool> {
         let done = self.registration.register(poll, token, interest)?;
+        // Signals that came before the registration were reported to nobody.
         if let Some(inbox) = lock(&self.rendezvous.peers).get(&self.name)
             && !inbox.waiting.is_empty()
         {

@@ -88,6 +88,7 @@ impl<'a> Frame<'a> {
             PING => (Frame::Ping, 0),
             PONG => (Frame::Pong, 0),
             OPEN => (Frame::Open(number(0)?), 4),
+            // An empty payload costs no credit, so a peer could flood with it.
             DATA if rest.len() > 4 => (Frame::Data(number(0)?, &rest[4..]), rest.len()),
             CREDIT => (Frame::Credit(number(0)?, number(4)?), 8),
             CLOSE => (Frame::Close(number(0)?), 4),
@@ -97,6 +98,7 @@ impl<'a> Frame<'a> {
             }
             _ => return Err(Violation::Malformed),
         };
+        // A frame fills its message: nothing may follow it.
         if len == rest.len() {
             Ok(frame)
         } else {
@@ -124,6 +126,7 @@ impl<'a> Frame<'a> {
             Frame::Close(stream) => numbers(CLOSE, &[stream]),
             Frame::Bye(reason) => {
                 numbers(BYE, &[]);
+                // Between two characters, or the peer would refuse the reason as no UTF-8.
                 let end = reason.floor_char_boundary(MAX_REASON);
                 message.extend_from_slice(&reason.as_bytes()[..end]);
             }

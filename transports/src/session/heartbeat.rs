@@ -56,6 +56,7 @@ impl Heartbeat {
         } else if self.asked {
             Beat::Fine
         } else {
+            // Once: from here on the deadline is `dead_after`.
             self.asked = true;
             Beat::Ask
         }

@@ -175,10 +175,12 @@ impl Session {
     }
 
     fn peer_opens(&mut self, id: StreamId) -> Result<(), Violation> {
+        // Numbers only rise, so a late frame never reaches a newer stream.
         if id < self.peer_next || id % 2 != self.peer_next % 2 {
             return Err(Violation::UnknownStream(id));
         }
         self.peer_next = id.checked_add(2).ok_or(Violation::UnknownStream(id))?;
+        // Not a violation: the peer does not know this end's limit.
         if self.streams.len() >= self.limits.streams {
             if self.refused.len() >= MOST_REFUSALS {
                 return Err(Violation::TooManyStreams);
@@ -186,6 +188,7 @@ impl Session {
             self.refused.push_back(id);
             return Ok(());
         }
+        // Not announced: the peer opened it.
         self.streams.insert(id, Stream::new(id, false));
         self.accepted.push_back(id);
         Ok(())
@@ -204,6 +207,7 @@ impl Session {
 
     fn next_message(&mut self, message: &mut Vec<u8>, even_short: bool) -> bool {
         message.clear();
+        // An ended session has this one message left, so it comes before the end is looked at.
         if let Some(reason) = self.bye.take() {
             Frame::Bye(&reason).encode(message);
             return true;
@@ -211,6 +215,7 @@ impl Session {
         if self.end.is_some() {
             return false;
         }
+        // Before the streams: behind the bytes of busy ones, an answer could come too late.
         if std::mem::take(&mut self.pong) {
             Frame::Pong.encode(message);
         } else if std::mem::take(&mut self.ping) {
@@ -224,10 +229,12 @@ impl Session {
     }
 
     fn let_one_speak(&mut self, message: &mut Vec<u8>, even_short: bool) -> bool {
+        // Each at most once, because those without a whole message go back into the queue.
         for _ in 0..self.speakers.len() {
             let Some(id) = self.speakers.pop_front() else {
                 break;
             };
+            // It was closed after it had been queued.
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
             };
@@ -354,6 +361,7 @@ impl Session {
         if self.end.is_some() {
             self.streams.remove(&id);
         } else if let Some(stream) = self.streams.get_mut(&id)
+            // The first of the handle and its halves sets the deadline.
             && !stream.is_closing()
         {
             stream.close();
@@ -378,6 +386,7 @@ impl Session {
         self.speakers.clear();
         self.lingering.clear();
         self.accepted.clear();
+        // A stream that is closing has no user left who could hear of the end.
         self.streams.retain(|_, stream| !stream.is_closing());
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in ids {
@@ -458,6 +467,7 @@ fn known(
     } else {
         id < peer_next
     };
+    // 0 is even, but the even numbers begin at 2.
     if id == 0 || !used {
         return Err(Violation::UnknownStream(id));
     }

@@ -76,6 +76,7 @@ impl Pump {
 
     fn receive(&mut self, session: &mut Session, pipe: &mut impl Pipe, now: Duration) -> Progress {
         for _ in 0..MESSAGES_PER_TURN {
+            // A session that is leaving reads on, for the peer's goodbye.
             if session.end().is_some() && !session.is_leaving() {
                 return Progress::Done;
             }
@@ -105,6 +106,7 @@ impl Pump {
 
     fn send_some(&mut self, session: &mut Session, pipe: &mut impl Pipe, even_short: bool) {
         loop {
+            // What found no room goes first, or messages would change their order.
             let message = match self.waiting.take() {
                 Some(message) => message,
                 None => {
@@ -133,6 +135,7 @@ impl Pump {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 session.lose(&error.to_string());
             }
+            // Done, or flushed again when the pipe reports that there is room.
             _ => {}
         }
     }

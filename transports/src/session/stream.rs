@@ -55,14 +55,17 @@ impl Stream {
 
     pub fn receive(&mut self, payload: &[u8], limits: &SessionLimits) -> Result<(), Violation> {
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        // Both ends count the same credit, so more than this is no race but a broken rule.
         self.window = self
             .window
             .checked_sub(len)
             .ok_or(Violation::TooMuch(self.id))?;
+        // With the first bytes, so that a stream without any costs no frame of credit.
         if !self.raised {
             self.raised = true;
             self.owed = limits.window.saturating_sub(FIRST_CREDIT);
         }
+        // The peer may not know yet that it is closed, so its bytes count and are dropped.
         if !self.closing {
             self.received.extend(payload);
             self.wake_reader();
@@ -80,6 +83,7 @@ impl Stream {
 
     pub fn peer_closes(&mut self) {
         self.peer_closed = true;
+        // A peer that closes hears no more, as `Frame::Close` says.
         self.to_send.clear();
         self.wake_reader();
         self.wake_writer();
@@ -163,6 +167,7 @@ impl Stream {
             Frame::Open(self.id).encode(message);
         } else if self.credit_is_due(limits) {
             let count = std::mem::take(&mut self.owed);
+            // Now, when it is said: the peer cannot use it earlier.
             self.window = self.window.saturating_add(count);
             Frame::Credit(self.id, count).encode(message);
         } else if self.to_send.is_empty() {
@@ -170,6 +175,7 @@ impl Stream {
             return true;
         } else {
             self.send(message);
+            // At half, so that the writer is not woken for each message.
             if self.to_send.len() <= limits.send_buffer / 2 {
                 self.wake_writer();
             }
@@ -180,12 +186,14 @@ impl Stream {
     fn send(&mut self, message: &mut Vec<u8>) {
         let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
         let count = self.to_send.len().min(credit).min(MAX_FRAGMENT);
+        // The header alone: the bytes follow from both halves of the queue, copied once.
         Frame::Data(self.id, &[]).encode(message);
         let (front, back) = self.to_send.as_slices();
         let from_front = count.min(front.len());
         message.extend_from_slice(&front[..from_front]);
         message.extend_from_slice(&back[..count - from_front]);
         self.to_send.drain(..count);
+        // `count` is at most the credit, so this is exact.
         self.credit -= u32::try_from(count).unwrap_or(self.credit);
     }
 

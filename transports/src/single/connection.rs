@@ -81,6 +81,7 @@ impl<C: Carrier, S> Shared<C, S> {
     /// Sets the timer.
     fn follow(&self, inner: &mut Inner<C>) {
         let deadline = inner.machine.next_deadline();
+        // Setting a timer wakes its loop, so only a change is passed on.
         if deadline != inner.deadline {
             inner.deadline = deadline;
             // It is not registered before the connection is, and then it is set.
@@ -120,6 +121,7 @@ impl<C: Carrier, S> Read for Connection<C, S> {
         let shared = &*self.0;
         let mut inner = lock(&shared.inner);
         let mut result = inner.machine.read(buf);
+        // What has come since may let it go on; if it still blocks then, a report will follow.
         if blocks(&result) {
             shared.turn(&mut inner);
             result = inner.machine.read(buf);
@@ -165,6 +167,7 @@ impl<C: Carrier, S: Registerable<Poll>> Registerable<Poll> for Connection<C, S> 
         )?;
         let mut inner = lock(&shared.inner);
         inner.events = Some(poll.handle());
+        // Forgotten, so that `turn` sets the timer, which could not be set before.
         inner.deadline = None;
         shared.turn(&mut inner);
         if let Some(ready) = inner.machine.readiness() {
@@ -207,6 +210,7 @@ impl<C: Carrier, S: Registerable<Poll>> Stream<Poll> for Connection<C, S> {
         shared.turn(&mut inner);
         let mut reads = reported.is_readable();
         let mut writes = reported.is_writable();
+        // What the halves were to be told is in the result, so it is not told again.
         while let Some(ready) = inner.machine.take_report() {
             reads |= ready.is_readable();
             writes |= ready.is_writable();

@@ -95,6 +95,7 @@ impl<C: Carrier> Machine<C> {
         match carrier.open() {
             Ok(()) => {
                 self.is_open = true;
+                // From here on the field is for retries.
                 self.deadline = None;
                 return self.session.carried(now);
             }
@@ -185,6 +186,7 @@ impl<C: Carrier> Machine<C> {
 
     /// Closes, after what can be sent at once was sent.
     pub fn close(&mut self, now: Duration) {
+        // The stream's bytes and its close first: the session's goodbye ends everything.
         if let Some(stream) = self.stream {
             self.session.close_stream(stream, now);
             self.send();

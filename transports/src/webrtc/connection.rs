@@ -70,6 +70,7 @@ impl<B: Peer> Connection<B> {
         limits: &RtcLimits,
         now: Duration,
     ) -> Self {
+        // Both ends know who is polite, so they never number their streams alike.
         let side = if polite { Side::B } else { Side::A };
         Connection {
             address,
@@ -100,6 +101,7 @@ impl<B: Peer> Connection<B> {
     pub fn signal(&mut self, kind: SignalKind, body: Body<'_>) -> bool {
         let to_this = body.to == self.own;
         let from_that = self.theirs.is_none_or(|theirs| theirs == body.from);
+        // To 0: the sender did not know this attempt yet.
         let concerns = match kind {
             SignalKind::Offer => from_that && (to_this || body.to == 0),
             SignalKind::Answer => from_that && to_this,
@@ -111,10 +113,12 @@ impl<B: Peer> Connection<B> {
         }
         match kind {
             SignalKind::Bye => {
+                // The peer's text is cut before anybody logs or shows it.
                 let reason: String = body.text.chars().take(200).collect();
                 self.fail(&format!("the peer ended it: {reason}"));
             }
             _ => {
+                // From here on, signals of other attempts of the peer are not heard.
                 self.theirs = Some(body.from);
                 self.negotiation.signal(kind, body.text.to_owned());
             }
@@ -163,6 +167,7 @@ impl<B: Peer> Connection<B> {
         let Some(peer) = &mut self.peer else {
             return;
         };
+        // An ICE restart is an offer for new paths (RFC 8445, section 2.4).
         if self.path.is_due(now) {
             self.negotiation.negotiate(true);
         }
@@ -186,6 +191,7 @@ impl<B: Peer> Connection<B> {
                 PeerEvent::Open => {
                     self.open_deadline = None;
                     self.last_used = now;
+                    // Silence counts from here: before, the peer could not be heard.
                     self.session.carried(now);
                 }
                 PeerEvent::Closed(why) => {
@@ -204,6 +210,7 @@ impl<B: Peer> Connection<B> {
     fn signal_peer<S: Rendezvous<mydht_evloop::Poll>>(&mut self, rendezvous: &mut S) {
         while let Some((kind, text)) = self.negotiation.next_signal() {
             if let Err(error) = self.send_signal(rendezvous, kind, &text) {
+                // Without this signal it will never open.
                 if self.open_deadline.is_some() {
                     return self.session.lose(&error.to_string());
                 }
@@ -263,6 +270,7 @@ impl<B: Peer> Connection<B> {
             // It has a deadline of its own.
             let _ = self.send_signal(rendezvous, SignalKind::Bye, &why);
         }
+        // Only an open channel can carry a goodbye.
         let leaving = self.open_deadline.is_none() && self.session.is_leaving();
         let until = *self.leaving_until.get_or_insert(now + LEAVING);
         if !leaving || until <= now {
@@ -329,6 +337,7 @@ impl<B: Peer> Connection<B> {
         self.triggers.remove(&stream);
         self.session.close_stream(stream, now);
         self.flush();
+        // The time that it may be idle begins with the end of its last stream.
         if self.session.streams() == 0 {
             self.last_used = now;
         }
@@ -336,6 +345,7 @@ impl<B: Peer> Connection<B> {
 
     /// True once nothing is left of it that anybody could use.
     pub fn is_gone(&self) -> bool {
+        // A stream that somebody holds has an end to read.
         self.peer.is_none() && self.triggers.is_empty()
     }
 

@@ -57,10 +57,12 @@ fn fingerprints(description: &str) -> Fingerprints {
         .filter_map(|line| line.trim_end().strip_prefix("a=fingerprint:"))
         .filter_map(|value| value.trim().split_once(' '))
         .map(|(algorithm, hash)| {
+            // One spelling, because both ends must come to the same bytes.
             let (algorithm, hash) = (algorithm.to_ascii_lowercase(), hash.trim());
             format!("{algorithm} {}", hash.to_ascii_uppercase())
         })
         .collect();
+    // A description may have them once for each section, in any order.
     found.sort();
     found.dedup();
     found

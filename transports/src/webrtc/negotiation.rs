@@ -66,6 +66,7 @@ impl Negotiation {
 
     /// Makes an offer, as soon as that can be.
     pub fn negotiate(&mut self, restart: bool) {
+        // A later wish does not take back that new paths are wanted.
         self.wanted = Some(self.wanted.unwrap_or(false) || restart);
     }
 
@@ -147,6 +148,7 @@ impl Negotiation {
     fn next_incoming(&mut self) -> Option<(Busy, Op)> {
         while let Some((kind, text)) = self.incoming.pop_front() {
             match kind {
+                // The polite peer answers this end's offer instead, and gives its own up.
                 SignalKind::Offer if self.offered && !self.polite => self.deaf = true,
                 SignalKind::Offer => {
                     self.deaf = false;

@@ -28,6 +28,7 @@ impl Asking {
     /// Asks for a turn.
     pub fn push(&self, key: Key) {
         let mut asking = lock(&self.0);
+        // Once in the queue, or a flood of events would be a flood of turns.
         if !asking.contains(&key) {
             asking.push_back(key);
         }

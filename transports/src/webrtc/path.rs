@@ -38,6 +38,7 @@ impl Path {
             PathState::Failed => Duration::ZERO,
         };
         let at = now + wait + if self.polite { POLITE } else { Duration::ZERO };
+        // The earlier time stays: more news of the same cut must not put it off.
         self.restart_at = Some(self.restart_at.map_or(at, |before| before.min(at)));
     }
 
@@ -45,6 +46,7 @@ impl Path {
     pub fn is_due(&mut self, now: Duration) -> bool {
         let due = self.restart_at.is_some_and(|at| at <= now);
         if due {
+            // If this finds no path either, the next try follows.
             self.restart_at = Some(now + AGAIN);
         }
         due

@@ -138,6 +138,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
         let now = self.now();
         let backend_due = self.backend.turn(now);
         self.hear_signals(now);
+        // Those that ask again meanwhile wait for the next turn.
         for _ in 0..self.asking.len() {
             if let Some(key) = self.asking.pop() {
                 self.turn_one(key, now);
@@ -180,6 +181,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
         let Some(connection) = self.connections.get(&key) else {
             return;
         };
+        // A newer connection to the same peer may have this place.
         if !connection.is_usable() && self.by_peer.get(&connection.address) == Some(&key) {
             self.by_peer.remove(&connection.address);
         }
@@ -240,6 +242,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
             if connection.is_usable() && connection.signal(kind, body) {
                 return self.ask(key);
             }
+            // It is for an attempt that is over, and no offer of a new one.
             if kind != SignalKind::Offer || body.to != 0 {
                 return;
             }
@@ -297,11 +300,13 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
             let why = format!("cannot connect to {peer}: it is this end");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
+        // Before the new one is made, so that never more of them are usable than the limit says.
         self.make_room(now)?;
         let number: Attempt = attempt()?;
         let key = self.next_key;
         self.next_key += 1;
         let made = self.backend.peer(self.notify(key))?;
+        // Both ends compare the same names, so exactly one of them is polite.
         let polite = own < *peer;
         let connection = Connection::new(peer.clone(), number, polite, made, &self.limits, now);
         self.connections.insert(key, connection);
@@ -329,6 +334,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
                 self.limits.connections
             )));
         };
+        // Places are counted in the order in which the connections were given.
         let key = usable[place];
         if let Some(connection) = self.connections.get_mut(&key) {
             let reason = "there is no room for this connection".to_owned();
@@ -358,6 +364,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
         let stream = connection.session.open()?;
         // The offer leaves as soon as it is made.
         connection.turn(&mut self.rendezvous, &self.limits, now);
+        // A rendezvous that refuses the offer ends the session at once.
         if let Some(end) = connection.session.end() {
             let error = end.error();
             self.remove_if_gone(key);
@@ -411,6 +418,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Inner<S, B> {
         let mut result = connection.session.write(stream, buf);
         connection.flush_whole();
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            // Sending may have made room.
             result = connection.session.write(stream, buf);
             connection.flush_whole();
         }

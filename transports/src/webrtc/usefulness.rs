@@ -39,6 +39,7 @@ pub fn least_useful(
         .filter(|(_, connection)| {
             connection.streams == 0 || connection.last_used + useful_for <= now
         })
+        // False comes before true: those without streams go first.
         .min_by_key(|(_, connection)| (connection.streams > 0, connection.last_used))
         .map(|(place, _)| place)
 }

@@ -98,6 +98,7 @@ impl Socket {
                 if inbox.messages.len() < MOST_WAITING {
                     inbox.messages.push_back(event.data());
                 } else {
+                    // Its credit would have stopped an honest peer long before.
                     inbox.closed = Some("the peer floods this end".into());
                 }
                 tell(&trigger);
@@ -108,10 +109,14 @@ impl Socket {
             Closure::new(move |event: CloseEvent| {
                 let mut inbox = inbox.borrow_mut();
                 let why = match (inbox.is_open, event.code()) {
+                    // The WebSockets standard hides why an attempt failed: a page could scan
+                    // networks by it.
                     (false, _) => "it cannot be reached, or is no MyDHT node".to_owned(),
+                    // RFC 6455, section 7.4.1: done, going away, and closed without a code.
                     (true, 1000 | 1001 | 1005) => "the peer closed the connection".to_owned(),
                     (true, code) => format!("the connection broke (code {code})"),
                 };
+                // A flood that was noticed before is the reason.
                 inbox.closed.get_or_insert(why);
                 tell(&trigger);
             })
@@ -141,6 +146,7 @@ fn as_function<T: ?Sized>(closure: &Closure<T>) -> &js_sys::Function {
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        // First: the closures go with this, and calling one that is gone is an error.
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
@@ -178,6 +184,7 @@ impl Pipe for Socket {
     }
 
     fn receive(&mut self, message: &mut Vec<u8>) -> io::Result<bool> {
+        // Messages first: what came before the end is read before it.
         let next = self.inbox.borrow_mut().messages.pop_front();
         let Some(data) = next else {
             return Err(self

@@ -30,6 +30,7 @@ impl Callback for Check {
             let what = format!("There is nothing here; the node is at {}.\n", self.path);
             return Err(refusal(StatusCode::NOT_FOUND, what));
         }
+        // RFC 6455, section 11.3.4: the header may come several times, each time with a list.
         let speaks_it = request
             .headers()
             .get_all(HEADER)
@@ -41,6 +42,7 @@ impl Callback for Check {
             let what = format!("A MyDHT node: speak the WebSocket subprotocol {SUBPROTOCOL}.\n");
             return Err(refusal(StatusCode::BAD_REQUEST, what));
         }
+        // A browser fails a connection whose server does not name the protocol that it asked for.
         response
             .headers_mut()
             .insert(HEADER, HeaderValue::from_static(SUBPROTOCOL));

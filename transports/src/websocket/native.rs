@@ -187,6 +187,7 @@ impl Transport<Poll> for WebSocket {
     /// observed one. The claimed port is kept.
     fn address_of(&self, claimed: WsAddress, observed: &WsAddress) -> WsAddress {
         match (claimed.socket_address(), observed.socket_address()) {
+            // A `wss` address is that of a proxy, which is not where the peer was seen.
             (Some(at), Some(seen)) if at.ip().is_unspecified() && !claimed.is_secure() => {
                 WsAddress::at(SocketAddr::new(seen.ip(), at.port()), claimed.path())
             }

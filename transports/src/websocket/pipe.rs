@@ -24,6 +24,7 @@ fn config() -> Option<WebSocketConfig> {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
+        // The library wants more than `write_buffer_size` here.
         .max_write_buffer_size(2 * BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
@@ -77,6 +78,7 @@ impl<S: Read + Write> WsPipe<S> {
 
 impl<S: Read + Write> Carrier for WsPipe<S> {
     fn open(&mut self) -> io::Result<()> {
+        // A step consumes the handshake; should it panic, the pipe has failed.
         let (phase, result) = match std::mem::replace(&mut *self.0, Phase::Failed) {
             Phase::Client(handshake) => {
                 step(handshake, |(socket, _)| Phase::Open(socket), Phase::Client)
@@ -144,6 +146,7 @@ impl<S: Read + Write> Pipe for WsPipe<S> {
                 message.extend_from_slice(&bytes);
                 Ok(true)
             }
+            // The library answers pings; here they only show that the peer is there.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(false),
             Message::Close(_) => Err(closed()),
             Message::Text(_) => {

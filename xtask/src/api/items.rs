@@ -45,6 +45,7 @@ impl Crate {
                 children
                     .iter()
                     .filter_map(|id| self.get(id))
+                    // Re-exports are followed: a name in the path may come from a `use`.
                     .find_map(|child| match child["inner"].get("use") {
                         Some(import) if import["name"] == *name => self.get(&import["id"]),
                         None if child["name"] == *name => Some(child),
@@ -194,6 +195,7 @@ impl<'a> Walk<'a> {
         }
         let source = import["source"].as_str().unwrap_or_default();
         let mut parts = source.split("::");
+        // The drop-in package re-exports this crate, whose description is the other one.
         let within = parts.next() == Some("mydht_evloop");
         let parts: Vec<_> = parts.collect();
         match self.other.filter(|_| within) {
@@ -256,6 +258,7 @@ impl<'a> Walk<'a> {
                 text += &format!(" {name} = {}", render(&assigned["type"], &of));
             }
         }
+        // Without its arguments: readers look for a trait by its name alone.
         let base = interface.split('<').next().unwrap_or_default();
         self.add(text, place, &[name, base], is_old(item));
     }

@@ -50,6 +50,7 @@ fn list(values: &Value, this: &str) -> String {
 
 /// A type or trait by the last part of its path, with its arguments.
 pub fn path(value: &Value, this: &str) -> String {
+    // rustdoc's format has had both names for this.
     let full = value["path"].as_str().or(value["name"].as_str());
     let mut text = full
         .unwrap_or("?")
@@ -80,6 +81,7 @@ fn bounds(values: &Value, this: &str) -> String {
         .filter_map(|bound| bound.get("trait_bound"))
         .map(|bound| path(&bound["trait"], this))
         .collect();
+    // Bounds have no order in the language.
     names.sort();
     names.join(" + ")
 }

@@ -32,7 +32,9 @@ pub fn goes_on(source: &Path, program: &Path, dir: &Path, limit: Duration) -> Re
         let parts = dir.join(format!("back{attempt}.mydht-part"));
         let get = || run("get").arg(key).arg("--out").arg(&back);
         let cut = get().run_until(limit, || come(&parts) > bytes / SHARE)?;
+        // Counted again: the process went on until it was killed.
         let there = come(&parts);
+        // It was over already, or nothing had come that it could go on with.
         if !cut || there == 0 {
             continue;
         }
@@ -42,6 +44,7 @@ pub fn goes_on(source: &Path, program: &Path, dir: &Path, limit: Duration) -> Re
             "\nkilled when {there} of {bytes} bytes had come; started again, the fetch took {came} more"
         );
         node.stop()?;
+        // The second fetch takes less than the file only if it did not begin anew.
         return Ok(content::hash(&back)? == (bytes, sent) && came < bytes);
     }
     bail!("{TRIES} fetches were over before they could be killed: take a larger file (--size)")
@@ -49,6 +52,7 @@ pub fn goes_on(source: &Path, program: &Path, dir: &Path, limit: Duration) -> Re
 
 /// Bytes of an attachment that is on its way into the folder `parts`.
 fn come(parts: &Path) -> u64 {
+    // There is no such folder before the first part has come.
     let entries = fs::read_dir(parts).into_iter().flatten().flatten();
     let part = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "part"));
     part.filter_map(|entry| entry.metadata().ok())

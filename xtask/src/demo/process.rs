@@ -85,6 +85,7 @@ impl Node {
             .current_dir(&own)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // A file: a full pipe that nobody reads would block the node.
             .stderr(File::create(&stderr)?);
         command.args(args);
         let started = Instant::now();
@@ -220,6 +221,7 @@ fn listening(line: &str) -> Option<(String, String)> {
     let port: u16 = port.parse().ok()?;
     let id = words.next()?.strip_prefix("id=")?;
     let hexadecimal = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
+    // Port 0 was asked for, so the line must name another.
     (port != 0 && hexadecimal).then(|| (address.to_owned(), id.to_owned()))
 }
 
@@ -294,8 +296,10 @@ impl Program {
                 return Ok(false);
             }
             if enough() {
+                // The guard kills it on the way out.
                 return Ok(true);
             }
+            // Short, because it has to be seen before the fetch is over.
             thread::sleep(Duration::from_millis(1));
         }
         bail!(

@@ -127,6 +127,7 @@ fn ready(flags: epoll::EventFlags) -> u16 {
 /// Rounded up to milliseconds, as `epoll_wait` has them: rounded down, the end of a timeout would
 /// be a spin.
 fn timespec(timeout: Duration) -> Timespec {
+    // `epoll_wait` takes an `int`. A longer wait ends early, and the loop looks at the clock.
     let millis = timeout.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i64;
     Timespec {
         tv_sec: millis / 1000,

@@ -69,6 +69,7 @@ impl Selector {
 
 fn event(number: u64, how: OsInterest) -> Event {
     let mut event = Event::new(
+        // It fits: the table makes numbers no wider than a word.
         number as usize,
         how.ready.is_readable(),
         how.ready.is_writable(),

@@ -39,6 +39,7 @@ impl At<'_> {
         if parts.tracer.depth > DEPTH {
             return Err(Untraceable("it is nested too deep".into()));
         }
+        // An error leaves the depth as it is: the next pass begins at zero.
         let value = visitor.visit_seq(&mut parts)?;
         let Parts { tracer, ids, .. } = parts;
         tracer.depth -= 1;
@@ -202,6 +203,7 @@ impl<'de> de::Deserializer<'de> for At<'_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Untraceable> {
         let id = self.tracer.id((type_name::<V>(), Ask::Many, 0));
         *self.id = Some(id);
+        // The second time in a pass the list is empty, or a type within itself would have no end.
         let mut parts = Parts {
             left: usize::from(self.tracer.enter(id)),
             tracer: self.tracer,
@@ -303,6 +305,7 @@ impl<'de> de::Deserializer<'de> for At<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
+        // As in bincode. Some types, such as IP addresses, have another form for people.
         false
     }
 }

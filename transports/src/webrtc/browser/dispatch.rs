@@ -91,6 +91,7 @@ pub(super) fn add(number: u64, target: Rc<dyn Target>) {
 /// Removes a connection. Later calls of the browser for it do nothing.
 pub(super) fn remove(number: u64) {
     let target = TARGETS.with(|targets| targets.borrow_mut().remove(&number));
+    // Without the borrow: what it owns may come back here when it is dropped.
     drop(target);
 }
 

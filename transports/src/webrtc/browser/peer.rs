@@ -115,6 +115,7 @@ impl State {
         if waiting == MOST_WAITING {
             self.close("the peer floods this end");
         } else if waiting == 1 {
+            // Later ones find that a turn was asked for, and it goes on until none is left.
             self.notify.notify();
         }
     }
@@ -127,6 +128,7 @@ impl State {
 
     fn set_local(&self, description: JsValue, then: Happening) {
         let description: RtcSessionDescriptionInit = description.unchecked_into();
+        // Kept here, because `setLocalDescription` fulfils its promise with nothing.
         *self.description.borrow_mut() = description.get_sdp().unwrap_or_default();
         self.then(&self.connection.set_local_description(&description), then);
     }
@@ -210,6 +212,7 @@ impl BrowserPeer {
         channel.set_onbufferedamountlow(Some(&on(Happening::Room)));
 
         let datagrams = datagrams.then(|| {
+            // The first channel has its own copy of the dictionary.
             how.set_id(1);
             how.set_ordered(false);
             how.set_max_retransmits(0);
@@ -251,6 +254,7 @@ impl BrowserPeer {
 
 impl Drop for BrowserPeer {
     fn drop(&mut self) {
+        // First: no event may reach a connection that is half taken down.
         dispatch::remove(self.state.number);
         let connection = &self.state.connection;
         connection.set_onicecandidate(None);
@@ -299,6 +303,7 @@ impl Peer for BrowserPeer {
                 let added = state
                     .connection
                     .add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+                // Reported like an answer: either ends an operation that makes no description.
                 state.then(&added, Happening::AnswerTaken);
             }
         }
@@ -336,6 +341,7 @@ impl Pipe for BrowserPeer {
 }
 
 fn send(channel: &RtcDataChannel, message: &[u8]) -> io::Result<()> {
+    // Bounded here: the browser takes much more, and holds it in memory.
     if channel.buffered_amount() >= MOST_BUFFERED {
         return Err(io::ErrorKind::WouldBlock.into());
     }

@@ -61,6 +61,7 @@ pub(super) fn generate() -> Result<DtlsCert, Box<dyn Error>> {
     getrandom::fill(&mut serial)?;
     let builder = CertificateBuilder::new(
         SelfSigned(Name::from_str("CN=WebRTC")?),
+        // RFC 5280, section 4.1.2.2: a serial number is positive, so the highest bit stays zero.
         SerialNumber::from(u64::from_be_bytes(serial) >> 1),
         Validity::from_now(VALID_FOR)?,
         SubjectPublicKeyInfo::from_key(key.verifying_key())?,

@@ -188,11 +188,14 @@ impl Backend for Native {
             if clock.now == Duration::ZERO {
                 clock.epoch = Instant::now().checked_sub(now).unwrap_or(clock.epoch);
             }
+            // str0m must not be told an earlier time than before.
             clock.now = clock.now.max(now);
         }
         let instant = self.shared.now();
+        // The transport owns the connections: here are only weak references to them.
         self.peers.retain(|peer| peer.strong_count() > 0);
         let more = self.receive(instant);
+        // An edge-triggered socket does not report again what was left in it.
         let mut due = more.then_some(instant);
         for peer in self.peers.iter().filter_map(Weak::upgrade) {
             let mut peer = lock(&peer);

@@ -76,6 +76,7 @@ fn rtc(shared: &Shared) -> io::Result<Rtc> {
     let mut rtc = Rtc::builder()
         .set_crypto_provider(shared.crypto.clone())
         .set_dtls_cert(shared.certificate.clone())
+        // Data only: no media is ever offered.
         .clear_codecs()
         .set_sctp_max_buffered_amount(MOST_BUFFERED)
         .build(shared.now());
@@ -122,6 +123,7 @@ impl State {
 
     /// Sends what is to be sent and takes what happened.
     fn drive(&mut self) {
+        // str0m has to be asked after each input until it names a time.
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
@@ -193,6 +195,7 @@ impl State {
     }
 
     fn close(&mut self, why: &str) {
+        // Once: `disconnect` ends the connection, and `drive` comes here for that again.
         if !std::mem::replace(&mut self.is_closed, true) {
             self.rtc.disconnect();
             self.tell(PeerEvent::Closed(why.to_owned()));
@@ -278,6 +281,7 @@ impl State {
 
     fn flush(&mut self) {
         if std::mem::take(&mut self.has_unsent) {
+            // str0m sends inside of an input; the present time is one that brings nothing else.
             self.input(Input::Timeout(self.shared.now()));
         }
     }
@@ -325,6 +329,7 @@ impl Pipe for NativePeer {
         let id = state.channel;
         let result = state.write(id, message);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            // What was collected has to leave, or there would never be room.
             state.flush();
         }
         result

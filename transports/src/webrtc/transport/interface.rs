@@ -79,6 +79,7 @@ impl<S: Rendezvous<Poll>, B: Backend> Transport<Poll> for WebRtc<S, B> {
 
     fn accept(&mut self) -> io::Result<(RtcStream<S, B>, RtcAddress)> {
         let mut next = lock(&self.inner).next_accepted();
+        // What has been accepted is given first; a turn may bring more.
         if next.is_none() {
             self.turn();
             next = lock(&self.inner).next_accepted();
