@@ -58,8 +58,8 @@ impl Keys {
     /// Takes a packet, once. Also says whether the key is another now.
     ///
     /// # Errors
-    /// `Broken`, also for a packet that was taken before, and for one of the key before once that has
-    /// taken twice as many packets as a key is good for.
+    /// `Broken`, also for a packet that was taken before, and for one of the key before once that
+    /// has taken twice as many packets as a key is good for.
     pub fn take(&mut self, packet: &[u8]) -> Result<(Peeled, bool), TunnelError> {
         // Tries the current key first: most packets use it, and each try costs an X25519 operation.
         let all = [Some(&mut self.now), self.before.as_mut()];

@@ -24,7 +24,9 @@ impl<'a> Body<'a> {
             return None;
         }
         let mut number = || {
-            let word = words.next().filter(|word| word.len() == 16)?;
+            // `from_str_radix` takes a sign too: a number has one form only.
+            let is_hex = |word: &&str| word.len() == 16 && !word.starts_with('+');
+            let word = words.next().filter(is_hex)?;
             u64::from_str_radix(word, 16).ok()
         };
         let (from, to) = (number()?, number()?);
@@ -75,6 +77,7 @@ mod tests {
             "1 0000000000000007\n",
             "1 0000000000000007 0000000000000008 \n",
             "1 0000000000000007 000000000000000g\n",
+            "1 +000000000000007 0000000000000008\n",
             "1 0000000000000007 0000000000000008",
         ] {
             assert_eq!(Body::parse(wrong), None, "{wrong}");
