@@ -14,7 +14,9 @@ use mydht::msg::Bincode;
 use mydht::service::Request;
 use mydht::shadow::Records;
 use mydht::store::{Content, MemoryAttachments, MemoryKV, WebFile};
-use mydht::{AttachmentId, Call, Components, Key, Limits, Metrics, Record, Value};
+use mydht::{
+    AttachmentId, Call, Components, FlowLimits, Key, Limits, Metrics, Record, TransferLimits, Value,
+};
 use mydht_evloop::{Poll, js};
 use mydht_rendezvous::{
     Config, Connection, Handle, NodeRendezvous, Path, PeerRendezvous, Relay, Running, State, id_of,
