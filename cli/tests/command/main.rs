@@ -12,5 +12,6 @@ mod signal;
 #[cfg(feature = "tls")]
 mod signal_tls;
 mod store_command;
+mod tutorials;
 #[cfg(feature = "server")]
 mod watch;
