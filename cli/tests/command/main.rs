@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod command;
+mod pages;
 #[cfg(feature = "server")]
 mod rendezvous_nodes;
 #[cfg(feature = "server")]
