@@ -57,9 +57,20 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// Tells whether `line` is `pattern`, in which `…` stands for any text.
+/// Tells whether `line` is `pattern`, in which `…` stands for any text. Eight hex digits before it
+/// are an example of an id or a hash, and stand for any text too.
 fn matches(pattern: &str, line: &str) -> bool {
-    let mut parts = pattern.split('…');
+    let mut parts = pattern.split('…').map(|part| {
+        let hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        match part
+            .len()
+            .checked_sub(8)
+            .and_then(|at| part.split_at_checked(at))
+        {
+            Some((before, digits)) if pattern.contains('…') && hex(digits) => before,
+            _ => part,
+        }
+    });
     let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else {
         return false;
     };
@@ -181,6 +192,7 @@ fn a_pattern_stands_for_any_text_and_any_lines() {
     let pattern = ["a…c".to_owned(), "…".to_owned(), "z…".to_owned()];
     assert!(all_match(&pattern, &["abc", "x", "y", "zed"]));
     assert!(all_match(&pattern, &["ac", "z"]));
+    assert!(matches("id=4fca92b8…", "id=0123456789abcdef"));
     assert!(!all_match(&pattern, &["ab", "z"]));
     assert!(!all_match(&pattern, &["abc", "y"]));
 }
