@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod command;
+#[cfg(feature = "server")]
 mod pages;
 #[cfg(feature = "server")]
 mod rendezvous_nodes;

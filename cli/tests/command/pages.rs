@@ -74,7 +74,6 @@ fn add(page: &mut String, command: &[&str]) {
     }
 }
 
-#[cfg(feature = "server")]
 #[test]
 fn the_page_of_the_command_has_what_it_prints() {
     let mut expected = HEAD.to_owned();
@@ -95,7 +94,6 @@ fn the_page_of_the_command_has_what_it_prints() {
 }
 
 /// Returns the names of metrics in the first column of the page's tables.
-#[cfg(feature = "server")]
 fn names_of_page() -> Vec<String> {
     let page = fs::read_to_string(page_of("metrics.md")).unwrap();
     let names = page.lines().filter_map(|line| {
@@ -106,7 +104,6 @@ fn names_of_page() -> Vec<String> {
     names.collect()
 }
 
-#[cfg(feature = "server")]
 #[test]
 fn the_page_of_metrics_names_each_once() {
     let node = crate::watch::Node::start();
