@@ -1,4 +1,5 @@
 //! `docs/reference/limits.md` names each field of `Limits` with its default.
+#![cfg(test)]
 
 use mydht_proto::Limits;
 
@@ -34,7 +35,7 @@ fn shown(name: &str, value: &str) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     let unit = units
         .into_iter()
-        .find(|(_, size)| number > 0 && number % size == 0);
+        .find(|(_, size)| number > 0 && number.is_multiple_of(*size));
     match unit {
         Some((unit, size)) if name.contains("bytes") => format!("{} {unit}", number / size),
         _ => value.to_owned(),
