@@ -48,3 +48,14 @@ pub use service::components::Components;
 #[cfg(all(doctest, feature = "redb"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the manual are tests.
+#[cfg(all(doctest, feature = "redb", feature = "rendezvous"))]
+mod pages {
+    #[doc = include_str!("../docs/tutorials/node-in-a-program.md")]
+    struct NodeInAProgram;
+    #[doc = include_str!("../docs/tutorials/private-network.md")]
+    struct PrivateNetwork;
+    #[doc = include_str!("../docs/how-to/write-a-service.md")]
+    struct WriteAService;
+}

@@ -133,7 +133,7 @@ async fn a_file_that_is_not_what_was_put_is_not_given_out() {
     let mut store = MemoryAttachments::default();
     store.link(tree.clone().into(), Content::Web(file(&other)));
     let error = read(&mut store, &id).await.unwrap_err();
-    assert!(error.to_string().contains("put it again"), "{error}");
+    assert!(error.to_string().contains("publish it again"), "{error}");
     store.link(tree.into(), Content::Web(file(&bytes)));
     assert!(read(&mut store, &id).await.unwrap() == bytes);
 }

@@ -79,4 +79,6 @@ mod pages {
     struct Browser;
     #[doc = include_str!("../docs/semantics.md")]
     struct Semantics;
+    #[doc = include_str!("../../docs/tutorials/port-a-mio-program.md")]
+    struct Tutorial;
 }

@@ -44,3 +44,7 @@ pub use token_bucket::TokenBucket;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reference/limits.md")]
+struct LimitsPage;

@@ -20,3 +20,8 @@ pub use restart::{
     Decode, Encode, PrefixChanged, PrefixCheck, Receiver, Replay, ReplayAttempt, ReplayLimits,
     ReplayStats, Rest, RetryPolicy, Sender, Shape, Skip, SkipAttempt, SkipLimits, SkipStats,
 };
+
+/// The examples of the manual are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tutorials/restart-a-parser.md")]
+struct Tutorial;

@@ -57,3 +57,8 @@ pub use transport::{Stream, Transport};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the manual are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/write-a-transport.md")]
+struct HowTo;

@@ -5,6 +5,8 @@
 mod command;
 mod earlier_version;
 #[cfg(feature = "server")]
+mod pages;
+#[cfg(feature = "server")]
 mod rendezvous_nodes;
 #[cfg(feature = "server")]
 mod server;
@@ -13,5 +15,6 @@ mod signal;
 #[cfg(feature = "tls")]
 mod signal_tls;
 mod store_command;
+mod tutorials;
 #[cfg(feature = "server")]
 mod watch;

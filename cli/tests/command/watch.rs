@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-struct Node {
+/// A node whose state is served over HTTP.
+pub struct Node {
     process: Child,
     /// Kept open, or the node could not print.
     _stdout: BufReader<ChildStdout>,
@@ -18,7 +19,7 @@ fn mydht(args: &[&str]) -> Output {
 }
 
 impl Node {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_mydht"))
             .args(["node", "--metrics", "127.0.0.1:0"])
             .args([
@@ -48,7 +49,7 @@ impl Node {
         }
     }
 
-    fn get(&self, path: &str) -> String {
+    pub fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.metrics).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
