@@ -3,9 +3,9 @@
 //! Prints:
 //!
 //! ```text
-//! alice published version [..]
-//! alice published version [..]
-//! bob reads version [..]: on the road
+//! alice published version 1
+//! alice published version 2
+//! bob reads version 2: on the road
 //! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
