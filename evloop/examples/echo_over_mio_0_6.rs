@@ -1,7 +1,6 @@
 //! Runs code that was written for mio 0.6: an echo server and its client over TCP, on one thread.
 //!
-//! Only the import below names this crate. With `mydht-evloop` renamed to `mio` in `Cargo.toml`, not
-//! even that line is there.
+//! Only one import names this crate. It is not needed where `Cargo.toml` renames the crate to `mio`.
 //!
 //! `cargo run -p mydht-evloop --example echo_over_mio_0_6`
 //!
