@@ -1,6 +1,6 @@
 //! Runs code that was written for mio 0.6: an echo server and its client over TCP, on one thread.
 //!
-//! Only one import names this crate. It is not needed where `Cargo.toml` renames the crate to `mio`.
+//! Only one import names this crate, and none where `Cargo.toml` renames it to `mio`.
 //!
 //! `cargo run -p mydht-evloop --example echo_over_mio_0_6`
 //!

@@ -1,4 +1,4 @@
-//! Where services run, and how a case waits for them.
+//! Environments that services run in, and the waits of a case.
 
 use std::time::{Duration, Instant};
 
