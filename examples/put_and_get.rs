@@ -1,4 +1,12 @@
 //! Keeps bytes in a network of two nodes, and finds them by their hash and by a name.
+//!
+//! Prints:
+//!
+//! ```text
+//! [..] is kept by 1 peer
+//! bob found: hello
+//! alice found: hello under a name
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::time::Duration;

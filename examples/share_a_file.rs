@@ -1,5 +1,12 @@
 //! Shares a file from where it is, and fetches it at another node, each part checked against its
 //! hash.
+//!
+//! Prints:
+//!
+//! ```text
+//! bob fetched 1000000 bytes
+//! equal: true
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::fs;

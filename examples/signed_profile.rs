@@ -1,4 +1,12 @@
 //! Publishes a profile that only its owner can change, and reads its newest version.
+//!
+//! Prints:
+//!
+//! ```text
+//! alice published version 1
+//! alice published version 2
+//! bob reads version 2: on the road
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::sync::Arc;

@@ -126,7 +126,7 @@ impl Config {
         self.start_serving(None)
     }
 
-    /// Starts the node with a service of one's own: see `examples/own_service.rs`.
+    /// Starts the node with a service of one's own: see `examples/add_a_service.rs`.
     ///
     /// # Errors
     /// As [`start`](Config::start).

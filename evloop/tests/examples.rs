@@ -2,10 +2,14 @@
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "../examples/echo_over_mio_0_6.rs"]
+mod echo_over_mio_0_6;
 #[path = "../examples/from_epoll.rs"]
 mod from_epoll;
-#[path = "../examples/simulation.rs"]
-mod simulation;
+#[path = "../examples/replay_a_run.rs"]
+mod replay_a_run;
+#[path = "../examples/watch_a_loop.rs"]
+mod watch_a_loop;
 
 #[test]
 fn from_epoll() {
@@ -13,6 +17,16 @@ fn from_epoll() {
 }
 
 #[test]
-fn simulation() {
-    simulation::main().unwrap();
+fn replay_a_run() {
+    replay_a_run::main().unwrap();
+}
+
+#[test]
+fn echo_over_mio_0_6() {
+    echo_over_mio_0_6::main().unwrap();
+}
+
+#[test]
+fn watch_a_loop() {
+    watch_a_loop::main().unwrap();
 }

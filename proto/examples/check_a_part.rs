@@ -1,4 +1,11 @@
 //! Checks one part of a file against the hash of the whole, before the rest of it has arrived.
+//!
+//! Prints:
+//!
+//! ```text
+//! part 6 of 10 belongs to [..]: 4 hashes prove it
+//! with one bit changed it is refused
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;

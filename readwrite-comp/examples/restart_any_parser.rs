@@ -1,86 +1,72 @@
-//! Makes a parser that knows nothing of restart work on a stream that blocks: entries of a zip
-//! archive, as they arrive.
+//! Restarts any synchronous parser where its stream blocks: one written by hand, serde_json's and
+//! bincode's go through the same function, which none of them knows of.
 //!
-//! `zip::read::read_zipfile_from_stream` is ordinary synchronous code over `Read`. Here it runs
-//! inside a service that returns to its event loop whenever the network has nothing: no thread, no
-//! coroutine, no change to the parser.
+//! Each message is in a frame, so its parser runs once, when the message is complete.
+//! `restart_a_zip_parser` does without frames.
 //!
-//! Run it with `cargo run -p readwrite-comp --example restart_any_parser`.
+//! `cargo run -p readwrite-comp --example restart_any_parser`
+//!
+//! Prints:
+//!
+//! ```text
+//! by hand: [("name", "bob"), ("age", "7")]
+//! JSON: "bob" is 7
+//! bincode: ("bob", 7)
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use readwrite_comp::testing::Choppy;
-use readwrite_comp::{Replay, RetryPolicy};
-use std::io::{self, Cursor, ErrorKind, Read, Write};
-use zip::write::SimpleFileOptions;
+use readwrite_comp::{Replay, SizedWindowsR};
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
-/// Parses an entry: its name and its bytes, or none at the archive's directory.
-fn parse_entry<R: Read>(r: &mut R) -> zip::result::ZipResult<Option<(String, Vec<u8>)>> {
-    let Some(mut file) = zip::read::read_zipfile_from_stream(r)? else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(Some((file.name()?.into_owned(), bytes)))
-}
-
-/// The service: the parser, and the state that makes it restartable.
-struct Unzip<R> {
-    source: R,
-    replay: Replay,
-}
-
-impl<R: Read> Unzip<R> {
-    /// The next entry. After `WouldBlock` call it again when the source is ready, or when the loop
-    /// has nothing else to do if [`Replay::deferred`] says so.
-    fn next(&mut self) -> io::Result<Option<(String, Vec<u8>)>> {
-        let entry = self.replay.read(&mut self.source, |r| {
-            parse_entry(r).map_err(io::Error::other)
-        })?;
-        Ok(entry.flatten())
-    }
-}
-
-fn archive() -> zip::result::ZipResult<Vec<u8>> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, lines) in [("short.txt", 3), ("long.txt", 4000), ("last.txt", 50)] {
-        zip.start_file(name, SimpleFileOptions::default())?;
-        for line in 0..lines {
-            writeln!(zip, "line {line} of {name}, {}", line * line % 9973)?;
+/// Parses what arrives on `wire`, which blocks after every third byte.
+fn receive<T>(wire: &[u8], parse: impl Fn(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    let mut source = Choppy::every(wire, 3);
+    let (mut replay, mut limiter) = (Replay::default(), SizedWindowsR::default());
+    loop {
+        match replay.read_framed(&mut limiter, &mut source, |mut body| parse(&mut body)) {
+            // Where a service returns to its event loop.
+            Err(e) if e.kind() == ErrorKind::WouldBlock => continue,
+            Ok(Some(message)) => return Ok(message),
+            Ok(None) => return Err(ErrorKind::UnexpectedEof.into()),
+            Err(e) => return Err(e),
         }
     }
-    Ok(zip.finish()?.into_inner())
+}
+
+/// Puts a message into a frame: a window with all of it, and the end mark.
+fn framed(message: &[u8]) -> io::Result<Vec<u8>> {
+    let len = u32::try_from(message.len()).map_err(io::Error::other)?;
+    Ok([&len.to_le_bytes(), message, &[0; 4]].concat())
+}
+
+/// Parses headers: a line is `name: value`.
+fn headers(body: &mut dyn Read) -> io::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for line in BufReader::new(body).lines() {
+        let line = line?;
+        let (name, value) = line.split_once(": ").ok_or(ErrorKind::InvalidData)?;
+        found.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(found)
 }
 
 /// Runs the example.
-pub fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let archive = archive()?;
-    for (name, policy) in [
-        ("budgeted (the default)", RetryPolicy::default()),
-        ("always", RetryPolicy::Always),
-    ] {
-        let mut service = Unzip {
-            // 100 bytes, then it blocks, and so on.
-            source: Choppy::every(archive.as_slice(), 100),
-            replay: Replay::with_policy(Default::default(), policy),
-        };
-        let mut yields = 0;
-        let mut entries = Vec::new();
-        loop {
-            match service.next() {
-                Ok(Some((name, bytes))) => entries.push(format!("{name} ({} bytes)", bytes.len())),
-                Ok(None) => break,
-                // Where a service returns to its event loop.
-                Err(e) if e.kind() == ErrorKind::WouldBlock => yields += 1,
-                Err(e) => return Err(e.into()),
-            }
-        }
-        assert_eq!(entries.len(), 3, "every entry arrived");
-        let stats = service.replay.stats();
-        println!("{name}: {}", entries.join(", "));
-        println!(
-            "  {yields} yields, {} attempts, {} bytes received, {} of them read again",
-            stats.attempts, stats.bytes_received, stats.bytes_replayed
-        );
-    }
+pub fn main() -> Result<(), Box<dyn Error>> {
+    let text = framed(b"name: bob\nage: 7\n")?;
+    println!("by hand: {:?}", receive(&text, headers)?);
+
+    let json = framed(br#"{ "name": "bob", "age": 7 }"#)?;
+    let person: serde_json::Value = receive(&json, |body| Ok(serde_json::from_reader(body)?))?;
+    println!("JSON: {} is {}", person["name"], person["age"]);
+
+    let config = bincode::config::standard();
+    let bytes = framed(&bincode::serde::encode_to_vec(("bob", 7), config)?)?;
+    let decode = |mut body: &mut dyn Read| {
+        bincode::serde::decode_from_std_read::<(String, i32), _, _>(&mut body, config)
+            .map_err(io::Error::other)
+    };
+    println!("bincode: {:?}", receive(&bytes, decode)?);
     Ok(())
 }

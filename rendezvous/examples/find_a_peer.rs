@@ -1,5 +1,12 @@
 //! Two users that know only each other's id exchange an offer and an answer through a server, in
 //! one process.
+//!
+//! Prints:
+//!
+//! ```text
+//! [..] hears: my addresses
+//! [..] hears: and mine
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;

@@ -1,4 +1,10 @@
 //! Looks values up while nodes are replaced by others, and counts what was found.
+//!
+//! Prints:
+//!
+//! ```text
+//! [..] of 20 values were found in [..] hops, over [..] virtual seconds
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use mydht_sim::{Scenario, Simulation};

@@ -24,6 +24,8 @@ mod stream;
 #[cfg(not(target_arch = "wasm32"))]
 mod sync;
 mod task;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(not(target_arch = "wasm32"))]
 mod thread;
 mod weak;

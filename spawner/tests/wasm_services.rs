@@ -4,56 +4,20 @@
 #![cfg(target_arch = "wasm32")]
 
 #[allow(dead_code)]
-#[path = "conformance/batch.rs"]
-mod batch;
-#[allow(dead_code)]
-#[path = "conformance/live.rs"]
-mod live;
-#[path = "conformance/services.rs"]
-mod services;
-#[allow(dead_code)]
 #[path = "conformance/test_loop.rs"]
 mod test_loop;
-#[allow(dead_code)]
-#[path = "conformance/world.rs"]
-mod world;
 
 use mydht_spawner::channel::{LocalRcChannel, MioChannel, MpscChannel};
-use mydht_spawner::{Blocker, RestartOrError};
+use mydht_spawner::testing::Here;
+use mydht_spawner::{Blocker, RestartOrError, conformance_tests};
 use test_loop::LocalLoop;
 use wasm_bindgen_test::wasm_bindgen_test;
-use world::Here;
-
-macro_rules! cases {
-    ($suite:ident, $spawner:expr, $channel:expr, $($case:ident),+ $(,)?) => {
-        $(#[wasm_bindgen_test]
-        fn $case() {
-            crate::$suite::$case(&mut Here, $spawner, $channel);
-        })+
-    };
-}
 
 macro_rules! batch {
     ($name:ident, $spawner:expr, $channel:expr) => {
         mod $name {
             use super::*;
-            cases!(
-                batch,
-                $spawner,
-                $channel,
-                every_command_is_answered_once_and_in_order,
-                the_first_command_comes_before_the_channel,
-                nb_loop_bounds_the_commands,
-                nothing_to_do_is_an_end,
-                a_yield_at_every_single_call_of_a_stream_loses_nothing,
-                an_error_ends_the_service_and_reaches_the_handle,
-                an_error_after_a_yield_reaches_the_handle,
-                an_end_is_no_failure,
-                an_end_after_a_yield_is_no_failure,
-                a_closed_out_channel_is_a_failure,
-                results_that_nobody_reads_are_not_sent,
-                the_state_comes_back,
-            );
+            conformance_tests!(batch, wasm_bindgen_test, Here, |_| $spawner, $channel);
         }
     };
 }
@@ -63,25 +27,7 @@ macro_rules! live {
         mod $name {
             use super::*;
             batch!(batched, $spawner, $channel);
-            cases!(
-                live,
-                $spawner,
-                $channel,
-                commands_one_by_one,
-                an_empty_channel_suspends_and_a_closed_one_ends,
-                unyield_of_a_service_that_still_waits_changes_nothing,
-                unyield_of_a_finished_service_does_nothing,
-                a_yielded_command_goes_on_before_the_next_one,
-                a_weak_unyielder_wakes_and_keeps_nothing_alive,
-                a_failure_is_not_given_to_a_weak_unyielder,
-                dropping_before_the_first_command,
-                dropping_in_the_middle_of_a_read,
-                dropping_in_the_middle_of_a_write,
-                dropping_with_commands_waiting,
-                dropping_a_finished_service,
-                a_full_out_channel_delays_and_loses_nothing,
-                dropping_with_a_result_that_did_not_fit,
-            );
+            conformance_tests!(live, wasm_bindgen_test, Here, |_| $spawner, $channel);
         }
     };
 }
@@ -108,8 +54,8 @@ mod future {
     use std::future::poll_fn;
     use std::task::Poll;
 
-    use super::services::{Blocks, Copy, Drops, Stream};
     use super::*;
+    use mydht_spawner::testing::{Blocks, Copy, Drops, Echo, Stream};
     use mydht_spawner::{
         Browser, FutureSpawner, SpawnChannel, SpawnHandle, SpawnRecv, SpawnSend, SpawnUnyield,
         Spawner,
@@ -166,7 +112,7 @@ mod future {
         let (_commands, recv) =
             SpawnChannel::<u32>::new_channel(&mut LocalRcChannel::unbounded()).unwrap();
         let (out, _results) = LocalRcChannel::unbounded().new_channel().unwrap();
-        let service = services::Echo::dropping(&drops);
+        let service = Echo::dropping(&drops);
         let handle = FutureSpawner::new(Browser)
             .spawn(service, out, None, recv, 0)
             .unwrap();

@@ -94,7 +94,7 @@ pub enum Wish {
 /// All that follows from one command.
 pub type GlobalOut = Vec<GlobalDo>;
 
-/// A service of the user's own, of which a node has one: see `examples/own_service.rs`.
+/// A service of the user's own, of which a node has one: see `examples/add_a_service.rs`.
 ///
 /// It is implemented for every service with these commands. An error or a panic ends it; it is
 /// started again with the state that it had, after a wait that doubles (`Timeouts::service_timeout`

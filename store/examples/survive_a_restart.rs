@@ -1,4 +1,10 @@
 //! Keeps a value in a file, and finds it again after the store was dropped.
+//!
+//! Prints:
+//!
+//! ```text
+//! 1 entry of 11 bytes survived
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::io;

@@ -6,14 +6,14 @@
 #![cfg(test)]
 #![cfg(not(target_arch = "wasm32"))]
 
+#[cfg(feature = "redb")]
+mod add_a_service;
 mod ask;
 mod channel_binding;
 mod front;
 mod limits;
 mod memory;
 mod no_c;
-#[cfg(feature = "redb")]
-mod own_service;
 mod protocol;
 mod providers;
 mod security;

@@ -6,6 +6,7 @@ mod bench;
 mod cache;
 mod counts;
 mod demo;
+mod examples;
 mod fuzz;
 mod package;
 mod page;

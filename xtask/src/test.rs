@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 /// Time after which a command that runs tests is killed in CI.
@@ -172,7 +172,7 @@ impl Context {
         own.unwrap_or(&self.workspace.target_dir)
     }
 
-    /// Builds all examples, and runs each.
+    /// Builds all examples, runs each, and compares what it prints with its documentation.
     fn examples(&self) -> Result<Outcome> {
         let cmd = self.cargo(&["build", "--examples"]);
         if !cmd.args(everything(&self.workspace)).succeeds()? {
@@ -183,9 +183,16 @@ impl Context {
             eprintln!("    {package}: {name}");
             let program = self.target_dir().join("debug/examples").join(&name);
             let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-            let ended = Cmd::new(program, [""; 0]).within(EXAMPLE_LIMIT)?;
+            let (ended, printed) = crate::examples::run(&mut Command::new(program), EXAMPLE_LIMIT)?;
             if !ended.is_some_and(|status| status.success()) {
-                eprintln!("example `{name}` of {package} failed, or did not end in time");
+                eprintln!("{printed}example `{name}` of {package} failed, or did not end in time");
+                success = false;
+                continue;
+            }
+            let folder = self.workspace.package(&package)?.dir.join("examples");
+            let source = std::fs::read_to_string(folder.join(&name).with_extension("rs"))?;
+            if let Err(difference) = crate::examples::compare(&source, &printed) {
+                eprintln!("example `{name}` of {package}: {difference}");
                 success = false;
             }
         }

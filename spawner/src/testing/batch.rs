@@ -1,12 +1,35 @@
-//! Cases where everything is there before the service starts.
+//! Cases that every spawner must pass: all commands are in the channel before the service starts,
+//! and its streams open by themselves.
 
-use mydht_spawner::channel::{NoChannel, NoRecv, NoSend};
-use mydht_spawner::{
-    Error, SpawnChannel, SpawnHandle, SpawnRecv, SpawnSend, SpawnUnyield, Spawner,
-};
+use crate::channel::{NoChannel, NoRecv, NoSend};
+use crate::{Error, SpawnChannel, SpawnHandle, SpawnRecv, SpawnSend, SpawnUnyield, Spawner};
 
-use crate::services::{Blocks, Copy, Echo, Gate, Gated, Stream};
-use crate::world::{World, failure, reported_once};
+use super::services::{Blocks, Copy, Echo, Gate, Gated, Stream};
+use super::world::{World, failure, reported_once};
+
+/// Runs all cases of this module, each in a world and with a spawner and a channel of its own.
+///
+/// The cases in which a service panics are left out where a panic aborts the program.
+///
+/// # Panics
+/// When the spawner breaks a promise.
+pub fn conforms<W, P, Ch>(
+    world: impl Fn() -> W,
+    spawner: impl Fn(&W) -> P,
+    channel: impl Fn() -> Ch,
+) where
+    W: World,
+    Ch: SpawnChannel<u32>,
+    P: Spawner<Echo, Ch::Send, Ch::Recv>
+        + Spawner<Copy, Ch::Send, Ch::Recv>
+        + Spawner<Gated, Ch::Send, Ch::Recv>
+        + Spawner<Echo, NoSend, Ch::Recv>
+        + Spawner<Echo, NoSend, NoRecv>,
+{
+    crate::__conformance_cases!(batch, [call world, spawner, channel]);
+    #[cfg(panic = "unwind")]
+    crate::__conformance_cases!(batch_panics, [call world, spawner, channel]);
+}
 
 fn drain<R: SpawnRecv<u32>>(results: &mut R) -> Vec<u32> {
     std::iter::from_fn(|| results.recv().unwrap_or(None)).collect()
@@ -20,6 +43,7 @@ fn filled<Ch: SpawnChannel<u32>>(channel: &mut Ch, commands: &[u32]) -> Ch::Recv
     recv
 }
 
+/// Checks that 200 commands give 200 results, in order.
 pub fn every_command_is_answered_once_and_in_order<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -45,6 +69,7 @@ pub fn every_command_is_answered_once_and_in_order<W, P, Ch>(
     assert!(matches!(results.recv(), Err(Error::Closed)));
 }
 
+/// Checks that the command given to `spawn` runs before those of the channel.
 pub fn the_first_command_comes_before_the_channel<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -63,6 +88,7 @@ pub fn the_first_command_comes_before_the_channel<W, P, Ch>(
     assert_eq!(handle.unwrap_state().unwrap().0.seen, [0, 1, 2]);
 }
 
+/// Checks that `nb_loop` counts completed commands and no yields.
 pub fn nb_loop_bounds_the_commands<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -98,6 +124,7 @@ where
     }
 }
 
+/// Checks that a closed, empty channel, or none, ends the service without a failure.
 pub fn nothing_to_do_is_an_end<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -118,6 +145,7 @@ where
     assert_eq!(handle.unwrap_state().unwrap().0.seen, [5]);
 }
 
+/// Checks that no byte is lost or doubled, whichever read, write or flush yields.
 pub fn a_yield_at_every_single_call_of_a_stream_loses_nothing<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -146,7 +174,7 @@ pub fn a_yield_at_every_single_call_of_a_stream_loses_nothing<W, P, Ch>(
 }
 
 /// Fails at the second command.
-fn failing(n: u32) -> mydht_spawner::Result<u32> {
+fn failing(n: u32) -> crate::Result<u32> {
     match n {
         7 => Err(Error::service("seven is too much")),
         8 => Err(Error::End),
@@ -162,7 +190,7 @@ fn ends_at<W, P, Ch>(
     channel: &mut Ch,
     bad: u32,
     yields: bool,
-) -> (Vec<Error>, mydht_spawner::Result<()>)
+) -> (Vec<Error>, crate::Result<()>)
 where
     W: World,
     Ch: SpawnChannel<u32>,
@@ -192,7 +220,8 @@ where
 }
 
 macro_rules! ending {
-    ($name:ident, $bad:expr, $yields:expr, $failure:expr) => {
+    ($doc:literal, $name:ident, $bad:expr, $yields:expr, $failure:expr) => {
+        #[doc = $doc]
         pub fn $name<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
         where
             W: World,
@@ -218,22 +247,49 @@ macro_rules! ending {
 
 const PANIC: &str = "the service panicked: nine";
 ending!(
+    "Checks that an error ends the service and is in its handle.",
     an_error_ends_the_service_and_reaches_the_handle,
     7,
     false,
     Some("seven is too much")
 );
 ending!(
+    "Checks that an error after a yield ends the service and is in its handle.",
     an_error_after_a_yield_reaches_the_handle,
     7,
     true,
     Some("seven is too much")
 );
-ending!(an_end_is_no_failure, 8, false, None);
-ending!(an_end_after_a_yield_is_no_failure, 8, true, None);
-ending!(a_panic_is_contained, 9, false, Some(PANIC));
-ending!(a_panic_after_a_yield_is_contained, 9, true, Some(PANIC));
+ending!(
+    "Checks that `Error::End` ends the service without a failure.",
+    an_end_is_no_failure,
+    8,
+    false,
+    None
+);
+ending!(
+    "Checks that `Error::End` after a yield ends the service without a failure.",
+    an_end_after_a_yield_is_no_failure,
+    8,
+    true,
+    None
+);
+ending!(
+    "Checks that a panic ends the service and is in its handle.",
+    a_panic_is_contained,
+    9,
+    false,
+    Some(PANIC)
+);
+ending!(
+    "Checks that a panic after a yield ends the service and is in its handle.",
+    a_panic_after_a_yield_is_contained,
+    9,
+    true,
+    Some(PANIC)
+);
 
+/// Checks that a result which nobody can receive ends the service with `Error::Closed`.
 pub fn a_closed_out_channel_is_a_failure<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -252,6 +308,7 @@ where
     assert_eq!(recv.recv().unwrap(), Some(2));
 }
 
+/// Checks that a service without a channel for results runs.
 pub fn results_that_nobody_reads_are_not_sent<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -269,6 +326,7 @@ pub fn results_that_nobody_reads_are_not_sent<W, P, Ch>(
     assert_eq!(handle.unwrap_state().unwrap().0.seen, [1, 2, 3]);
 }
 
+/// Checks that the service and its channel ends can be spawned again.
 pub fn the_state_comes_back<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,

@@ -1,18 +1,25 @@
-//! A service of one's own in one file: a chat. The nodes carry what it says from peer to peer.
+//! Lets two people chat: a global service carries lines of text between their nodes.
+//!
+//! Prints:
+//!
+//! ```text
+//! alice reads: hello, this is bob
+//! bob reads: hello bob, this is alice
+//! ```
 #![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::{error::Error, sync::mpsc, time::Duration};
 
-use mydht::native::Config;
+use mydht::native::{Config, NativeNode};
 use mydht::service::{GlobalDo, GlobalIn, GlobalOut, UserId};
 use mydht_spawner::{Result, Service, ServiceRestartable, SpawnerYield};
 
 /// The name of the service, by which peers call it.
 const CHAT: &str = "chat";
 
-/// A chat with all peers. Its user listens by saying nothing, and speaks by saying something.
+/// A chat with all peers. Its user subscribes with an empty message, and sends any other.
 #[derive(Default)]
-pub struct Chat {
+struct Chat {
     listeners: Vec<UserId>,
 }
 
@@ -20,8 +27,8 @@ impl Service for Chat {
     type CommandIn = GlobalIn;
     type CommandOut = GlobalOut;
 
-    fn call<Y: SpawnerYield>(&mut self, heard: GlobalIn, _: &mut Y) -> Result<GlobalOut> {
-        Ok(match heard {
+    fn call<Y: SpawnerYield>(&mut self, command: GlobalIn, _: &mut Y) -> Result<GlobalOut> {
+        Ok(match command {
             GlobalIn::User { user, body } if body.is_empty() => {
                 self.listeners.push(user);
                 vec![]
@@ -50,21 +57,35 @@ impl ServiceRestartable for Chat {
     }
 }
 
-/// Two nodes, and a line from one to the other.
+/// Returns the lines that reach a node from now on.
+fn lines(node: &NativeNode<Chat>) -> std::result::Result<mpsc::Receiver<Vec<u8>>, mydht::Error> {
+    let (send, lines) = mpsc::channel();
+    // The closure runs on the node's thread, which must not block.
+    node.tell(vec![], move |line| drop(send.send(line)))?;
+    Ok(lines)
+}
+
+/// Prints the next line.
+fn read(who: &str, lines: &mpsc::Receiver<Vec<u8>>) -> std::result::Result<(), Box<dyn Error>> {
+    let line = lines.recv_timeout(Duration::from_secs(10))?;
+    println!("{who} reads: {}", String::from_utf8_lossy(&line));
+    Ok(())
+}
+
+/// Runs the example.
 pub fn main() -> std::result::Result<(), Box<dyn Error>> {
     let alice = Config::listen("127.0.0.1:0".parse()?).start_with(Chat::default())?;
-    let known = alice.address().ok_or("it listens nowhere")?;
+    let address = alice.address().ok_or("no TCP address")?;
     let bob = Config::default()
-        .bootstrap(known)
+        .bootstrap(address)
         .start_with(Chat::default())?;
     bob.await_peer(Duration::from_secs(10)).wait()?;
 
-    let (send, lines) = mpsc::channel();
-    let hear = move |line| drop(send.send(line));
-    alice.node().tell(vec![], hear)?;
-    bob.node().tell(b"hello from bob".to_vec(), |_| ())?;
-    let line = lines.recv_timeout(Duration::from_secs(10))?;
-    println!("alice hears: {}", String::from_utf8_lossy(&line));
+    let (to_alice, to_bob) = (lines(&alice)?, lines(&bob)?);
+    bob.tell(b"hello, this is bob".to_vec(), |_| ())?;
+    read("alice", &to_alice)?;
+    alice.tell(b"hello bob, this is alice".to_vec(), |_| ())?;
+    read("bob", &to_bob)?;
 
     bob.stop()?;
     Ok(alice.stop()?)

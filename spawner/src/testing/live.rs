@@ -1,14 +1,44 @@
-//! Cases where the service is suspended while the test does something.
+//! Cases for spawners whose services are suspended while their caller does something else.
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use mydht_spawner::channel::MpscChannel;
-use mydht_spawner::{
-    Error, SpawnChannel, SpawnHandle, SpawnRecv, SpawnSend, SpawnUnyield, Spawner,
-};
+use crate::channel::{MpscChannel, NoRecv, NoSend};
+use crate::{Error, SpawnChannel, SpawnHandle, SpawnRecv, SpawnSend, SpawnUnyield, Spawner};
 
-use crate::services::{Blocks, Copy, Drops, Echo, Gate, Gated, Stream};
-use crate::world::{World, failure};
+use super::batch;
+use super::services::{Blocks, Copy, Drops, Echo, Gate, Gated, Stream};
+use super::world::{World, failure};
+
+/// Sender of a channel with room for a few results.
+type Bounded = <MpscChannel as SpawnChannel<u32>>::Send;
+
+/// Runs all cases of this module and of [`batch`], each in a world and with a spawner and a channel
+/// of its own.
+///
+/// The cases in which a service panics are left out where a panic aborts the program.
+///
+/// # Panics
+/// When the spawner breaks a promise.
+pub fn conforms<W, P, Ch>(
+    world: impl Fn() -> W,
+    spawner: impl Fn(&W) -> P,
+    channel: impl Fn() -> Ch,
+) where
+    W: World,
+    Ch: SpawnChannel<u32>,
+    P: Spawner<Echo, Ch::Send, Ch::Recv>
+        + Spawner<Copy, Ch::Send, Ch::Recv>
+        + Spawner<Gated, Ch::Send, Ch::Recv>
+        + Spawner<Echo, NoSend, Ch::Recv>
+        + Spawner<Echo, NoSend, NoRecv>
+        + Spawner<Echo, Bounded, Ch::Recv>
+        + Spawner<Gated, Bounded, Ch::Recv>,
+{
+    batch::conforms(&world, &spawner, &channel);
+    crate::__conformance_cases!(live, [call world, spawner, channel]);
+    #[cfg(panic = "unwind")]
+    crate::__conformance_cases!(live_panics, [call world, spawner, channel]);
+}
 
 /// Unyields until a result is there.
 fn next<W: World, R: SpawnRecv<u32>>(
@@ -24,6 +54,7 @@ fn next<W: World, R: SpawnRecv<u32>>(
     result.unwrap()
 }
 
+/// Checks that a suspended service answers each command when it arrives.
 pub fn commands_one_by_one<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -40,6 +71,7 @@ where
     }
 }
 
+/// Checks that an empty channel suspends the service, and a closed one ends it.
 pub fn an_empty_channel_suspends_and_a_closed_one_ends<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -63,6 +95,7 @@ pub fn an_empty_channel_suspends_and_a_closed_one_ends<W, P, Ch>(
     assert!(matches!(results.recv(), Err(Error::Closed)));
 }
 
+/// Checks that an unyield does not complete or repeat a command that still waits.
 pub fn unyield_of_a_service_that_still_waits_changes_nothing<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -87,6 +120,7 @@ pub fn unyield_of_a_service_that_still_waits_changes_nothing<W, P, Ch>(
     assert_eq!(calls.load(SeqCst), 1);
 }
 
+/// Checks that a finished service stays finished, for its weak unyielder too.
 pub fn unyield_of_a_finished_service_does_nothing<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -114,6 +148,7 @@ pub fn unyield_of_a_finished_service_does_nothing<W, P, Ch>(
     assert!(weak.is_finished());
 }
 
+/// Checks that a command which yielded completes before the next one starts.
 pub fn a_yielded_command_goes_on_before_the_next_one<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -141,6 +176,7 @@ pub fn a_yielded_command_goes_on_before_the_next_one<W, P, Ch>(
     assert_eq!(calls.load(SeqCst), 3);
 }
 
+/// Checks that a weak unyielder wakes the service, and does not keep it alive.
 pub fn a_weak_unyielder_wakes_and_keeps_nothing_alive<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -174,6 +210,7 @@ pub fn a_weak_unyielder_wakes_and_keeps_nothing_alive<W, P, Ch>(
     world.wait(|| matches!(results.recv(), Err(Error::Closed)));
 }
 
+/// Checks that the failure of the service is left for the owner of its handle.
 pub fn a_failure_is_not_given_to_a_weak_unyielder<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -198,6 +235,7 @@ pub fn a_failure_is_not_given_to_a_weak_unyielder<W, P, Ch>(
     assert_eq!(failure(handle.unwrap_state().unwrap().3), "no");
 }
 
+/// Checks that a handle dropped before the first command drops the service and closes its channels.
 pub fn dropping_before_the_first_command<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -243,6 +281,7 @@ where
     assert_eq!(output.lock().unwrap().len(), permits / 2);
 }
 
+/// Checks that a handle dropped during a read drops the service, which does not go on.
 pub fn dropping_in_the_middle_of_a_read<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -254,6 +293,7 @@ where
     }
 }
 
+/// Checks that a handle dropped during a write drops the service, which does not go on.
 pub fn dropping_in_the_middle_of_a_write<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -265,6 +305,7 @@ where
     }
 }
 
+/// Checks that commands in the channel are not started once the handle is dropped.
 pub fn dropping_with_commands_waiting<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -288,6 +329,7 @@ where
     assert_eq!(calls.load(SeqCst), 1);
 }
 
+/// Checks that a finished service is dropped with its handle, and its results remain.
 pub fn dropping_a_finished_service<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
@@ -308,13 +350,14 @@ where
     world.wait(|| matches!(results.recv(), Err(Error::Closed)));
 }
 
+/// Checks that a failed or panicked service is dropped although nobody asked for the failure.
 pub fn dropping_a_failed_service<W, P, Ch>(world: &mut W, mut spawner: P, mut channel: Ch)
 where
     W: World,
     Ch: SpawnChannel<u32>,
     P: Spawner<Gated, Ch::Send, Ch::Recv>,
 {
-    let fail: fn(u32) -> mydht_spawner::Result<u32> = |n| match n {
+    let fail: fn(u32) -> crate::Result<u32> = |n| match n {
         0 => Err(Error::service("zero")),
         _ => panic!("not zero"),
     };
@@ -334,6 +377,7 @@ where
     }
 }
 
+/// Checks that a full channel for results suspends the service, and no result is lost.
 pub fn a_full_out_channel_delays_and_loses_nothing<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -341,7 +385,7 @@ pub fn a_full_out_channel_delays_and_loses_nothing<W, P, Ch>(
 ) where
     W: World,
     Ch: SpawnChannel<u32>,
-    P: Spawner<Echo, <MpscChannel as SpawnChannel<u32>>::Send, Ch::Recv>,
+    P: Spawner<Echo, Bounded, Ch::Recv>,
 {
     let (mut commands, recv) = channel.new_channel().unwrap();
     let (out, mut results) = MpscChannel::bounded(2).new_channel().unwrap();
@@ -360,6 +404,7 @@ pub fn a_full_out_channel_delays_and_loses_nothing<W, P, Ch>(
     handle.unwrap_state().unwrap().3.unwrap();
 }
 
+/// Checks that a handle dropped while a result waits for room drops both.
 pub fn dropping_with_a_result_that_did_not_fit<W, P, Ch>(
     world: &mut W,
     mut spawner: P,
@@ -367,7 +412,7 @@ pub fn dropping_with_a_result_that_did_not_fit<W, P, Ch>(
 ) where
     W: World,
     Ch: SpawnChannel<u32>,
-    P: Spawner<Gated, <MpscChannel as SpawnChannel<u32>>::Send, Ch::Recv>,
+    P: Spawner<Gated, Bounded, Ch::Recv>,
 {
     let (drops, gate) = (Drops::default(), Gate::default());
     let (mut commands, recv) = channel.new_channel().unwrap();
@@ -388,6 +433,7 @@ pub fn dropping_with_a_result_that_did_not_fit<W, P, Ch>(
     world.wait(|| matches!(commands.send(9), Err(Error::Closed)));
 }
 
+/// Checks that a panic does not disturb another service of the same spawner.
 pub fn another_service_lives_on_after_a_panic<W, P, Ch>(
     world: &mut W,
     mut spawner: P,

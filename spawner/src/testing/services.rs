@@ -4,24 +4,28 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use mydht_spawner::{
+use crate::{
     Error, ReadYield, Result, Service, ServiceRestartable, SpawnerYield, WriteYield, YieldReturn,
 };
 
-/// Counts how often something was dropped.
+/// Counts how often services were dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Drops(Arc<AtomicUsize>);
 
 impl Drops {
+    /// Returns the number of dropped services.
     pub fn count(&self) -> usize {
         self.0.load(SeqCst)
     }
 
+    /// Returns a guard that counts when it is dropped.
     pub fn guard(&self) -> DropGuard {
         DropGuard(self.0.clone())
     }
 }
 
+/// Counts when it is dropped: see [`Drops`].
+#[derive(Debug)]
 pub struct DropGuard(Arc<AtomicUsize>);
 
 impl Drop for DropGuard {
@@ -30,16 +34,16 @@ impl Drop for DropGuard {
     }
 }
 
-/// Lets as many pass as it has permits.
+/// Semaphore that a service waits at: it lets as many pass as it has permits.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     permits: Arc<AtomicUsize>,
-    /// `Some` of a stubborn gate: how often it was asked.
+    /// `Some` for a stubborn gate: the number of attempts.
     asked: Option<Arc<AtomicUsize>>,
 }
 
 impl Gate {
-    /// Refuses every other time, permits or not.
+    /// Creates a gate that refuses every other attempt, even with permits left.
     pub fn stubborn() -> Self {
         Gate {
             permits: Arc::default(),
@@ -47,11 +51,12 @@ impl Gate {
         }
     }
 
+    /// Adds permits.
     pub fn open(&self, permits: usize) {
         self.permits.fetch_add(permits, SeqCst);
     }
 
-    /// Permits left.
+    /// Returns the permits left.
     pub fn left(&self) -> usize {
         self.permits.load(SeqCst)
     }
@@ -68,14 +73,16 @@ impl Gate {
     }
 }
 
-/// Answers a command with its number plus the count of those before, and remembers all that it saw.
-#[derive(Default)]
+/// Service whose result is the command plus 1,000 for each command before it. It never yields.
+#[derive(Debug, Default)]
 pub struct Echo {
+    /// Commands so far.
     pub seen: Vec<u32>,
-    pub _drops: Option<DropGuard>,
+    pub(super) _drops: Option<DropGuard>,
 }
 
 impl Echo {
+    /// Creates a service whose drop is counted.
     pub fn dropping(drops: &Drops) -> Self {
         Echo {
             seen: Vec::new(),
@@ -100,21 +107,24 @@ impl ServiceRestartable for Echo {
     }
 }
 
-/// Waits at a gate in every command, then does as it is told.
+/// Service that waits at a gate in each command, then returns what its function makes of it.
+#[derive(Debug)]
 pub struct Gated {
-    pub gate: Gate,
-    pub pending: Option<u32>,
-    /// Times that a command started.
+    gate: Gate,
+    pending: Option<u32>,
+    /// Number of commands that started.
     pub calls: Arc<AtomicUsize>,
-    pub then: fn(u32) -> Result<u32>,
-    pub _drops: DropGuard,
+    then: fn(u32) -> Result<u32>,
+    _drops: DropGuard,
 }
 
 impl Gated {
+    /// Creates a service that waits at `gate` and returns what `then` makes of a command.
     pub fn new(gate: &Gate, then: fn(u32) -> Result<u32>) -> Self {
         Self::dropping(gate, then, &Drops::default())
     }
 
+    /// Creates a service whose drop is counted.
     pub fn dropping(gate: &Gate, then: fn(u32) -> Result<u32>, drops: &Drops) -> Self {
         Gated {
             gate: gate.clone(),
@@ -153,10 +163,10 @@ impl ServiceRestartable for Gated {
     }
 }
 
-/// When a stream blocks.
+/// Calls at which a stream blocks.
 #[derive(Clone, Debug)]
 pub enum Blocks {
-    /// Once, before this call (from 0, both streams together).
+    /// Once, before the call of this number: from 0, reads, writes and flushes together.
     At(usize),
     /// Before every call, once.
     Always,
@@ -164,17 +174,22 @@ pub enum Blocks {
     Gated(Gate),
 }
 
-/// Both directions of a stream: one byte a call, blocking where it is told to.
+/// Both directions of a stream, one byte a call.
+#[derive(Debug)]
 pub struct Stream {
-    pub input: Vec<u8>,
+    input: Vec<u8>,
+    /// Number of bytes that were read.
     pub taken: usize,
+    /// Bytes that were written.
     pub output: Arc<std::sync::Mutex<Vec<u8>>>,
-    pub blocks: Blocks,
+    blocks: Blocks,
+    /// Number of calls that did not block.
     pub call: usize,
     blocked: bool,
 }
 
 impl Stream {
+    /// Creates a stream that reads `input`.
     pub fn new(input: Vec<u8>, blocks: Blocks) -> Self {
         Stream {
             input,
@@ -225,20 +240,25 @@ impl Write for Stream {
     }
 }
 
-/// A command is a number of bytes to copy from the stream back to it; the answer is their sum.
+/// Service that copies as many bytes of its stream back to it as the command says. The result is
+/// their sum.
+#[derive(Debug)]
 pub struct Copy {
+    /// Stream that is read and written.
     pub stream: Stream,
     left: u32,
     held: Option<u8>,
     sum: u32,
-    pub _drops: DropGuard,
+    _drops: DropGuard,
 }
 
 impl Copy {
+    /// Creates a service over `stream`.
     pub fn new(stream: Stream) -> Self {
         Self::dropping(stream, &Drops::default())
     }
 
+    /// Creates a service whose drop is counted.
     pub fn dropping(stream: Stream, drops: &Drops) -> Self {
         Copy {
             stream,
