@@ -1,5 +1,6 @@
 //! A node among the users of a rendezvous server: what `node`, `put` and `get` share.
 
+#[cfg(feature = "webrtc")]
 use std::net::SocketAddr;
 
 use mydht::native::RendezvousConfig;
@@ -22,14 +23,17 @@ pub struct Users {
     room: String,
     /// Reach its users over the server only, so that they do not learn this machine's address. What
     /// passes there is encrypted, and slower.
-    #[arg(long, requires = "rendezvous", conflicts_with = "webrtc")]
+    #[arg(long, requires = "rendezvous")]
+    #[cfg_attr(feature = "webrtc", arg(conflicts_with = "webrtc"))]
     relay_only: bool,
     /// The UDP address for direct connections with its users (WebRTC), of one interface. Without
     /// it, a free port of the interface that leads out.
     #[arg(long, value_name = "IP:PORT", requires = "rendezvous")]
+    #[cfg(feature = "webrtc")]
     webrtc: Option<SocketAddr>,
     /// Address at which that socket is seen from outside, where a NAT forwards a port to it.
     #[arg(long, value_name = "IP:PORT", requires = "webrtc")]
+    #[cfg(feature = "webrtc")]
     webrtc_seen_as: Option<SocketAddr>,
 }
 
@@ -40,7 +44,9 @@ impl Users {
             servers: self.rendezvous.clone(),
             room: Some(self.room.clone()),
             relay_only: self.relay_only,
+            #[cfg(feature = "webrtc")]
             webrtc: self.webrtc,
+            #[cfg(feature = "webrtc")]
             seen_as: self.webrtc_seen_as,
         })
     }

@@ -56,3 +56,8 @@ pub use stream::{ReadYield, WriteYield};
 pub use task::{Counters, RestartYield};
 #[cfg(not(target_arch = "wasm32"))]
 pub use thread::{Park, Pause, ThreadBlock, ThreadHandle, ThreadPark, ThreadWeak, ThreadYield};
+
+/// The example of the manual is a test.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../docs/how-to/write-a-spawner.md")]
+struct HowTo;

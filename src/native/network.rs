@@ -16,7 +16,7 @@ use crate::{Address, HostPort};
 pub use super::rendezvous::RendezvousConfig;
 
 /// Transports to the users of a rendezvous server: WebRTC, and the server's relay.
-#[cfg(feature = "rendezvous")]
+#[cfg(feature = "webrtc")]
 pub(super) type Users = EitherOf<
     Many<
         mydht_transports::webrtc::WebRtc<
@@ -26,6 +26,10 @@ pub(super) type Users = EitherOf<
     >,
     Many<mydht_rendezvous::Relay<Poll>>,
 >;
+
+/// The transport to the users of a rendezvous server: the server's relay.
+#[cfg(all(feature = "rendezvous", not(feature = "webrtc")))]
+pub(super) type Users = Many<mydht_rendezvous::Relay<Poll>>;
 
 /// The transports of a native node. What it was not told to use is not there, and costs nothing.
 #[cfg(feature = "rendezvous")]

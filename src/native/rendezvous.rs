@@ -1,7 +1,11 @@
 //! A native node among the users of a rendezvous server.
 
+#[cfg(feature = "webrtc")]
+mod direct;
+
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+#[cfg(feature = "webrtc")]
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -9,14 +13,11 @@ use std::time::{Duration, Instant};
 
 use mydht_evloop::Poll;
 use mydht_rendezvous::{
-    Connection, Dialer, Event, Handle, NodeRendezvous, Path, PeerRendezvous, Relay, Running,
-    ServerAddress, UserId, id_of,
+    Connection, Dialer, Event, Handle, Path, PeerRendezvous, Relay, Running, ServerAddress, UserId,
+    id_of,
 };
 use mydht_transports::InvalidAddress;
-use mydht_transports::either::EitherOf;
 use mydht_transports::many::Many;
-use mydht_transports::webrtc::WebRtc;
-use mydht_transports::webrtc::native::Native;
 
 use super::Conf;
 use super::network::Users;
@@ -39,8 +40,10 @@ pub struct RendezvousConfig {
     pub relay_only: bool,
     /// UDP socket for WebRTC: the address of one interface; `None`: a free port of the interface
     /// that leads out.
+    #[cfg(feature = "webrtc")]
     pub webrtc: Option<SocketAddr>,
     /// Address at which the socket is seen from outside, if a NAT translates it.
+    #[cfg(feature = "webrtc")]
     pub seen_as: Option<SocketAddr>,
 }
 
@@ -84,10 +87,8 @@ pub(super) fn start(
         servers: rendezvous.servers.clone(),
         seed: getrandom::u64().map_err(io::Error::other)?,
     };
-    let backend = match rendezvous.relay_only {
-        true => None,
-        false => Some(backend(rendezvous)?),
-    };
+    #[cfg(feature = "webrtc")]
+    let backend = direct::backend(rendezvous)?;
     let (send, heard) = channel();
     let told = send.clone();
     // Whoever listened may have ended.
@@ -98,9 +99,11 @@ pub(super) fn start(
         handle.join(room);
     }
     let peers = PeerRendezvous::new(identity.clone());
-    let signals = || NodeRendezvous::new(handle.clone(), peers.clone());
-    let direct = backend.map(|backend| WebRtc::new(signals(), backend));
-    let users = EitherOf(direct.into(), Many(vec![Relay::new(handle.clone())]));
+    let relay = Many(vec![Relay::new(handle.clone())]);
+    #[cfg(feature = "webrtc")]
+    let users = direct::with_relay(backend, &handle, &peers, relay);
+    #[cfg(not(feature = "webrtc"))]
+    let users = relay;
     let client = Client {
         peers,
         running,
@@ -108,45 +111,6 @@ pub(super) fn start(
         heard,
     };
     Ok((client, users))
-}
-
-fn backend(rendezvous: &RendezvousConfig) -> io::Result<Native> {
-    let backend = Native::bind(udp_address(rendezvous)?)?;
-    match rendezvous.seen_as {
-        Some(address) => backend.advertise(address),
-        None => Ok(backend),
-    }
-}
-
-/// The socket of WebRTC: where it was said, or on the interface by which the server is reached; if
-/// that is this machine itself, on the one that leads out.
-fn udp_address(rendezvous: &RendezvousConfig) -> io::Result<SocketAddr> {
-    if let Some(address) = rendezvous.webrtc {
-        return Ok(address);
-    }
-    // Nothing is sent: the system says from where it would be (RFC 5737's address is nobody's).
-    let from = |to: SocketAddr| {
-        let any: SocketAddr = if to.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-        };
-        let socket = UdpSocket::bind(any)?;
-        socket.connect(to)?;
-        socket.local_addr().map(|address| address.ip())
-    };
-    let server = rendezvous
-        .servers
-        .first()
-        .and_then(|server| server.name().to_socket_addrs().ok()?.next());
-    let outside = SocketAddr::from(([192, 0, 2, 1], 9));
-    let ip = server
-        .into_iter()
-        .chain([outside])
-        .filter_map(|to| from(to).ok())
-        .find(|ip| !ip.is_loopback())
-        .unwrap_or(Ipv4Addr::LOCALHOST.into());
-    Ok((ip, 0).into())
 }
 
 /// A node's place among the users.

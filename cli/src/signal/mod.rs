@@ -1,5 +1,6 @@
 //! `mydht signal`.
 
+#[cfg_attr(not(feature = "backplane"), path = "alone.rs")]
 mod backplane;
 mod connection;
 mod http;
@@ -71,6 +72,7 @@ pub struct Args {
     behind_proxy: bool,
     /// A Redis or Valkey (6 or newer), as redis://HOST:PORT, by which several servers are one:
     /// their users find each other.
+    #[cfg(feature = "backplane")]
     #[arg(long, value_name = "URL")]
     backplane: Option<String>,
     /// Change a limit; may be given several times. `--limit list` shows all, with their values.
@@ -79,6 +81,19 @@ pub struct Args {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     tls: tls::TlsArgs,
+}
+
+impl Args {
+    #[cfg(feature = "backplane")]
+    fn backplane(&self) -> io::Result<Option<backplane::Client>> {
+        let url = self.backplane.as_deref();
+        url.map(backplane::Client::new).transpose()
+    }
+
+    #[cfg(not(feature = "backplane"))]
+    fn backplane(&self) -> io::Result<Option<backplane::Client>> {
+        Ok(None)
+    }
 }
 
 pub fn run(args: &Args) -> io::Result<ExitCode> {
@@ -93,11 +108,7 @@ pub fn run(args: &Args) -> io::Result<ExitCode> {
             .ok_or_else(|| invalid(format!("--limit {limit}: write NAME=NUMBER")))?;
         limits.set(name, number).map_err(invalid)?;
     }
-    let backplane = args
-        .backplane
-        .as_deref()
-        .map(backplane::Client::new)
-        .transpose()?;
+    let backplane = args.backplane()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

@@ -4,13 +4,13 @@
 
 mod command;
 mod earlier_version;
-#[cfg(feature = "server")]
+#[cfg(all(feature = "backplane", feature = "webrtc"))]
 mod pages;
-#[cfg(feature = "server")]
+#[cfg(all(feature = "server", feature = "webrtc"))]
 mod rendezvous_nodes;
 #[cfg(feature = "server")]
 mod server;
-#[cfg(feature = "server")]
+#[cfg(feature = "backplane")]
 mod signal;
 #[cfg(feature = "tls")]
 mod signal_tls;
