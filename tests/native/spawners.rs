@@ -308,7 +308,7 @@ fn restarts_as_it_should<MC: MyDHTConf>(node: &Running<MC>) {
 
 fn three_in_memory<W: Way>(network: &Network, file_len: usize) {
     let mut first = in_memory::<W>(network, &[]);
-    first.limits.copies = 1;
+    first.limits.routing.copies = 1;
     let second = in_memory::<W>(network, &[&first]);
     let third = in_memory::<W>(network, &[&second]);
     let nodes = [first, second, third].map(Running::start);
@@ -337,7 +337,7 @@ fn partial_reads_and_writes_change_nothing<W: Way>() {
 
 fn the_same_over_tcp<W: Way>() {
     let (mut first, address) = over_tcp::<W>(&[]);
-    first.limits.copies = 1;
+    first.limits.routing.copies = 1;
     let (second, address) = over_tcp::<W>(&[address]);
     let (third, _) = over_tcp::<W>(&[address]);
     let nodes = [first, second, third].map(Running::start);

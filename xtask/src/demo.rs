@@ -1,8 +1,11 @@
 //! `cargo xtask demo`.
 
+mod build;
 mod content;
 mod cut;
+mod plan;
 mod process;
+mod show;
 mod stats;
 
 use crate::page::{self, Churn, Page};
@@ -10,7 +13,7 @@ use crate::web::Build;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 pub use content::write_random;
-use process::{Node, Program, Server};
+use process::{Node, Program};
 use stats::{Row, Stats};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,11 +32,12 @@ const CHURN: Churn = Churn {
 
 /// Show MyDHT: a rendezvous server with its page, and a native node, in one room.
 ///
-/// Builds the page and `mydht` in release, starts the server and the node on this machine, and
-/// prints the address of the page (and opens it, where there is a desktop): each tab of it is a
-/// node. It goes on until Ctrl-C.
+/// Within the first minute two native nodes exchange a file. Meanwhile and afterwards the server
+/// and the page are built, quickly and not to be fast. Then the server and a node start on this
+/// machine, and the address of the page is printed (and opened, where there is a desktop): each tab
+/// of it is a node. It goes on until Ctrl-C.
 ///
-/// With --check it shows by itself that all works, and ends: a file goes through a network of three
+/// With --check it builds in release, shows by itself that all works, and ends: a file goes through a network of three
 /// native nodes and comes back, also where who fetches it is killed and started again; it is
 /// dropped into one of two tabs of Chromium and got in the other, and by the native node; servers,
 /// tabs and networks go away, and peers lie; and in a network of 50 native nodes and three tabs, of
@@ -62,11 +66,11 @@ pub struct Args {
 /// Runs the demo.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
+    if !args.check {
+        return show::run(&workspace.target_dir);
+    }
     eprintln!("building the page and mydht in release (the first time takes minutes)");
     let program = page::program(&workspace, &workspace.target_dir, Build::Small)?;
-    if !args.check {
-        return show(&program);
-    }
     let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
     let same = play(args, &program, dir.path())?;
     println!("\nnatively, {}", verdict(same));
@@ -100,35 +104,6 @@ fn verdict(same: bool) -> &'static str {
     match same {
         true => "the file came back the same",
         false => "THE FILE DID NOT COME BACK THE SAME",
-    }
-}
-
-/// Runs the server and the node until one of them ends: by Ctrl-C, both hear of it.
-fn show(program: &Path) -> Result<ExitCode> {
-    let dir = tempfile::Builder::new().prefix("mydht-demo-").tempdir()?;
-    let server = Server::start(program, dir.path())?;
-    let node = Node::start_in_room(program, dir.path(), &server.url)?;
-    println!(
-        "\nopen {} in two tabs: each is a node\nthe native node is {}\nCtrl-C ends it",
-        server.url, node.id
-    );
-    open(&server.url);
-    server.wait()?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Opens the page where there is a desktop.
-fn open(url: &str) {
-    let is_desktop = ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some());
-    let opener = match cfg!(target_os = "macos") {
-        true => Some("open"),
-        false => is_desktop.then_some("xdg-open"),
-    };
-    if let Some(opener) = opener {
-        // The address is printed all the same.
-        let _ = std::process::Command::new(opener).arg(url).spawn();
     }
 }
 

@@ -6,6 +6,7 @@ mod bench;
 mod cache;
 mod counts;
 mod demo;
+mod docs;
 mod examples;
 mod fuzz;
 mod package;
@@ -42,6 +43,7 @@ struct Cli {
 enum Command {
     Test(test::Args),
     Demo(demo::Args),
+    Docs(docs::Args),
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     Api(api::Args),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Api(args) => api::run(&args),

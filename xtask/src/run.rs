@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,19 @@ impl Cmd {
         self.command
             .spawn()
             .with_context(|| format!("`{}` does not start", self.shown))
+    }
+
+    /// Starts it unannounced; its standard output is the pipe.
+    pub fn piped(&mut self) -> Result<(Child, ChildStdout)> {
+        self.command.stdout(Stdio::piped());
+        let mut child = self.spawn()?;
+        let stdout = child.stdout.take().context("no pipe")?;
+        Ok((child, stdout))
+    }
+
+    /// The command as it would be typed.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Runs it with its output on ours; whether it succeeded.

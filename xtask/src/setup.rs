@@ -38,18 +38,19 @@ pub enum WasmRust {
 }
 
 impl WasmRust {
-    /// The folder under `target_dir` that it builds into.
+    /// The folder, `target_dir` itself or one under it, that it builds into.
     pub fn target_dir(&self, target_dir: &Path) -> Result<PathBuf> {
         Ok(match self {
-            Self::Native => target_dir.join("wasm"),
+            // What runs while compiling, such as macros, is shared with native builds.
+            Self::Native => target_dir.to_owned(),
             Self::Debian { .. } => {
                 target_dir.join(format!("wasm-{}", version_of("/usr/bin/rustc")?))
             }
         })
     }
 
-    /// A cargo command that builds for wasm32 into a folder of its own under `target_dir`: the two
-    /// toolchains must never share one.
+    /// A cargo command that builds for wasm32, each toolchain into a folder of its own: they must
+    /// never share one.
     pub fn cargo(&self, target_dir: &Path, args: &[&str]) -> Result<Cmd> {
         Ok(match self {
             Self::Native => Cmd::cargo(args).env("CARGO_TARGET_DIR", self.target_dir(target_dir)?),
@@ -168,13 +169,22 @@ pub fn wasm_runner(version: &str) -> Result<OsString> {
     cargo_install("wasm-bindgen-cli", version, &[RUNNER], &[])
 }
 
-/// PATH with wasm-bindgen of exactly this version first: it makes the JavaScript of a library.
-pub fn wasm_bindgen(version: &str) -> Result<OsString> {
-    const PROGRAM: &str = "wasm-bindgen";
-    if on_path(PROGRAM) && version_of(PROGRAM).is_ok_and(|found| found == version) {
+/// PATH with mdBook, which makes the manual.
+pub fn mdbook() -> Result<OsString> {
+    const VERSION: &str = "0.5.4";
+    let found = on_path("mdbook") && version_of_mdbook().is_some_and(|found| found == VERSION);
+    if found {
         return Ok(std::env::var_os("PATH").unwrap_or_default());
     }
-    cargo_install("wasm-bindgen-cli", version, &[PROGRAM], &[])
+    // Without the server and the watcher. It runs for a second: optimising it would take longer.
+    let how = ["--debug", "--no-default-features", "--features", "search"];
+    cargo_install("mdbook", VERSION, &["mdbook"], &how)
+}
+
+/// `0.5.4` of `mdbook v0.5.4`.
+fn version_of_mdbook() -> Option<String> {
+    let version = version_of("mdbook").ok()?;
+    Some(version.trim_start_matches('v').to_owned())
 }
 
 /// PATH with cargo-fuzz.

@@ -340,7 +340,7 @@ fn examples(workspace: &Workspace) -> Vec<(String, String)> {
 }
 
 /// cargo's arguments for all packages, with all features but those tested apart.
-fn everything(workspace: &Workspace) -> Vec<String> {
+pub fn everything(workspace: &Workspace) -> Vec<String> {
     let features = workspace
         .packages
         .iter()

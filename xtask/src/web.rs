@@ -2,7 +2,7 @@
 
 use crate::run::Cmd;
 use crate::setup::{self, WASM};
-use crate::workspace::{Workspace, locked_version, root};
+use crate::workspace::{Workspace, root};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,6 +54,12 @@ pub struct Made {
     pub gzipped: Option<usize>,
 }
 
+/// The package of the tool that makes the JavaScript.
+pub const BINDGEN: &[&str] = &["--manifest-path", "xtask/bindgen/Cargo.toml"];
+
+/// How the tool is built: it runs for seconds.
+pub const BINDGEN_BUILD: &[&str] = &["--profile", "quick", "--locked"];
+
 /// Builds the wasm under `target_dir`, makes its JavaScript, and puts the page beside it.
 pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
     let rust = setup::wasm_rust()?;
@@ -67,8 +73,15 @@ pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
         .args(["-p", "mydht-web"])
         .check()?;
     let built = rust.target_dir(target_dir)?.join(WASM).join(folder);
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).context("no Cargo.lock")?;
-    let version = locked_version(&lock, "wasm-bindgen").context("no wasm-bindgen in Cargo.lock")?;
+    Cmd::cargo([&["build", "--quiet"], BINDGEN, BINDGEN_BUILD].concat())
+        .env("CARGO_TARGET_DIR", target_dir)
+        .check()?;
+    assemble(target_dir, &built)
+}
+
+/// Makes the JavaScript of the wasm in the folder `built`, by the tool that was built under
+/// `target_dir`, and puts the page beside it.
+pub fn assemble(target_dir: &Path, built: &Path) -> Result<Made> {
     let web = root().join("web");
     let dist = web.join("dist");
     // Files of an earlier version would be packed too.
@@ -76,16 +89,10 @@ pub fn make(target_dir: &Path, build: Build) -> Result<Made> {
         std::fs::remove_dir_all(&dist)?;
     }
     std::fs::create_dir_all(&dist)?;
-    Cmd::new(
-        "wasm-bindgen",
-        ["--target", "web", "--out-name", "mydht", "--out-dir"],
-    )
-    .args([&dist])
-    // Names of functions are a quarter of the download.
-    .args(["--remove-name-section", "--remove-producers-section"])
-    .args([built.join("mydht_web.wasm")])
-    .env("PATH", setup::wasm_bindgen(&version)?)
-    .check()?;
+    let tool = target_dir.join("quick").join("mydht-bindgen");
+    let tool = tool.with_extension(std::env::consts::EXE_EXTENSION);
+    // It prints only errors.
+    Cmd::new(tool, [&built.join("mydht_web.wasm"), &dist]).capture_stdout()?;
     copy(&web.join("page"), &dist)?;
     for file in ["package.json", "README.md"] {
         std::fs::copy(web.join(file), dist.join(file))?;
@@ -118,4 +125,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         std::fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::locked_version;
+
+    #[test]
+    fn the_tool_is_of_the_version_that_the_library_is_compiled_with() {
+        let locked = |file: &str, package: &str| {
+            let lock = std::fs::read_to_string(root().join(file)).unwrap();
+            locked_version(&lock, package).unwrap()
+        };
+        let library = locked("Cargo.lock", "wasm-bindgen");
+        let tool = locked("xtask/bindgen/Cargo.lock", "wasm-bindgen-cli-support");
+        assert_eq!(tool, library, "set the version in xtask/bindgen/Cargo.toml");
+    }
 }

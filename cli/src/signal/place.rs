@@ -46,7 +46,10 @@ impl Place {
         }
     }
 
-    #[cfg_attr(not(feature = "backplane"), expect(dead_code, reason = "there is no backplane"))]
+    #[cfg_attr(
+        not(feature = "backplane"),
+        expect(dead_code, reason = "there is no backplane")
+    )]
     pub(super) fn commands(&self) -> Option<mpsc::UnboundedReceiver<ClusterCommand>> {
         lock(&self.commands).take()
     }

@@ -1,8 +1,8 @@
 //! The commands of the manual's tutorials, as a reader types them.
 //!
-//! In a block `console` each line that begins with `$` is a command, and the lines after it are what
-//! it prints. `…` stands for any text, and a line that is only `…` for any lines. A server or a node
-//! runs until the end of the page. Commands of cargo are left out.
+//! In a block `console` each line that begins with `$` is a command, and the lines after it are
+//! what it prints. `…` stands for any text, and a line that is only `…` for any lines. A server or
+//! a node runs until the end of the page. Commands of cargo are left out.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -185,6 +185,64 @@ impl Server {
     }
 }
 
+/// A running `mydht-exchange put`: a node that serves a file.
+pub struct Putting {
+    /// Address that it listens on.
+    pub address: String,
+    /// Key of the file.
+    pub key: String,
+    // It ends with its standard input, which is closed with this value.
+    _process: Guard,
+}
+
+impl Putting {
+    /// Starts it, and waits until the file is put.
+    pub fn start(program: &Path, dir: &Path, file: &Path) -> Result<Self> {
+        let stderr = dir.join("exchange-put.stderr");
+        let child = Command::new(program)
+            .arg("put")
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&stderr)?)
+            .spawn();
+        let mut process = Guard(child.context("the first node does not start")?);
+        let stdout = process.0.stdout.take().context("no pipe")?;
+        let line = first_line_within(stdout, PATIENCE).with_context(|| tail(&stderr))?;
+        let (address, key) = line
+            .trim()
+            .split_once(' ')
+            .with_context(|| format!("the first node said `{}`", line.trim()))?;
+        Ok(Putting {
+            address: address.to_owned(),
+            key: key.to_owned(),
+            _process: process,
+        })
+    }
+}
+
+/// Gets the file of the other node by `mydht-exchange get`.
+pub fn get(program: &Path, dir: &Path, from: &Putting, copy: &Path, limit: Duration) -> Result<()> {
+    let stderr = dir.join("exchange-get.stderr");
+    let child = Command::new(program)
+        .args(["get", &from.address, &from.key])
+        .arg(copy)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(&stderr)?)
+        .spawn();
+    let mut process = Guard(child.context("the second node does not start")?);
+    match wait_until(&mut process.0, Instant::now() + limit)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("the second node failed ({status}): {}", tail(&stderr)),
+        None => bail!(
+            "the second node did not have the file after {} s: {}",
+            limit.as_secs(),
+            tail(&stderr)
+        ),
+    }
+}
+
 /// The first line of the pipe. The rest is read and dropped: a process whose pipe is full would
 /// block.
 fn first_line_within(pipe: impl std::io::Read + Send + 'static, limit: Duration) -> Result<String> {

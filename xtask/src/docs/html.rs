@@ -104,6 +104,9 @@ mod tests {
 
     #[test]
     fn pictures_and_scripts_are_links_too() {
-        assert_eq!(links("<img src=\"a.svg\"><script src=\"b.js\">"), ["a.svg", "b.js"]);
+        assert_eq!(
+            links("<img src=\"a.svg\"><script src=\"b.js\">"),
+            ["a.svg", "b.js"]
+        );
     }
 }

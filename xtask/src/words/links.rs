@@ -23,7 +23,9 @@ pub fn broken(path: &Path, pages: &Pages, exists: impl Fn(&Path) -> bool) -> Vec
             };
             let has_heading = |text: &String| headings(text).iter().any(|found| found == heading);
             let found = match pages.get(&target) {
-                Some(text) if !heading.is_empty() => has_heading(text),
+                Some(text) if !heading.is_empty() => {
+                    has_heading(text) || included(&target, pages).is_some_and(has_heading)
+                }
                 Some(_) => true,
                 None => exists(&target),
             };
@@ -33,6 +35,15 @@ pub fn broken(path: &Path, pages: &Pages, exists: impl Fn(&Path) -> bool) -> Vec
         }
     }
     faults
+}
+
+/// Returns the text of the page that this one includes, as mdBook writes it:
+/// `{{#include ../PAGE.md}}`.
+fn included<'a>(path: &Path, pages: &'a Pages) -> Option<&'a String> {
+    let (_, rest) = pages.get(path)?.split_once("{{#include ")?;
+    let (file, _) = rest.split_once("}}")?;
+    let file = file.split(':').next()?;
+    pages.get(&resolve(path, file))
 }
 
 /// Returns the lines outside of blocks of code, without the code inside of lines.
@@ -105,16 +116,21 @@ mod tests {
         let page = "# Top\n\
             [a](b.md) [b](b.md#a-heading-here) [c](../src/lib.rs) [d](#top) [e](https://x.y)\n\
             ```\n[no](link.md)\n```\n`[no](link.md)`\n\
-            [f](c.md) [g](b.md#none) [h](#none) [i](../src/none.rs)\n";
+            [x](../docs/c.md#a-heading-here)\n\
+            [f](c2.md) [g](b.md#none) [h](#none) [i](../src/none.rs)\n";
         let pages: Pages = [
             ("docs/a.md".into(), page.to_owned()),
             ("docs/b.md".into(), "## A heading, here\n".to_owned()),
+            (
+                "docs/c.md".into(),
+                "{{#include ../docs/b.md:part}}\n".to_owned(),
+            ),
         ]
         .into();
         let exists = |path: &Path| path == Path::new("src/lib.rs");
         let found = broken(Path::new("docs/a.md"), &pages, exists);
-        let expected = ["c.md", "b.md#none", "#none", "../src/none.rs"];
-        let expected: Vec<_> = expected.map(|link| (7, link.to_owned())).into();
+        let expected = ["c2.md", "b.md#none", "#none", "../src/none.rs"];
+        let expected: Vec<_> = expected.map(|link| (8, link.to_owned())).into();
         assert_eq!(found, expected);
     }
 
