@@ -37,13 +37,13 @@ const CHURN: Churn = Churn {
 /// machine, and the address of the page is printed (and opened, where there is a desktop): each tab
 /// of it is a node. It goes on until Ctrl-C.
 ///
-/// With --check it builds in release, shows by itself that all works, and ends: a file goes through a network of three
-/// native nodes and comes back, also where who fetches it is killed and started again; it is
-/// dropped into one of two tabs of Chromium and got in the other, and by the native node; servers,
-/// tabs and networks go away, and peers lie; and in a network of 50 native nodes and three tabs, of
-/// which a node is killed each second for a minute, a thousand values and twenty files are found.
-/// Screenshots are left in target/demo. Fails if a file comes back different, or anything takes too
-/// long.
+/// With --check it builds in release, shows by itself that all works, and ends. A file goes through
+/// a network of three native nodes and comes back, also where the fetching node is killed and
+/// started again. It is dropped into one of two tabs of Chromium and got in the other, and by the
+/// native node. Servers, tabs and networks go away, and peers lie. In a network of 50 native nodes
+/// and three tabs, of which a node is killed each second for a minute, a thousand values and twenty
+/// files are found. Screenshots are left in target/demo. Fails if a file comes back different, or
+/// anything takes too long.
 #[derive(clap::Args)]
 pub struct Args {
     /// The file to put, instead of random bytes.

@@ -17,7 +17,7 @@ pub enum Step {
     Test,
     /// The examples in the documentation.
     Doctest,
-    /// The documentation builds, with no broken link.
+    /// The manual and the documentation of the crates build, with no broken link.
     Doc,
     /// The programs in examples/ run and succeed.
     Examples,

@@ -103,7 +103,7 @@ impl Builds {
         self.clear();
     }
 
-    /// Makes room for other lines.
+    /// Clears the line that is written over, so that others can follow.
     fn clear(&self) {
         if self.is_terminal {
             eprint!("\r\x1b[K");

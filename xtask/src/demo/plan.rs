@@ -11,8 +11,8 @@ pub struct Part {
     pub seconds: u32,
 }
 
-/// Seconds that are worked on before the pace of this machine is taken from them: the first crates are
-/// small and say little.
+/// Seconds that are worked on before the pace of this machine is taken from them: the first crates
+/// are small and say little.
 const KNOWN_AFTER: f64 = 5.0;
 
 /// A row of parts, and how far it has come.

@@ -14,7 +14,7 @@ pub fn broken(pages: &BTreeMap<PathBuf, String>, exists: impl Fn(&Path) -> bool)
         if path == Path::new("404.html") {
             continue;
         }
-        for link in links(text) {
+        for link in links(&without_code(text)) {
             if link.contains(':') || link.starts_with("//") {
                 continue;
             }
@@ -33,6 +33,16 @@ pub fn broken(pages: &BTreeMap<PathBuf, String>, exists: impl Fn(&Path) -> bool)
         }
     }
     faults
+}
+
+/// Leaves out what is inside of `<code>`: there it is shown, and not followed.
+fn without_code(page: &str) -> String {
+    let mut parts = page.split("<code");
+    let mut left = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        left += part.split_once("</code>").map_or("", |(_, rest)| rest);
+    }
+    left
 }
 
 /// Returns the values of the attributes `href` and `src`, each once.
@@ -100,6 +110,12 @@ mod tests {
         ] {
             assert_eq!(found(link), is, "{link}");
         }
+    }
+
+    #[test]
+    fn code_is_not_followed() {
+        let page = "<a href=\"a\">b</a><pre><code class=\"c\">&lt;img src=\"d\"&gt;</code></pre><code>e</code> f";
+        assert_eq!(without_code(page), "<a href=\"a\">b</a><pre></pre> f");
     }
 
     #[test]
