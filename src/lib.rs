@@ -58,4 +58,6 @@ mod pages {
     struct PrivateNetwork;
     #[doc = include_str!("../docs/how-to/write-a-service.md")]
     struct WriteAService;
+    #[doc = include_str!("../docs/how-to/write-a-store.md")]
+    struct WriteAStore;
 }

@@ -72,8 +72,3 @@ pub use web_file::WebFile;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// The examples of the manual are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/how-to/write-a-store.md")]
-struct HowTo;

@@ -117,3 +117,17 @@ fn the_page_of_metrics_names_each_once() {
     assert!(expected.len() > 40, "{expected:?}");
     assert_eq!(names_of_page(), expected);
 }
+
+#[test]
+fn the_tutorial_of_the_loop_shows_what_its_test_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let page = read("docs/tutorials/port-a-mio-program.md");
+    let test = read("evloop/tests/wasm_tutorial.rs");
+    for part in ["program", "page"] {
+        let begin = format!("// Begin of the {part}.\n");
+        let (_, rest) = test.split_once(&begin).unwrap();
+        let (code, _) = rest.split_once(&format!("// End of the {part}.")).unwrap();
+        assert!(page.contains(code.trim()), "{part}: they differ");
+    }
+}
