@@ -1,9 +1,32 @@
 //! MyDHT: a distributed hash table whose nodes are full members, natively and in a web browser.
 //!
+//! ```text
+//!    your program        Node: put, get, put_file, get_file, Call
+//!         |                |  requests             ^ results
+//!         v                v                       |
+//!  +----------------------------- Runner --------------------------------+
+//!  |  main loop   owns the engine and the handshakes, and calls them     |
+//!  |      |  commands through queues           ^ messages, stored content |
+//!  |      v                                    |                          |
+//!  |  reading    writing    stores    your global and local services      |
+//!  +-----|----------|---------|------------------------------------------+
+//!        v          v         v
+//!     Transport and event loop   KVStore, AttachmentStore
+//! ```
+//!
 //! A [`Node`] is made of parts that [`MyDHTConf`] names: an event loop, a transport, an encoding, a
 //! cipher layer, a store. All of its services run on one thread and are restarted where they would
-//! have blocked, so the same node runs over TCP and in a page. [`native`] has the parts put
-//! together for a computer.
+//! have blocked, so the same node runs over TCP and in a page.
+//!
+//! # Start here
+//!
+//! * [`native`]: a node on a computer, in one line. Its [`Node`] has the calls.
+//! * [`memory`]: several nodes in one process, on a virtual clock, for tests.
+//! * [`Error`] and [`Limits`]: the ways in which a call fails, and what bounds each peer.
+//! * [`service`]: a service of your own inside the node.
+//! * [`MyDHTConf`], [`Components`] and [`Runner`]: a node of other parts.
+//!
+//! The protocol is in [`mydht_proto`], the stores in [`store`].
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,12 @@
 //! The ciphers that protect MyDHT's records, under keys that are derived already.
 //!
+//! ```text
+//!   key, nonce, header ----+
+//!                          v
+//!   body  --seal-->  body, encrypted in place  +  tag
+//!   body  <--open--  encrypted body, if the tag fits
+//! ```
+//!
 //! A crate of its own because of how it is compiled: the ciphers of RustCrypto are generic, so
 //! their loops are compiled with who uses them. The node for web pages is optimised for size, and
 //! ciphers that are take four times as long.
@@ -15,6 +22,11 @@
 //! assert!(cipher.open(&[0; 12], b"header", body.as_mut_slice().into(), &tag));
 //! assert_eq!(&body, b"hello");
 //! ```
+//!
+//! # Start here
+//!
+//! * [`ChaCha20Poly1305`]: the cipher for machines without instructions for AES.
+//! * [`Aes256CtrHmacSha256`]: the cipher where [`has_aes_and_sha`] returns true.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,29 @@
 //! epoll in userspace behind mio 0.6's API, natively, in the browser and on a virtual clock.
 //!
-//! The crate root is mio 0.6's public API. [`core`] is the state machine under it, [`driver`] what
-//! a loop waits with, [`traits`] what MyDHT's services need of a loop, and `js` runs a loop in a
-//! browser or in Node.
+//! ```text
+//!   Registration, SetReadiness      sockets (net, unix)      Timer
+//!           \                            |                   /
+//!            v                           v                  v
+//!         Poll: register, reregister, deregister, poll -> Events
+//!                                 |
+//!                      core::Core: slots, queues, deadlines
+//!                                 |
+//!                      Driver: how a loop waits
+//!        +------------+-----------+------------+
+//!       Os          Park        Turns     VirtualClock
+//!    epoll, ...   a thread    JS, by hand    tests, recorded and replayed
+//! ```
+//!
+//! The crate root is mio 0.6's public API, so a program that names `mio` needs no change.
+//!
+//! # Start here
+//!
+//! * [`Poll`], [`Events`], [`Registration`]: the loop, as in mio 0.6.
+//! * [`Poll::turns`] and [`Handle`]: a loop that never blocks, for whoever owns the thread.
+//! * `js` (on wasm32): runs a loop in a page or in Node.
+//! * [`VirtualClock`]: loops whose time is set, for tests. [`driver::Recording`]: a run of them.
+//! * [`core`]: the state machine under it. [`driver`]: what a loop waits with.
+//! * [`traits`]: what MyDHT's services need of a loop.
 
 mod bridge;
 mod compat;

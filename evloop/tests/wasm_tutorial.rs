@@ -1,5 +1,5 @@
-//! The program of docs/tutorials/port-a-mio-program.md in a page. A test of the command (`pages.rs`)
-//! compares the two.
+//! The program of docs/tutorials/port-a-mio-program.md in a page. A test of the command compares
+//! the two (cli/tests/command/pages.rs).
 #![cfg(target_arch = "wasm32")]
 
 use std::cell::Cell;

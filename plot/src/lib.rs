@@ -1,6 +1,10 @@
 //! The plots of docs/benchmarks, as SVG: lines over logarithmic axes, and bars on a logarithmic
 //! scale.
 //!
+//! ```text
+//!   figures of a benchmark  -->  Lines, Bars  -->  svg()  -->  a file in docs/benchmarks
+//! ```
+//!
 //! Every benchmark and the report of `mydht sim` draw with this, so that their plots look alike.
 
 #![forbid(unsafe_code)]

@@ -1,12 +1,33 @@
 //! The protocol of MyDHT, as state machines that cannot wait.
 //!
+//! ```text
+//!               bytes of a connection
+//!                       |
+//!    handshake: Handshake -> Session    shadow: records under a cipher
+//!                       |
+//!    msg: messages  <-->  wire
+//!                       |
+//!     Input, time       v
+//!   ------------>  engine::Engine  ------------>  Output: send, connect,
+//!                  |     |      |                 store, answer, disconnect
+//!             routing  puts   transfers
+//!             searches lookups providers
+//!                  |             |
+//!             id, record     attachment: Tree, fetch plan
+//! ```
+//!
 //! Nothing here performs I/O, reads a clock or knows the platform: a state machine is told what
 //! happened and when, and returns what to do. So every case is tested without a socket, and the
 //! same code runs natively, in a web page and in the simulator.
 //!
-//! Start with [`engine`], the protocol of one node. [`msg`] has its messages, [`record`] what it
-//! stores, [`routing`] whom it knows, [`handshake`] and [`shadow`] how a connection is
-//! authenticated and encrypted.
+//! # Start here
+//!
+//! * [`engine`]: the protocol of one node.
+//! * [`record`] and [`id`]: what it stores, and under which keys.
+//! * [`msg`] and [`wire`]: messages, and their bytes.
+//! * [`routing`]: the peers that a node knows, and its searches among them.
+//! * [`handshake`] and [`shadow`]: how a connection is authenticated and encrypted.
+//! * [`Limits`]: the bounds on everything that a peer may cause.
 
 #![forbid(unsafe_code)]
 

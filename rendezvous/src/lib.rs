@@ -1,11 +1,31 @@
 //! Rendezvous: how two users who know only each other's id find each other and begin to talk.
 //!
+//! ```text
+//!    user A                       Server                      user B
+//!    Client  --- login, room --->  rooms  <--- login, room ---  Client
+//!       |                            |                            |
+//!       |  Sealed: offer, answer, candidates, signed end to end   |
+//!       |---------------------------> --------------------------->|
+//!       |<============== WebRTC, if there is a path =============>|
+//!       |<------- Relay: frames that the server cannot read ----->|
+//!       |                                                         |
+//!       +----- PeerRendezvous: the same through a common peer ----+
+//! ```
+//!
 //! A user proves who it is to a server by a signature, is found by its id or in a room, and is
 //! redirected to its peer: offers, answers and candidates are signed end to end, so that the server
 //! can drop them but neither forge nor replay them. Pairs with no direct path use the server as a
 //! blind relay. docs/rendezvous.md writes the protocol down, with vectors.
 //!
 //! All logic is pure: [`Server`] and [`Client`] do no I/O, and time is an argument.
+//!
+//! # Start here
+//!
+//! * [`start`]: runs a client over a WebSocket, natively and in a page. [`Config`] configures it.
+//! * [`Handle`]: what the rest of a program asks of the client.
+//! * [`Dialer`]: decides which peer of a room is connected with, and over which path.
+//! * [`NodeRendezvous`] and [`Relay`]: the exchange for a WebRTC transport, and a transport.
+//! * [`Server`] and [`Limits`]: the server's core. `mydht signal` is its shell.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,21 @@
-//! Whole networks in one process: the same nodes, on a virtual clock and a network in memory that
-//! has latency, loss, partitions and hostile members. Everything is decided by a [`Scenario`] and
-//! its seed: the same seed gives the same run, natively and in a browser, and a hash of everything
-//! that happened says so.
+//! Simulates whole networks in one process, on a virtual clock.
+//!
+//! ```text
+//!   Scenario, seed                                  Figures, trace
+//!         |                                               ^
+//!         v                                               |
+//!    Simulation  -- next event, time jumps to it -->  counts
+//!         |
+//!         v
+//!    nodes of mydht: honest ones, and hostile ones (Shelf, Tongue)
+//!         |
+//!         v
+//!    Weather: latency, loss, Partition   over a network in memory
+//! ```
+//!
+//! The nodes are those of `mydht`. The network has latency, loss, partitions and hostile members.
+//! Everything is decided by a [`Scenario`] and its seed: the same seed gives the same run, natively
+//! and in a browser, and a hash of everything that happened says so.
 //!
 //! Nothing waits: time jumps to what happens next, and a step costs what happens in it, however
 //! many nodes there are.
@@ -16,6 +30,13 @@
 //! assert_eq!(figures.trace, again.trace);
 //! # Ok::<(), mydht_spawner::Error>(())
 //! ```
+//!
+//! # Start here
+//!
+//! * [`Scenario`]: everything that decides a run. [`Scenario::quiet`] is the simplest.
+//! * [`Simulation`]: runs it.
+//! * [`Figures`]: the result, as counts and distributions.
+//! * [`Weather`]: the network between the nodes.
 
 #![forbid(unsafe_code)]
 

@@ -1,11 +1,21 @@
-//! Small pieces that several crates of MyDHT share: sorted maps and sets that are small to
-//! download, addresses in text ([`WsAddress`], [`InvalidAddress`]), and [`Excerpt`], untrusted text
-//! in errors.
+//! Small pieces that several crates of MyDHT share.
+//!
+//! ```text
+//!   BTreeMap, BTreeSet    natively the standard library's; in wasm sorted vectors
+//!   WsAddress             ws://HOST:PORT/PATH and wss://...  <-->  its parts
+//!   Excerpt               untrusted text  -->  a short line for an error
+//! ```
 //!
 //! Each map of the standard library's B-trees is 7 KB of wasm, and a node has forty of them. In
 //! wasm, [`BTreeMap`] and [`BTreeSet`] are sorted vectors with as much of the same interface as a
 //! node uses; everywhere else they are the standard library's. Inserting and removing moves what is
 //! behind: they are for what a page has some thousands of at most.
+//!
+//! # Start here
+//!
+//! * [`map`] and [`set`]: the sorted vectors, with their costs.
+//! * [`WsAddress`] and [`InvalidAddress`]: addresses in text.
+//! * [`Excerpt`]: untrusted text in errors.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,25 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # The pieces
+//!
+//! ```text
+//!     commands                                                   results
+//!   SpawnSend --> SpawnRecv  -->  Service::call, restart  -->  SpawnSend --> SpawnRecv
+//!                                   |            ^
+//!                       spawn_yield |            | unyield
+//!                                   v            |
+//!                                Spawner ---> SpawnHandle
+//!         RestartOrError: Error::Yield, the handle keeps the service
+//!         Coroutine, ThreadPark, ...: the spawner waits inside of spawn_yield
+//! ```
+//!
+//! # Start here
+//!
+//! * [`Service`] and [`ServiceRestartable`]: what you write.
+//! * [`RestartOrError`]: the spawner for one thread and for a browser.
+//! * [`channel`]: the queues between services.
+//! * [`Spawner`], [`SpawnHandle`] and [`SpawnUnyield`]: what a spawner implements.
+//! * `testing` (feature `testing`): the conformance suite for spawners.
 #![forbid(unsafe_code)]
 
 pub mod channel;

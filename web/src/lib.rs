@@ -1,7 +1,24 @@
 //! A MyDHT node for web pages: a full member of the network, in JavaScript's terms.
 //!
+//! ```text
+//!   page.js, your page
+//!      |  new Node, Node.open, put, get, putFile, peers      ^ events, promises
+//!      v                                                     |
+//!   Node  --  turns: a budget for each turn of the page's thread
+//!      |
+//!   mydht::Runner, the same services as natively
+//!      |                      |                  |
+//!   WebRTC, relay         WebSocket to       IndexedDB: records, files,
+//!   to other nodes        the servers        the identity
+//! ```
+//!
 //! It is compiled for wasm32 only; `cargo xtask web` makes the npm package and the page of it.
 //! web/README.md shows how it is used.
+//!
+//! # Start here
+//!
+//! * `Node` (on wasm32): everything that a page calls.
+//! * [`turns`]: how long a turn may take.
 
 #![forbid(unsafe_code)]
 

@@ -5,8 +5,20 @@
 //! mio = { git = "https://github.com/cheme/mydht" }
 //! ```
 //!
+//! ```text
+//!   a program, or a dependency of it, of 2016 to 2020
+//!         |  use mio::{Poll, Events, Token, ...}
+//!         v
+//!   this package, under the name mio  -->  mydht_evloop, with Compat::Mio06
+//! ```
+//!
 //! Every quirk of 0.6.23 is kept ([`mydht_evloop::Compat::Mio06`]). Windows' `Binding` and
 //! `Overlapped` are missing.
+//!
+//! # Start here
+//!
+//! * [`Poll`], [`Events`] and [`Evented`]: mio's own documentation applies.
+//! * [`mydht_evloop`]: what this crate adds to mio's API.
 
 pub use mydht_evloop::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
