@@ -60,7 +60,7 @@ export async function run(program, args) {
   child.stderr.on("data", (data) => err.push(data));
   const code = await new Promise((then) => child.on("close", then));
   children.delete(child);
-  if (code !== 0) throw new Error(`${program} ${args[0]} failed: ${Buffer.concat(err)}`);
+  if (code !== 0) throw new Error(`${program} ${args[0]} failed: ${Buffer.concat([...err, ...out])}`);
   return Buffer.concat(out).toString();
 }
 

@@ -17,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 pub struct Page {
     program: PathBuf,
     modules: PathBuf,
+    vite: PathBuf,
     path: OsString,
 }
 
@@ -34,9 +35,11 @@ impl Page {
         setup::chromium()?;
         let path = setup::node(std::env::var_os("PATH").unwrap_or_default())?;
         let modules = setup::playwright()?;
+        let vite = setup::vite()?;
         Ok(Page {
             program,
             modules,
+            vite,
             path,
         })
     }
@@ -45,6 +48,11 @@ impl Page {
     /// `folder`.
     pub fn demo(&self, file: &Path, folder: &Path) -> Result<bool> {
         self.script("demo.mjs", &[file.as_os_str(), folder.as_os_str()])
+    }
+
+    /// The project of the manual's tutorial, made in `folder` and used in two tabs.
+    pub fn tutorial(&self, folder: &Path) -> Result<bool> {
+        self.script("tutorial.mjs", &[folder.as_os_str()])
     }
 
     /// Servers, tabs and networks that go away, and peers that lie: all of it, or what takes
@@ -92,7 +100,8 @@ impl Page {
             .args([&self.program])
             .args(args)
             .env("PATH", &self.path)
-            .env("MYDHT_MODULES", &self.modules);
+            .env("MYDHT_MODULES", &self.modules)
+            .env("MYDHT_VITE", &self.vite);
         wasm::in_network(cmd)
     }
 }

@@ -274,18 +274,32 @@ const PLAYWRIGHT: &str = "1.65.1";
 
 /// A folder with playwright-core in its `node_modules`, from npm if it is not there.
 pub fn playwright() -> Result<PathBuf> {
-    let folder = cache::dir()?.join(format!("playwright-core-{PLAYWRIGHT}"));
-    if !folder
-        .join("node_modules/playwright-core/package.json")
-        .is_file()
-    {
+    npm(&[("playwright-core", PLAYWRIGHT)])
+}
+
+/// A folder with Vite and TypeScript in its `node_modules`, from npm if they are not there: what a
+/// tutorial of the manual builds its page with.
+pub fn vite() -> Result<PathBuf> {
+    npm(&[("vite", "8.4.0"), ("typescript", "7.0.2")])
+}
+
+/// A cache folder with these packages of npm, installed if they are not there.
+fn npm(packages: &[(&str, &str)]) -> Result<PathBuf> {
+    let packages = packages.iter();
+    let names = packages.map(|(name, version)| format!("{name}@{version}"));
+    let names: Vec<String> = names.collect();
+    let folder = cache::dir()?.join(names.join("-").replace('@', "-"));
+    // Written last: an installation that was interrupted is done again.
+    let done = folder.join("done");
+    if !done.is_file() {
         std::fs::create_dir_all(&folder)?;
         Cmd::new("npm", ["install", "--no-save", "--no-audit", "--no-fund"])
             .args(["--loglevel=error", "--ignore-scripts"])
-            .args([format!("playwright-core@{PLAYWRIGHT}")])
+            .args(&names)
             .args([OsString::from("--prefix"), folder.clone().into()])
             .check()
-            .context("playwright-core cannot be had from npm")?;
+            .with_context(|| format!("npm cannot install {}", names.join(" and ")))?;
+        std::fs::write(&done, "")?;
     }
     Ok(folder)
 }

@@ -31,7 +31,7 @@ pub enum Step {
     WasmNode,
     /// tests/wasm_*.rs in headless Chromium.
     WasmChromium,
-    /// The page: two tabs and a native node, and what goes wrong between them.
+    /// The page: two tabs and a native node, what goes wrong between them, and the tutorial's page.
     Page,
     /// Licences, banned crates and sources of dependencies, by cargo-deny.
     Deny,

@@ -271,7 +271,10 @@ impl Context {
         // Many parts of 64 KiB, and yet a quick transfer.
         demo::write_random(&file, 1_000_000, 1)?;
         let shown = page.demo(&file, folder.path())?;
-        Ok(Outcome::of(shown && page.faults(folder.path(), false)?))
+        let project = tempfile::tempdir()?;
+        let tutorial = page.tutorial(project.path())?;
+        let faults = page.faults(folder.path(), false)?;
+        Ok(Outcome::of(shown && tutorial && faults))
     }
 
     fn step(&mut self, step: Step) -> Result<Outcome> {
