@@ -18,10 +18,12 @@ mod users;
 #[cfg(feature = "server")]
 mod watch;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 /// A distributed hash table: nodes keep values and files for each other.
 ///
@@ -64,19 +66,29 @@ enum Command {
 }
 
 /// Turns the reason for which an argument is refused into an error.
-fn invalid(why: impl std::fmt::Display) -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string())
+fn invalid(why: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why.to_string())
 }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("MYDHT_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // Standard output is reserved for results, which scripts read.
-        .with_writer(std::io::stderr)
-        .init();
-    let result = match cli.command {
+/// Reads which log lines are wanted from the environment; errors, if it names none.
+fn log_filter() -> io::Result<Targets> {
+    let Some(wanted) = std::env::var_os("MYDHT_LOG") else {
+        return Ok(Targets::new().with_default(LevelFilter::ERROR));
+    };
+    let wanted = wanted.to_string_lossy();
+    wanted.parse().map_err(|error| {
+        invalid(format!(
+            "MYDHT_LOG={wanted}: {error}; write error, warn, info, debug, trace, or mydht=debug"
+        ))
+    })
+}
+
+fn run(command: Command) -> io::Result<ExitCode> {
+    // Standard output is reserved for results, which scripts read.
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let wanted = lines.with_filter(log_filter()?);
+    tracing_subscriber::registry().with(wanted).init();
+    match command {
         Command::Node(args) => node::run(args),
         Command::Put(args) => put::run(&args),
         Command::Get(args) => get::run(&args),
@@ -85,8 +97,11 @@ fn main() -> ExitCode {
         Command::Signal(args) => signal::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Sim(args) => sim::run(&args),
-    };
-    match result {
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("mydht: {error}");
