@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         bindgen
             .input_path(&wasm)
             .out_name("mydht")
+            // The page calls `init` without a path.
+            .omit_default_module_path(false)
             .typescript(true)
             // Names of functions are a quarter of the download.
             .remove_name_section(true)

@@ -8,8 +8,10 @@ use crate::place;
 use crate::run::Cmd;
 use crate::setup::{self, WASM};
 use crate::web;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,10 +21,6 @@ const PARTS: &[Part] = &[
     Part {
         name: "two native nodes",
         seconds: 36,
-    },
-    Part {
-        name: "the server",
-        seconds: 57,
     },
     Part {
         name: "the page",
@@ -35,6 +33,10 @@ const PARTS: &[Part] = &[
     Part {
         name: "the page's JavaScript",
         seconds: 4,
+    },
+    Part {
+        name: "the server",
+        seconds: 57,
     },
 ];
 
@@ -60,6 +62,9 @@ const BYTES: u64 = 3_000_000;
 /// Time for exchanging it: nothing here is optimised.
 const EXCHANGE_WITHIN: Duration = Duration::from_secs(60);
 
+/// Time for the server to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 /// Builds everything, and runs the server and the node until one of them ends: by Ctrl-C, both hear
 /// of it.
 pub fn run(target_dir: &Path) -> Result<ExitCode> {
@@ -74,11 +79,6 @@ pub fn run(target_dir: &Path) -> Result<ExitCode> {
     };
     exchange(&program("mydht-exchange"), folder.path())?;
 
-    builds.cargo(
-        native,
-        &[SERVER, &["--bin", "mydht"], QUICK].concat(),
-        SERVER,
-    )?;
     let rust = setup::wasm_rust()?;
     let wasm = |args: &[&str]| rust.cargo(target_dir, args);
     builds.cargo(wasm, &[PAGE, QUICK].concat(), PAGE)?;
@@ -86,8 +86,15 @@ pub fn run(target_dir: &Path) -> Result<ExitCode> {
     builds.cargo(native, &tool, web::BINDGEN)?;
     let wasm = rust.target_dir(target_dir)?.join(WASM).join("quick");
     builds.run(|| web::assemble(target_dir, &wasm))?;
+    // Last, because it serves the page only if that was there when it was built.
+    builds.cargo(
+        native,
+        &[SERVER, &["--bin", "mydht"], QUICK].concat(),
+        SERVER,
+    )?;
 
     let server = Server::start(&program("mydht"), folder.path())?;
+    check_page(&server.url)?;
     let node = Node::start_in_room(&program("mydht"), folder.path(), &server.url)?;
     println!(
         "\nopen {} in two tabs: each is a node, and a file that is dropped into one is got in the other\n\
@@ -98,6 +105,23 @@ pub fn run(target_dir: &Path) -> Result<ExitCode> {
     place::open(OsStr::new(&server.url));
     server.wait()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails unless the server has the page: it serves a note where it was built without.
+fn check_page(url: &str) -> Result<()> {
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).with_context(|| format!("cannot reach {url}"))?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if !answer.contains("page.js") {
+        bail!("{url} does not serve the page");
+    }
+    Ok(())
 }
 
 /// Lets two nodes exchange a file, each in a process of its own.
